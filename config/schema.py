@@ -1,0 +1,215 @@
+"""Every key an operator may set: its type, limits and default, with the reason for the default.
+
+Sections are frozen, unknown keys are refused, names carry units. Reading files, environment and --set is
+config.load's work; this module imports nothing of ours but the masking of secrets.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from config.secrets import Secret
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+SquaredL2 = Annotated[float, Field(ge=0.0, le=4.0)]
+Seconds = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A frozen group of keys that refuses unknown ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Detection(Section):
+    """Finding faces in frames."""
+
+    model: str = "centerface"
+    """entry of models.yaml"""
+    input_px: Annotated[int, Field(ge=64, le=4096)] = 960
+    """longer side of the detector's input; larger frames are scaled down to it, smaller ones never up.
+    960 finds 35 px faces in 1080p at a third of the cost of full size"""
+    rate_hz: Seconds = 10.0
+    """frames a second that the detector looks at, by pts; tracks are predicted in between. People need about
+    a second to pass, so ten looks are plenty"""
+    min_score: Fraction = 0.5
+    """a track starts and is counted seen at this detector score; CenterFace's authors' own operating point"""
+    low_score: Fraction = 0.3
+    """weaker boxes only prolong a track that already exists (two-stage association)"""
+    max_iou: Fraction = 0.3
+    """non-maximum suppression, as published with CenterFace"""
+    min_face_px: Annotated[int, Field(ge=8)] = 24
+    """shorter side in the frame; smaller faces are not tracked: a 160 px crop of them is mostly invented"""
+    max_batch: Count = 4
+    """frames of several cameras in one run of the detector"""
+
+
+class Tracking(Section):
+    """Following faces from frame to frame."""
+
+    min_iou: Fraction = 0.2
+    """predicted and found box overlap at least this much; low, because the detector looks only rate_hz times
+    a second"""
+    min_iou_low: Fraction = 0.4
+    """the same in the second stage, for weak boxes"""
+    max_lost_s: Seconds = 0.8
+    """a track not found for this long is over; a sighting outlives it (sightings.gap_s)"""
+    min_looks: Count = 2
+    """a track counts only when the detector has found it this often: single false boxes never get further"""
+
+
+class Alignment(Section):
+    """Cutting the crop that the embedder expects."""
+
+    crop: Literal["fitted", "detector"] = "fitted"
+    """fitted: the detector's box moved to where MTCNN, on whose boxes the FaceNet weights were trained, would
+    put it; detector: its own box. Measured by `bench crop`"""
+    margin_px: Annotated[float, Field(ge=0.0)] = 0.0
+    """source pixels added to each side of the box before the crop; FaceNet's own 16 for a 95 px face is part
+    of the fitted transform as margin_fraction, so that it scales with the face"""
+    margin_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.16
+    """margin on each side as a fraction of the box's side: 16 px of LFW's mean 95 px box"""
+
+
+class Embedding(Section):
+    """Turning crops into vectors, and which faces earn one."""
+
+    model: str = "facenet-20180408"
+    """entry of models.yaml"""
+    max_batch: Count = 16
+    """crops of several cameras in one run of the network"""
+    max_wait_ms: Annotated[float, Field(ge=0.0)] = 20.0
+    """live only: how long a crop may wait for others to fill a batch; a replay never waits"""
+    min_quality: Fraction = 0.15
+    """worse shots are never embedded: they would only blur the template"""
+    first_shots: Count = 3
+    """a new track's shots are embedded at once until it has this many: one may be bad luck"""
+    better_by: Annotated[float, Field(gt=1.0)] = 1.15
+    """afterwards only a shot whose quality beats the track's best by this factor"""
+    recheck_s: Seconds = 1.0
+    """or one this long after the last, while nobody has been recognised"""
+    recheck_known_s: Seconds = 4.0
+    """or this long, once somebody has been"""
+
+
+class Matching(Section):
+    """Deciding who a template is."""
+
+    index: Literal["hnsw", "exact"] = "hnsw"
+    max_distance: SquaredL2 = 0.9
+    """a name is given only below this squared L2 distance"""
+    min_margin: SquaredL2 = 0.08
+    """and only when the second person is at least this much farther"""
+    keep_margin: SquaredL2 = 0.08
+    """a name once given is kept until the distance exceeds max_distance by this much, so that it does not flicker"""
+    best_shots: Count = 5
+    """a track's template is the quality-weighted mean of its best shots; few good ones suffice (FaceNet's
+    100 -> 1000 frames gained 0.06 points on YTF)"""
+    candidates: Count = 5
+    """people reported with an event"""
+
+
+class Verification(Section):
+    """1:1 comparison of two photos."""
+
+    max_distance: SquaredL2 = 1.1
+    """the same person below this squared L2 distance"""
+
+
+class Enrolment(Section):
+    """Which photos may stand for a person."""
+
+    min_face_px: Annotated[int, Field(ge=8)] = 48
+    """shorter side of the face; smaller ones give templates that resemble everybody"""
+    min_quality: Fraction = 0.25
+    """see docs/quality.md"""
+
+
+class Sightings(Section):
+    """From decisions on frames to one sighting a person."""
+
+    decide_after_s: Seconds = 1.0
+    """a face not recognised for this long is published as unknown"""
+    min_shots: Count = 2
+    """shots fused before a name is given; a sighting that ends earlier is decided on what there is"""
+    gap_s: Seconds = 2.0
+    """a person back within this time continues the sighting"""
+    rejoin_distance: SquaredL2 = 0.9
+    """an unknown face back within gap_s is the same sighting below this distance"""
+    min_seen_s: Annotated[float, Field(ge=0.0)] = 0.25
+    """a sighting shorter than this is not published: a passing false detection"""
+    update_quality_by: Annotated[float, Field(gt=1.0)] = 1.5
+    """an `update` is published for a clearly better shot: this factor in quality"""
+    feedback_lag_frames: Count = 24
+    """the embed gate at frame k knows decisions up to frame k minus this, always exactly, so that a replay
+    does not depend on timing; larger keeps more frames in flight"""
+
+
+class Engine(Section):
+    """What runs the networks."""
+
+    backend: Literal["auto", "openvino", "torch"] = "auto"
+    """auto: openvino"""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 where the processor computes it, else fp32"""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """of one network; 0: all cores"""
+    require: Literal["openvino", "torch"] | None = None
+    """anything else is an error"""
+
+
+class Gallery(Section):
+    """Where people are kept."""
+
+    url: Secret | None = None
+    """SQLAlchemy address; none: SQLite in the data folder"""
+
+
+class Redis(Section):
+    """Where events go."""
+
+    url: Secret | None = None
+    """redis://..., rediss://... or unix://...; none: a redis-server of our own in the data folder"""
+    stream: str = "facestream:events"
+    replay_stream: str = "facestream:replay"
+    max_events: Count = 100_000
+    """length at which streams are trimmed, about; 100 MB"""
+
+
+class Runtime(Section):
+    """Threads and queues."""
+
+    frames_queued: Count = 16
+    """decoded frames waiting for the detector, a camera"""
+    items_queued: Count = 32
+    """items waiting between two stages, all cameras"""
+    decoder_threads: Annotated[int, Field(ge=0)] = 2
+    """of one camera's decoder; 0: as FFmpeg likes"""
+    drain_timeout_s: Seconds = 10.0
+    """after a stop was asked for, open sightings get their `end` within this time"""
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    detection: Detection = Detection()
+    tracking: Tracking = Tracking()
+    alignment: Alignment = Alignment()
+    embedding: Embedding = Embedding()
+    matching: Matching = Matching()
+    verification: Verification = Verification()
+    enrolment: Enrolment = Enrolment()
+    sightings: Sightings = Sightings()
+    engine: Engine = Engine()
+    gallery: Gallery = Gallery()
+    redis: Redis = Redis()
+    runtime: Runtime = Runtime()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.detection.low_score > self.detection.min_score:
+            raise ValueError("detection.low_score must not exceed detection.min_score")
+        return self

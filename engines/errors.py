@@ -1,0 +1,32 @@
+"""The errors that engines raise, and what is done about each.
+
+EngineError                     one line for the user, exit code 3
+├── ModelFetchError     exit 3  the file could not be had: says which, from where, and the flag to give it by hand
+├── ModelFileError      exit 2  a file given by hand is not the one the description names (size, hash, contents)
+├── BuildError          exit 3  an engine could not be built
+└── BackendError        exit 3  an engine could not be opened or run on this machine
+"""
+
+
+class EngineError(Exception):
+    """An error whose message is one line and says how to repair."""
+
+    exit_code = 3
+
+
+class ModelFetchError(EngineError):
+    """A model file could not be fetched."""
+
+
+class ModelFileError(EngineError):
+    """A model file is not what its description says."""
+
+    exit_code = 2
+
+
+class BuildError(EngineError):
+    """An engine could not be built."""
+
+
+class BackendError(EngineError):
+    """An engine could not be opened or run."""

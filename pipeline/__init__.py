@@ -1,0 +1,1 @@
+"""The life of a frame: capture, detect, track, align, embed, match, publish."""

@@ -1,0 +1,48 @@
+"""Boxes: float32 x0 y0 x1 y1 in pixels, far edge exclusive."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.arrays import F32, I64
+
+
+def box_areas(boxes: F32) -> F32:
+    """Areas of boxes (N, 4) in square pixels (N,); an inverted box has area 0."""
+    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0.0, None)
+    return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)
+
+
+def iou_matrix(a: F32, b: F32) -> F32:
+    """Intersection over union of boxes (N, 4) with boxes (M, 4), as (N, M) in [0, 1]."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.clip(high - low, 0.0, None)
+    shared = sides[..., 0] * sides[..., 1]
+    union = box_areas(a)[:, None] + box_areas(b)[None, :] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), dtype=np.float32)
+
+
+def clip_boxes(boxes: F32, width: int, height: int) -> F32:
+    """Boxes (N, 4) cut to a frame of this size in pixels."""
+    limits = np.array([width, height, width, height], dtype=np.float32)
+    return np.clip(boxes, 0.0, limits).astype(np.float32, copy=False)
+
+
+def non_maximum_suppression(boxes: F32, scores: F32, max_iou: float) -> I64:
+    """Rows to keep, best score first: each kept box removes those that overlap it by more than `max_iou`."""
+    order = np.argsort(-scores, kind="stable")
+    overlap = iou_matrix(boxes, boxes)
+    alive = np.ones(len(boxes), dtype=np.bool_)
+    keep: list[int] = []
+    for row in order:
+        if alive[row]:
+            keep.append(int(row))
+            alive &= overlap[row] <= max_iou
+    return np.asarray(keep, dtype=np.int64)
+
+
+def fraction_box(box: F32, width: int, height: int) -> tuple[float, float, float, float]:
+    """A box (4,) in pixels as fractions of the frame, cut to [0, 1]."""
+    x0, y0, x1, y1 = np.clip(box.astype(np.float64) / (width, height, width, height), 0.0, 1.0).tolist()
+    return x0, y0, x1, y1

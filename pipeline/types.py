@@ -1,0 +1,262 @@
+"""The values that flow from stage to stage.
+
+Each step makes a new type, one item a frame, also when there is no face in it. Faces are rows: row i is the
+same face in every array of one item. A value checks itself once, when it is made. A camera that ends sends
+one `StreamEnd` through the same channels, behind its last frame.
+
+    Frame -> Detected -> Tracked -> Aligned -> Embedded -> Matched -> IdentityEvent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.arrays import F32, I64, U8, Bools, check_array, check_rows
+
+
+class Pixels(Protocol):
+    """Pixels that may not be on the host yet: a frame (H, W, 3) or a batch of crops (N, H, W, 3), RGB uint8."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what `to_host` returns."""
+        ...
+
+    def to_host(self) -> U8:
+        """The pixels as a numpy array; cheap when called again. The caller must not write into it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostPixels:
+    """Pixels that are a numpy array already."""
+
+    array: U8
+    """(H, W, 3) or (N, H, W, 3) RGB uint8"""
+
+    def __post_init__(self) -> None:
+        shape = ("N", "H", "W", 3)[-self.array.ndim :]
+        check_array("pixels", self.array, np.uint8, shape if self.array.ndim in (3, 4) else ("H", "W", 3))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    def to_host(self) -> U8:
+        return self.array
+
+
+class LazyPixels:
+    """Pixels converted when first asked for: most decoded frames are never looked at, and conversion costs."""
+
+    def __init__(self, shape: tuple[int, ...], convert: Callable[[], U8]) -> None:
+        self._shape = shape
+        self._convert: Callable[[], U8] | None = convert
+        self._array: U8 | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    def to_host(self) -> U8:
+        if self._array is None:
+            assert self._convert is not None
+            self._array = self._convert()
+            self._convert = None
+            check_array("pixels", self._array, np.uint8, self._shape)
+        return self._array
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """Which frame this is."""
+
+    camera: str
+    index: int
+    """decoded frames of this camera before this one"""
+    pts_s: float
+    """seconds since the recording or the run began, never decreasing"""
+    at: datetime
+    """UTC"""
+    width: int
+    """pixels, after rotation"""
+    height: int
+    """pixels, after rotation"""
+    captured_ns: int
+    """time.monotonic_ns() when the frame was decoded; only for latency, never in a replay's events"""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded frame."""
+
+    info: FrameInfo
+    pixels: Pixels
+    """(H, W, 3) RGB uint8, upright"""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Faces of one frame, one a row."""
+
+    boxes: F32
+    """(N, 4) x0 y0 x1 y1 pixels of the frame, far edge exclusive"""
+    landmarks: F32
+    """(N, 5, 2) x y pixels: eye, eye, nose, mouth corner, mouth corner, image left first"""
+    scores: F32
+    """(N,) the detector's own score in [0, 1]; not a probability, and not a quality"""
+
+    def __post_init__(self) -> None:
+        check_array("boxes", self.boxes, np.float32, ("N", 4))
+        check_array("landmarks", self.landmarks, np.float32, ("N", 5, 2))
+        check_array("scores", self.scores, np.float32, ("N",))
+        check_rows(len(self.boxes), landmarks=self.landmarks, scores=self.scores)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def take(self, rows: I64 | Bools) -> Faces:
+        """The faces of these rows."""
+        return Faces(self.boxes[rows], self.landmarks[rows], self.scores[rows])
+
+    @staticmethod
+    def none() -> Faces:
+        """No face."""
+        return Faces(
+            np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros((0,), np.float32)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """A frame and the faces the detector found in it."""
+
+    frame: Frame
+    faces: Faces
+    looked: bool
+    """False when the detector was not run on this frame (detection.rate_hz); `faces` is empty then"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame and the tracks that are alive in it."""
+
+    frame: Frame
+    faces: Faces
+    """found in this frame or, where `observed` is False, predicted; a predicted face's landmarks moved with it"""
+    track_ids: I64
+    """(N,) unique within a camera's run, counted from 1"""
+    observed: Bools
+    """(N,) True where the detector found the face in this frame"""
+
+    def __post_init__(self) -> None:
+        check_array("track_ids", self.track_ids, np.int64, ("N",))
+        check_array("observed", self.observed, np.bool_, ("N",))
+        check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed)
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Faces with their quality, and upright crops of those that earn an embedding. The frame's pixels end here."""
+
+    info: FrameInfo
+    faces: Faces
+    track_ids: I64
+    """(N,)"""
+    observed: Bools
+    """(N,)"""
+    quality: F32
+    """(N,) in [0, 1]; 0 where the face was not observed"""
+    rows: I64
+    """(M,) the face that each crop is of, ascending"""
+    crops: Pixels
+    """(M, S, S, 3) RGB uint8, S the embedder's input side"""
+
+    def __post_init__(self) -> None:
+        check_array("quality", self.quality, np.float32, ("N",))
+        check_array("rows", self.rows, np.int64, ("M",))
+        check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed, quality=self.quality)
+        if self.crops.shape[0] != len(self.rows) or len(self.crops.shape) != 4:
+            raise ValueError(f"crops must be ({len(self.rows)}, S, S, 3), got {self.crops.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Aligned faces with the vectors of their crops."""
+
+    aligned: Aligned
+    vectors: F32
+    """(M, D) unit length, one a crop of `aligned.rows`"""
+    model_id: str
+    """vectors of two model_ids are never compared unless one is declared compatible"""
+
+    def __post_init__(self) -> None:
+        check_array("vectors", self.vectors, np.float32, ("M", "D"))
+        check_rows(len(self.aligned.rows), vectors=self.vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person of the gallery that a probe may be."""
+
+    person_id: str
+    name: str
+    distance: float
+    """squared L2 between unit vectors, in [0, 4]"""
+
+    @property
+    def similarity(self) -> float:
+        """cosine, 1 - distance / 2"""
+        return 1.0 - self.distance / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a track's template, fused from its best shots up to this frame, found in the gallery."""
+
+    track_id: int
+    template: F32
+    """(D,) unit length"""
+    frames_fused: int
+    weight: float
+    """sum of the fused shots' qualities: how much evidence this is"""
+    quality: float
+    """of the track's best shot"""
+    candidates: tuple[Candidate, ...]
+    """different people, nearest first"""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A frame's faces, and a match for each track that got a new embedding in it."""
+
+    info: FrameInfo
+    faces: Faces
+    track_ids: I64
+    """(N,)"""
+    observed: Bools
+    """(N,)"""
+    quality: F32
+    """(N,)"""
+    matches: tuple[Match, ...]
+    """one a crop of this frame, in row order"""
+    gallery_version: int
+
+    def __post_init__(self) -> None:
+        check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed, quality=self.quality)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """A camera has no more frames. Stages flush what they hold of it and pass this on."""
+
+    camera: str
+    frames: int
+    """frames decoded in all"""
+    problem: str | None = None
+    """why the recording broke off, or None when it ended as it should"""
