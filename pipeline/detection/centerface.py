@@ -1,0 +1,110 @@
+"""CenterFace: one fully convolutional network that finds faces as points of a heat map.
+
+Source: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", arXiv:1911.03599. The
+file is the authors' ONNX export; `Maps` has the layout of its four outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.backends.base import Engine
+from pipeline.arrays import F32, U8
+from pipeline.detection.letterbox import Placement, place, to_planes
+from pipeline.errors import BadInputError
+from pipeline.geometry import clip_boxes, non_maximum_suppression
+from pipeline.types import Faces
+
+STRIDE_PX = 4
+"""input pixels a cell of the heat map, in both directions"""
+MULTIPLE_PX = 32
+"""the network halves its input five times, so both sides must be multiples of this"""
+MIN_SIDE_PX = 1.0
+"""a box cut to less than this at the frame's edge has no pixels to look at"""
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """What the network says of one image, a cell for every `STRIDE_PX` pixels of its input."""
+
+    heat: F32
+    """(h, w) score in [0, 1] that a face is centred in the cell"""
+    scale: F32
+    """(2, h, w) logarithm of box height, width in cells"""
+    offset: F32
+    """(2, h, w) y, x from the cell's middle to the box's centre, in cells"""
+    landmarks: F32
+    """(10, h, w) y, x of five points, in box heights and widths from the box's upper left corner"""
+
+
+class CenterFace:
+    """A detector that runs CenterFace on an engine which the caller has opened and closes."""
+
+    name = "centerface"
+
+    def __init__(self, engine: Engine, input_px: int, low_score: float, max_iou: float) -> None:
+        self._engine = engine
+        self._input_px = input_px
+        self._low_score = low_score
+        self._max_iou = max_iou
+
+    def detect(self, images: Sequence[U8]) -> list[Faces]:
+        """Faces of images (H, W, 3) RGB, best score first, one `Faces` an image in the order given.
+
+        Images whose network input has the same shape share a run. Raises BackendError.
+        """
+        return self.detect_at(images, self._input_px)
+
+    def detect_at(self, images: Sequence[U8], input_px: int) -> list[Faces]:
+        """As `detect`, with another limit for the longer side of the network's input in pixels."""
+        placements = [place(image.shape[1], image.shape[0], input_px, MULTIPLE_PX) for image in images]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for row, placed in enumerate(placements):
+            groups.setdefault(placed.input_shape, []).append(row)
+        found: dict[int, Faces] = {}
+        for rows in groups.values():
+            maps = self._infer(to_planes([images[row] for row in rows], [placements[row] for row in rows]))
+            for row, one in zip(rows, maps, strict=True):
+                found[row] = decode(one, placements[row], self._low_score, self._max_iou)
+        return [found[row] for row in range(len(images))]
+
+    def _infer(self, planes: F32) -> list[Maps]:
+        names = _output_names(self._engine)
+        outputs = self._engine.infer({self._engine.inputs[0].name: planes})
+        heat, scale, offset, landmarks = (outputs[name] for name in names)
+        return [Maps(heat[i, 0], scale[i], offset[i], landmarks[i]) for i in range(len(planes))]
+
+
+def decode(maps: Maps, placed: Placement, low_score: float, max_iou: float) -> Faces:
+    """Faces in image pixels, best score first: cells over `low_score`, without those that overlap a better one."""
+    y, x = np.nonzero(maps.heat > low_score)
+    if len(y) == 0:
+        return Faces.none()
+    scores = maps.heat[y, x].astype(np.float32)
+    sides = np.exp(maps.scale[:, y, x].T) * STRIDE_PX  # (N, 2) height, width
+    centres = (np.stack([y, x], 1) + maps.offset[:, y, x].T + 0.5) * STRIDE_PX  # (N, 2) y, x
+    corners = centres - sides / 2
+    points = maps.landmarks[:, y, x].T.reshape(-1, 5, 2) * sides[:, None] + corners[:, None]  # y, x
+    to_image = np.asarray(placed.to_image, np.float32)
+    boxes = np.concatenate([corners[:, ::-1] * to_image, (corners + sides)[:, ::-1] * to_image], 1)
+    boxes = clip_boxes(boxes.astype(np.float32), placed.image_width, placed.image_height)
+    faces = Faces(boxes, (points[..., ::-1] * to_image).astype(np.float32), scores)
+    faces = faces.take(np.min(boxes[:, 2:] - boxes[:, :2], axis=1) >= MIN_SIDE_PX)
+    return faces.take(non_maximum_suppression(faces.boxes, faces.scores, max_iou))
+
+
+def _output_names(engine: Engine) -> tuple[str, str, str, str]:
+    """Names of heat map, scale, offset and landmarks: told apart by channels, scale before offset."""
+    by_channels: dict[int | str, list[str]] = {}
+    for spec in engine.outputs:
+        by_channels.setdefault(spec.shape[1] if len(spec.shape) == 4 else "?", []).append(spec.name)
+    if {channels: len(names) for channels, names in by_channels.items()} != {1: 1, 2: 2, 10: 1}:
+        shapes = ", ".join(f"{spec.name} {spec.shape}" for spec in engine.outputs)
+        raise BadInputError(
+            "detection.model is not a CenterFace network, whose outputs have 1, 2, 2 and 10 channels: "
+            f"name another entry of models.yaml (this one has {shapes})"
+        )
+    return by_channels[1][0], by_channels[2][0], by_channels[2][1], by_channels[10][0]
