@@ -1,0 +1,66 @@
+"""The stage that cuts crops: quality for every face that was found, a crop for each that earns an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.alignment.gate import EmbedGate, GateRules
+from pipeline.arrays import F32, U8
+from pipeline.stage import StageBase
+from pipeline.types import Aligned, Faces, HostPixels, StreamEnd, Tracked
+
+Cut = Callable[[U8, Faces], U8]
+"""image (H, W, 3), N faces -> upright crops (N, S, S, 3)"""
+Judge = Callable[[U8, Faces], F32]
+"""crops (N, S, S, 3), their faces -> quality (N,) in [0, 1]"""
+
+
+class Feedback(Protocol):
+    """What later stages have decided, as of a given frame and no other, so that a replay repeats itself."""
+
+    def state_at(self, camera: str, frame_index: int) -> frozenset[int]:
+        """Tracks recognised after this frame; waits for it. Empty before the first frame."""
+        ...
+
+
+class AlignmentStage(StageBase[Tracked, Aligned]):
+    """Crops, quality and the embed gate; a frame's pixels end here."""
+
+    name = "align"
+
+    def __init__(
+        self, cut: Cut, judge: Judge, rules: GateRules, feedback: Feedback, lag_frames: int, crop_px: int
+    ) -> None:
+        self._cut = cut
+        self._judge = judge
+        self._rules = rules
+        self._feedback = feedback
+        self._lag_frames = lag_frames
+        self._no_crops = HostPixels(np.zeros((0, crop_px, crop_px, 3), np.uint8))
+        self._gates: dict[str, EmbedGate] = {}
+
+    def process(self, batch: Sequence[Tracked]) -> Sequence[Aligned]:
+        return [self._align(item) for item in batch]
+
+    def end(self, end: StreamEnd) -> Sequence[Aligned]:
+        self._gates.pop(end.camera, None)
+        return ()
+
+    def _align(self, item: Tracked) -> Aligned:
+        info = item.frame.info
+        found = np.flatnonzero(item.observed)
+        quality = np.zeros(len(item.faces), np.float32)
+        rows = found[:0]
+        crops = self._no_crops
+        if len(found):
+            faces = item.faces.take(found)
+            cuts = self._cut(item.frame.pixels.to_host(), faces)
+            quality[found] = self._judge(cuts, faces)
+            gate = self._gates.setdefault(info.camera, EmbedGate(self._rules))
+            known = self._feedback.state_at(info.camera, info.index - self._lag_frames)
+            rows = gate.due(info.pts_s, item.track_ids, item.observed, quality, known)
+            crops = HostPixels(cuts[np.searchsorted(found, rows)])
+        return Aligned(info, item.faces, item.track_ids, item.observed, quality, rows, crops)

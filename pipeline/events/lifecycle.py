@@ -1,0 +1,231 @@
+"""The life of a sighting: tracks become sightings, sightings are named, published, revised and closed.
+
+One `SightingBook` a camera. It is shown every frame's matches in order and answers with the events that are
+due. Time is the frames' own: what it says depends on what it is shown, never on a clock.
+
+    track seen ─> sighting ─┬─ named: `new` ──────────┬─> `update` (named, revised, withdrawn, better shot)
+                            ├─ decide_after_s: `new`  ┘        │
+                            └─ gone before min_seen_s: nothing └─> unseen for gap_s: `end`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.arrays import F32
+from pipeline.events.event import EventType, IdentityEvent
+from pipeline.events.sighting import Sighting, SightingRules, same_person
+from pipeline.gallery.decision import Decision, assign_names
+from pipeline.types import Candidate, FrameInfo, Match, Matched
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an event is to say about a sighting at this moment."""
+
+    type: EventType
+    sighting: Sighting
+    previous: Candidate | None
+    """whom it was taken for before this event"""
+    gallery_version: int
+
+
+Write = Callable[[Statement], IdentityEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A sighting that is over."""
+
+    tracks: tuple[int, ...]
+    number: int | None
+    """None: it was never published"""
+    identity: Candidate | None
+
+
+class SightingBook:
+    """The open sightings of one camera."""
+
+    def __init__(self, rules: SightingRules, write: Write) -> None:
+        self._rules = rules
+        self._write = write
+        self._open: dict[int, Sighting] = {}
+        self._by_track: dict[int, Sighting] = {}
+        self._orders = 0
+        self._numbers = 0
+        self._last_look_s = float("-inf")
+        self._gallery_version = 0
+
+    @property
+    def known_tracks(self) -> frozenset[int]:
+        """Tracks of open sightings that have a name."""
+        return frozenset(t for s in self._open.values() if s.named is not None for t in s.matches)
+
+    def advance(self, item: Matched) -> tuple[list[IdentityEvent], list[Closed]]:
+        """Take in one frame; returns the events due and the sightings that are over."""
+        self._gallery_version = item.gallery_version
+        self._observe(item)
+        for match in item.matches:
+            self._by_track[match.track_id].matches[match.track_id] = match
+        self._rejoin()
+        events = self._name(self._in_frame(item), item.info.pts_s)
+        over = [s for s in self._open.values() if item.info.pts_s - s.last.pts_s > self._rules.gap_s]
+        ended, closed = self._close(over)
+        return events + ended, closed
+
+    def finish(self) -> tuple[list[IdentityEvent], list[Closed]]:
+        """The camera has ended: close every open sighting."""
+        return self._close(list(self._open.values()))
+
+    # taking in a frame
+
+    def _observe(self, item: Matched) -> None:
+        """Open a sighting for each new track; note where the others were found, and who shared this frame."""
+        found = np.flatnonzero(item.observed)
+        for row in found[np.argsort(item.track_ids[found])].tolist():
+            track = int(item.track_ids[row])
+            sighting = self._by_track.get(track)
+            if sighting is None:
+                sighting = self._open_sighting(track, None, item.info, item.faces.boxes[row])
+            elif sighting.last.index == item.info.index:
+                # two tracks of one sighting in one frame are two people after all: the later one leaves
+                match = sighting.matches.pop(track)
+                sighting = self._open_sighting(track, match, item.info, item.faces.boxes[row])
+            sighting.last, sighting.box = item.info, item.faces.boxes[row]
+            self._last_look_s = item.info.pts_s
+        here = [s for s in self._open.values() if s.last.index == item.info.index]
+        for sighting in here:
+            sighting.apart.update(other.order for other in here if other is not sighting)
+
+    def _open_sighting(self, track: int, match: Match | None, info: FrameInfo, box: F32) -> Sighting:
+        self._orders += 1
+        sighting = Sighting(self._orders, info, info, box, {track: match})
+        self._open[sighting.order] = sighting
+        self._by_track[track] = sighting
+        return sighting
+
+    def _in_frame(self, item: Matched) -> list[Sighting]:
+        """Sightings visible in this frame: found in it, or predicted and not missed by the latest look."""
+        here = {s.order: s for t in item.track_ids.tolist() if (s := self._by_track.get(t)) is not None}
+        return [here[order] for order in sorted(here) if here[order].last.pts_s >= self._last_look_s]
+
+    def _rejoin(self) -> None:
+        """Let a sighting that is not yet published continue one that was lost a moment ago."""
+        fresh = [s for s in self._open.values() if s.number is None and s.last.pts_s >= self._last_look_s]
+        for sighting in fresh:
+            lost = [
+                s for s in self._open.values() if s.last.pts_s < min(self._last_look_s, sighting.first.pts_s)
+            ]
+            likeness = [(d, s.order) for s in lost if (d := self._likeness(sighting, s)) is not None]
+            if likeness:
+                self._merge(self._open[min(likeness)[1]], sighting)
+
+    def _likeness(self, fresh: Sighting, lost: Sighting) -> float | None:
+        """Squared L2 between two sightings' templates where they may be one person, else None."""
+        ours, theirs = fresh.evidence, lost.evidence
+        if ours is None or theirs is None or lost.order in fresh.apart:
+            return None
+        who = fresh.decide(self._rules).identity
+        if who is not None and lost.named is not None:
+            return None if who.person_id != lost.named.person_id else _distance(ours, theirs)
+        distance = _distance(ours, theirs)
+        return distance if distance < self._rules.rejoin_distance else None
+
+    def _merge(self, lost: Sighting, fresh: Sighting) -> None:
+        lost.absorb(fresh)
+        del self._open[fresh.order]
+        for track in fresh.matches:
+            self._by_track[track] = lost
+        for other in self._open.values():
+            if fresh.order in other.apart:
+                other.apart.discard(fresh.order)
+                other.apart.add(lost.order)
+
+    # deciding
+
+    def _name(self, here: list[Sighting], pts_s: float) -> list[IdentityEvent]:
+        """Decide on every visible sighting together, and state what changed: withdrawals first."""
+        decisions = assign_names([self._allowed(s, s.decide(self._rules), here) for s in here])
+        statements = []
+        for sighting, decision in zip(here, decisions, strict=True):
+            previous, sighting.named = sighting.named, decision.identity
+            kind = self._due(sighting, previous, pts_s)
+            if kind is not None:
+                statements.append(Statement(kind, sighting, previous, self._gallery_version))
+        statements.sort(key=lambda s: (s.sighting.named is not None, s.sighting.order))
+        return [self._publish(statement) for statement in statements]
+
+    def _allowed(self, sighting: Sighting, decision: Decision, here: Iterable[Sighting]) -> Decision:
+        """Refuse a name that a sighting which once shared a frame with this one carries out of sight."""
+        if decision.identity is None:
+            return decision
+        visible = {s.order for s in here}
+        taken = set(sighting.barred)
+        for order in sighting.apart - visible:
+            other = self._open.get(order)
+            if other is not None and other.named is not None:
+                taken.add(other.named.person_id)
+        return replace(decision, identity=None) if decision.identity.person_id in taken else decision
+
+    def _due(self, sighting: Sighting, previous: Candidate | None, pts_s: float) -> EventType | None:
+        """Which event, if any, this sighting owes now."""
+        evidence = sighting.evidence
+        if sighting.number is None:
+            waited = pts_s - sighting.first.pts_s >= self._rules.decide_after_s
+            ready = sighting.named is not None or (waited and evidence is not None)
+            return EventType.NEW if ready else None
+        if not same_person(previous, sighting.named):
+            return EventType.UPDATE
+        if evidence is None or evidence.quality < sighting.published_quality * self._rules.update_quality_by:
+            return None
+        return EventType.UPDATE
+
+    def _publish(self, statement: Statement) -> IdentityEvent:
+        sighting = statement.sighting
+        if sighting.number is None:
+            self._numbers += 1
+            sighting.number = self._numbers
+        sighting.seq += 1
+        evidence = sighting.evidence
+        sighting.published_quality = evidence.quality if evidence is not None else 0.0
+        return self._write(statement)
+
+    # closing
+
+    def _close(self, over: list[Sighting]) -> tuple[list[IdentityEvent], list[Closed]]:
+        events: list[IdentityEvent] = []
+        closed: list[Closed] = []
+        for sighting in over:
+            if sighting.number is None and self._worth_telling(sighting):
+                decision = sighting.decide(self._rules, last_chance=True)
+                sighting.named = self._allowed(sighting, decision, ()).identity
+                events.append(self._publish(Statement(EventType.NEW, sighting, None, self._gallery_version)))
+            if sighting.number is not None:
+                end = Statement(EventType.END, sighting, sighting.named, self._gallery_version)
+                events.append(self._publish(end))
+            closed.append(Closed(tuple(sighting.matches), sighting.number, sighting.named))
+            self._forget(sighting)
+        return events, closed
+
+    def _worth_telling(self, sighting: Sighting) -> bool:
+        """Long enough to be no passing false detection, and clear enough for one embedding."""
+        seen_s = sighting.last.pts_s - sighting.first.pts_s
+        return seen_s >= self._rules.min_seen_s and sighting.evidence is not None
+
+    def _forget(self, sighting: Sighting) -> None:
+        del self._open[sighting.order]
+        for track in sighting.matches:
+            self._by_track.pop(track, None)
+        for other in self._open.values():
+            if sighting.order in other.apart:
+                other.apart.discard(sighting.order)
+                if sighting.named is not None:
+                    other.barred.add(sighting.named.person_id)
+
+
+def _distance(a: Match, b: Match) -> float:
+    """Squared L2 between two templates."""
+    return float(np.sum((a.template.astype(np.float64) - b.template) ** 2))

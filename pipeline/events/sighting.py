@@ -1,0 +1,86 @@
+"""A sighting: one person seen by one camera without a long gap, and the evidence for who it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pipeline.arrays import F32
+from pipeline.gallery.decision import Decision, decide
+from pipeline.types import Candidate, FrameInfo, Match
+
+
+@dataclass(frozen=True, slots=True)
+class SightingRules:
+    """When a sighting is named, published and closed; see config.schema for the reasons."""
+
+    max_distance: float
+    min_margin: float
+    keep_margin: float
+    decide_after_s: float
+    min_shots: int
+    gap_s: float
+    rejoin_distance: float
+    min_seen_s: float
+    update_quality_by: float
+
+
+@dataclass(slots=True, eq=False)
+class Sighting:
+    """What is known of one sighting so far. Written by its book alone."""
+
+    order: int
+    """counts every sighting of a camera, also those that are never published"""
+    first: FrameInfo
+    last: FrameInfo
+    """the frame it was last found in"""
+    box: F32
+    """(4,) pixels of `last`"""
+    matches: dict[int, Match | None]
+    """the latest match of each of its tracks; None before the track's first embedding"""
+    named: Candidate | None = None
+    """whom the sighting is taken for now"""
+    number: int | None = None
+    """counts a camera's published sightings from 1; None before `new`"""
+    seq: int = 0
+    """events published so far"""
+    published_quality: float = 0.0
+    apart: set[int] = field(default_factory=set)
+    """orders of open sightings that shared a frame with this one: they are other people"""
+    barred: set[str] = field(default_factory=set)
+    """people whom closed sightings that shared a frame with this one were taken for"""
+
+    @property
+    def evidence(self) -> Match | None:
+        """The match of the track with most evidence: a short blurred track does not overrule a long clear one."""
+        matches = [m for m in self.matches.values() if m is not None]
+        return max(matches, key=lambda m: (m.weight, -m.track_id), default=None)
+
+    def decide(self, rules: SightingRules, *, last_chance: bool = False) -> Decision:
+        """Who this is, by its evidence alone.
+
+        A name is given under max_distance and with min_margin; one that was given is kept a little beyond, so
+        that it does not flicker. `last_chance` names with fewer than min_shots, because no more will come.
+        """
+        evidence = self.evidence
+        if evidence is None or not evidence.candidates:
+            return Decision(None, None, None)
+        decision = decide(evidence.candidates, rules.max_distance, rules.min_margin)
+        nearest = evidence.candidates[0]
+        if self.named is not None and nearest.person_id == self.named.person_id:
+            keep = nearest.distance < rules.max_distance + rules.keep_margin
+            return replace(decision, identity=nearest if keep else None)
+        if evidence.frames_fused < rules.min_shots and not last_chance:
+            return replace(decision, identity=None)
+        return decision
+
+    def absorb(self, later: Sighting) -> None:
+        """Go on as this later sighting, which turned out to be the same person."""
+        self.last, self.box = later.last, later.box
+        self.matches |= later.matches
+        self.apart |= later.apart
+        self.barred |= later.barred
+
+
+def same_person(a: Candidate | None, b: Candidate | None) -> bool:
+    """Whether two decisions name the same person, or both nobody."""
+    return (a and a.person_id) == (b and b.person_id)

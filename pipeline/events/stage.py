@@ -1,0 +1,167 @@
+"""The stage that turns matches into events, one sighting book a camera."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.arrays import F32, I64, Bools, check_rows
+from pipeline.events.event import (
+    EventCandidate,
+    EventType,
+    FrameRef,
+    Identity,
+    IdentityEvent,
+    Mode,
+)
+from pipeline.events.lifecycle import Closed, SightingBook, Statement
+from pipeline.events.sighting import SightingRules, same_person
+from pipeline.geometry import fraction_box
+from pipeline.stage import StageBase
+from pipeline.types import Candidate, FrameInfo, Matched, StreamEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a frame led to: the end of its life."""
+
+    info: FrameInfo
+    track_ids: I64
+    """(N,)"""
+    boxes: F32
+    """(N, 4) pixels"""
+    observed: Bools
+    """(N,)"""
+    events: tuple[IdentityEvent, ...]
+    closed: tuple[Closed, ...]
+
+    def __post_init__(self) -> None:
+        check_rows(len(self.track_ids), boxes=self.boxes, observed=self.observed)
+
+
+class Board(Protocol):
+    """Where decisions are posted for the embed gate."""
+
+    def publish(self, camera: str, frame_index: int, known_tracks: frozenset[int]) -> None:
+        """The tracks recognised after this frame."""
+        ...
+
+    def finish(self, camera: str) -> None:
+        """Nothing more comes of this camera."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventContext:
+    """What every event of a run says alike."""
+
+    mode: Mode
+    runs: Mapping[str, str]
+    """camera -> its run: random when live, a hash of the recording in a replay"""
+    threshold: float
+    detector: str
+    embedder: str
+    candidates: int
+    now: Callable[[], datetime] | None
+    """the wall clock when live; None in a replay, where an event is published when it was seen"""
+
+
+class EventWriter:
+    """Writes one camera's statements as events."""
+
+    def __init__(self, camera: str, context: EventContext) -> None:
+        self._camera = camera
+        self._context = context
+
+    def __call__(self, statement: Statement) -> IdentityEvent:
+        context, sighting = self._context, statement.sighting
+        sighting_id = f"{self._camera}:{context.runs[self._camera]}:{sighting.number}"
+        evidence = sighting.evidence
+        people = evidence.candidates if evidence is not None else ()
+        last = sighting.last
+        changed = not same_person(statement.previous, sighting.named)
+        return IdentityEvent(
+            type=statement.type,
+            mode=context.mode,
+            sighting_id=sighting_id,
+            seq=sighting.seq,
+            camera=self._camera,
+            identity=_identity(sighting.named),
+            previous_identity=_identity(statement.previous) if changed else None,
+            stranger_id=stranger_id(sighting_id) if sighting.named is None else None,
+            distance=people[0].distance if people else None,
+            threshold=context.threshold,
+            margin=people[1].distance - people[0].distance if len(people) > 1 else None,
+            candidates=tuple(
+                EventCandidate(c.person_id, c.name, c.distance) for c in people[: context.candidates]
+            ),
+            frames_fused=evidence.frames_fused if evidence is not None else 0,
+            quality=evidence.quality if evidence is not None else 0.0,
+            box=fraction_box(sighting.box, last.width, last.height),
+            frame=FrameRef(last.index, last.pts_s, last.width, last.height),
+            first_seen_at=sighting.first.at,
+            seen_at=last.at,
+            published_at=last.at if context.now is None else context.now(),
+            timings_ms=None,
+            detector=context.detector,
+            embedder=context.embedder,
+            gallery_version=statement.gallery_version,
+            snapshot=None,
+        )
+
+
+def stranger_id(sighting_id: str) -> str:
+    """The id of a stranger who is new in this sighting: a hash of it, so that a replay repeats itself."""
+    return "s_" + hashlib.sha256(sighting_id.encode()).hexdigest()[:12]
+
+
+class LifecycleStage(StageBase[Matched, Outcome]):
+    """Keeps the books, and posts after each frame which tracks are recognised."""
+
+    name = "decide"
+
+    def __init__(self, rules: SightingRules, context: EventContext, board: Board) -> None:
+        self._rules = rules
+        self._context = context
+        self._board = board
+        self._books: dict[str, SightingBook] = {}
+        self._last: dict[str, FrameInfo] = {}
+
+    def process(self, batch: Sequence[Matched]) -> Sequence[Outcome]:
+        return [self._decide(item) for item in batch]
+
+    def end(self, end: StreamEnd) -> Sequence[Outcome]:
+        self._board.finish(end.camera)
+        book, last = self._books.pop(end.camera, None), self._last.pop(end.camera, None)
+        if book is None or last is None:
+            return ()
+        events, closed = book.finish()
+        nobody = np.zeros(0, np.int64)
+        boxes = np.zeros((0, 4), np.float32)
+        return (Outcome(last, nobody, boxes, nobody.astype(np.bool_), tuple(events), tuple(closed)),)
+
+    def _decide(self, item: Matched) -> Outcome:
+        camera = item.info.camera
+        book = self._books.get(camera)
+        if book is None:
+            book = self._books[camera] = SightingBook(self._rules, EventWriter(camera, self._context))
+        events, closed = book.advance(item)
+        self._last[camera] = item.info
+        self._board.publish(camera, item.info.index, book.known_tracks)
+        return Outcome(
+            info=item.info,
+            track_ids=item.track_ids,
+            boxes=item.faces.boxes,
+            observed=item.observed,
+            events=tuple(events),
+            closed=tuple(closed),
+        )
+
+
+def _identity(person: Candidate | None) -> Identity | None:
+    return None if person is None else Identity(person.person_id, person.name)

@@ -1,0 +1,262 @@
+"""The life of a sighting, frame by frame, with the expected events spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from pipeline.arrays import F32
+from pipeline.events.event import IdentityEvent, Mode
+from pipeline.events.lifecycle import SightingBook
+from pipeline.events.sighting import SightingRules
+from pipeline.events.stage import EventContext, EventWriter
+from pipeline.types import Candidate, Faces, FrameInfo, Match, Matched
+
+RULES = SightingRules(
+    max_distance=0.9,
+    min_margin=0.1,
+    keep_margin=0.1,
+    decide_after_s=1.0,
+    min_shots=2,
+    gap_s=2.0,
+    rejoin_distance=0.6,
+    min_seen_s=0.25,
+    update_quality_by=1.5,
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, None)
+
+
+def face(seed: int) -> F32:
+    """A template of its own: different seeds are about sqrt(2) apart."""
+    vector = np.random.default_rng(seed).normal(size=64)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def people(**distances: float) -> tuple[Candidate, ...]:
+    ranked = sorted(distances.items(), key=lambda item: item[1])
+    return tuple(Candidate(f"p_{name}", name, distance) for name, distance in ranked)
+
+
+def match(
+    track: int,
+    candidates: tuple[Candidate, ...],
+    *,
+    shots: int = 3,
+    weight: float = 1.5,
+    quality: float = 0.5,
+    template: F32 | None = None,
+) -> Match:
+    seen = face(track) if template is None else template
+    return Match(track, seen, shots, weight, quality, candidates)
+
+
+class Door:
+    """A camera at ten frames a second that shows its book what the test says."""
+
+    def __init__(self, rules: SightingRules = RULES) -> None:
+        self.book = SightingBook(rules, EventWriter("door", CONTEXT))
+        self.index = -1
+        self.said: list[str] = []
+        self.events: list[IdentityEvent] = []
+
+    def frame(self, tracks: Sequence[int], *matches: Match, observed: bool = True) -> list[str]:
+        """One frame with these tracks; returns what was said of it, `type number name` a line."""
+        self.index += 1
+        n = len(tracks)
+        pts_s = round(self.index / 10, 6)
+        info = FrameInfo("door", self.index, pts_s, EPOCH + timedelta(seconds=pts_s), 640, 360, 0)
+        boxes = np.array([[100 * t, 50, 100 * t + 60, 130] for t in tracks], np.float32).reshape(n, 4)
+        faces = Faces(boxes, np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
+        seen = np.full(n, observed)
+        item = Matched(info, faces, np.array(tracks, np.int64), seen, np.full(n, 0.5, np.float32), matches, 1)
+        return self._note(self.book.advance(item)[0])
+
+    def frames(self, count: int, tracks: Sequence[int]) -> list[str]:
+        """Several frames alike."""
+        return [line for _ in range(count) for line in self.frame(tracks)]
+
+    def end(self) -> list[str]:
+        return self._note(self.book.finish()[0])
+
+    def _note(self, events: list[IdentityEvent]) -> list[str]:
+        self.events += events
+        lines = [
+            f"{e.type} {e.sighting_id.split(':')[2]} {e.identity.name if e.identity else '?'}" for e in events
+        ]
+        self.said += lines
+        return lines
+
+
+def test_a_known_person_gets_one_new_and_one_end() -> None:
+    door = Door()
+    assert door.frame([1]) == []
+    assert door.frame([1], match(1, people(ann=0.5, bob=1.2))) == ["new 1 ann"]
+    assert door.frames(10, [1]) == []
+    assert door.frames(20, []) == []
+    assert door.frame([]) == ["end 1 ann"]
+    assert door.end() == []
+    new, end = door.events
+    assert (new.seq, end.seq) == (1, 2)
+    assert new.stranger_id is None
+    assert new.margin is not None
+    assert abs(new.margin - 0.7) < 1e-9
+    assert new.box == (100 / 640, 50 / 360, 160 / 640, 130 / 360)
+    assert end.seen_at == EPOCH + timedelta(seconds=1.1)
+    assert end.first_seen_at == EPOCH
+    assert end.published_at == end.seen_at
+    assert new.event_id != end.event_id
+
+
+def test_a_name_needs_enough_shots() -> None:
+    door = Door()
+    assert door.frame([1], match(1, people(ann=0.5), shots=1)) == []
+    assert door.frame([1], match(1, people(ann=0.5), shots=2)) == ["new 1 ann"]
+
+
+def test_a_stranger_is_published_as_unknown_after_a_while_and_stays_unknown() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=1.3, bob=1.4)))
+    assert door.frames(9, [1]) == []
+    assert door.frame([1]) == ["new 1 ?"]
+    assert door.end() == ["end 1 ?"]
+    assert door.events[0].stranger_id == door.events[1].stranger_id
+    assert door.events[0].stranger_id is not None
+
+
+def test_a_face_never_embedded_is_not_published() -> None:
+    door = Door()
+    door.frames(30, [1])
+    assert door.end() == []
+
+
+def test_a_passing_false_detection_is_not_published() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=1.3)))
+    door.frame([1])
+    assert door.frames(40, []) == []
+
+
+def test_a_short_sighting_is_decided_on_what_there_is() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=0.5), shots=1))
+    door.frames(4, [1])
+    assert door.end() == ["new 1 ann", "end 1 ann"]
+
+
+def test_no_name_without_a_margin_to_the_second_person() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=0.50, bob=0.55)))
+    assert door.frames(10, [1]) == ["new 1 ?"]
+
+
+def test_a_name_is_withdrawn_when_better_shots_speak_against_it() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=0.85)))
+    assert door.frame([1], match(1, people(ann=0.95))) == []  # kept a little beyond the threshold
+    assert door.frame([1], match(1, people(ann=1.05))) == ["update 1 ?"]
+    update = door.events[-1]
+    assert update.previous_identity is not None
+    assert update.previous_identity.name == "ann"
+    assert update.stranger_id is not None
+    assert door.frame([1], match(1, people(ann=0.95))) == []  # beyond the threshold: not given anew
+
+
+def test_an_unknown_becomes_known_by_an_update() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=1.2)))
+    door.frames(10, [1])
+    assert door.frame([1], match(1, people(ann=0.6))) == ["update 1 ann"]
+    assert door.events[-1].previous_identity is None
+
+
+def test_a_clearly_better_shot_is_an_update() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=0.5), quality=0.4))
+    assert door.frame([1], match(1, people(ann=0.5), quality=0.5)) == []
+    assert door.frame([1], match(1, people(ann=0.4), quality=0.7)) == ["update 1 ann"]
+
+
+def test_no_person_is_named_twice_in_one_frame() -> None:
+    door = Door()
+    said = door.frame([1, 2], match(1, people(ann=0.7)), match(2, people(ann=0.5)))
+    assert said == ["new 1 ann"]  # track 2, the nearer
+    assert door.frames(10, [1, 2]) == ["new 2 ?"]
+    assert door.frame([1, 2], match(1, people(ann=0.3))) == ["update 1 ?", "update 2 ann"]
+
+
+def test_who_shared_a_frame_never_takes_the_same_name_later() -> None:
+    door = Door()
+    door.frame([1, 2], match(1, people(ann=0.5)), match(2, people(ann=1.3)))
+    door.frames(10, [1, 2])  # 2 is published as unknown
+    assert door.frames(5, [2]) == []  # 1 is out of sight, its sighting still open
+    assert door.frame([2], match(2, people(ann=0.5))) == []
+    door.frames(30, [2])  # 1 has ended
+    assert door.frame([2], match(2, people(ann=0.5))) == []
+    assert door.said == ["new 1 ann", "new 2 ?", "end 1 ann"]
+
+
+def test_a_lost_track_continues_as_the_same_sighting() -> None:
+    door = Door()
+    ann = face(99)
+    door.frame([1], match(1, people(ann=0.5), template=ann))
+    door.frames(5, [1])
+    door.frames(10, [])
+    door.frame([2])
+    assert door.frame([2], match(2, people(ann=0.8), template=face(98))) == []  # by name
+    assert door.end() == ["end 1 ann"]
+    assert door.events[-1].first_seen_at == EPOCH
+
+
+def test_an_unknown_face_continues_by_likeness_and_another_does_not() -> None:
+    door = Door()
+    stranger = face(99)
+    door.frame([1], match(1, (), template=stranger))
+    door.frames(12, [1])
+    door.frames(5, [])
+    door.frame([2], match(2, (), template=stranger))
+    door.frames(12, [2])
+    door.frames(5, [])
+    door.frame([3], match(3, (), template=face(98)))
+    door.frames(12, [3])
+    assert door.end() == ["end 1 ?", "end 2 ?"]
+    assert door.said == ["new 1 ?", "new 2 ?", "end 1 ?", "end 2 ?"]
+
+
+def test_two_tracks_that_turn_out_to_be_two_people_part_again() -> None:
+    door = Door()
+    twin = face(99)
+    door.frame([1], match(1, people(ann=0.5), template=twin))
+    door.frames(5, [1])
+    door.frame([])
+    door.frame([2], match(2, (), template=twin), observed=True)
+    door.frames(2, [2])  # taken for the same sighting
+    said = door.frame([1, 2])  # both at once
+    assert said == []
+    door.frames(12, [1, 2])
+    assert door.end() == ["end 1 ann", "end 2 ?"]
+
+
+def test_predicted_boxes_do_not_prolong_a_sighting() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=0.5)))
+    for _ in range(20):
+        assert door.frame([1], observed=False) == []
+    assert door.frame([1], observed=False) == ["end 1 ann"]
+
+
+def test_known_tracks_are_those_with_a_name() -> None:
+    door = Door()
+    door.frame([1, 2], match(1, people(ann=0.5)), match(2, people(bob=1.4)))
+    assert door.book.known_tracks == frozenset({1})
+
+
+def test_withdrawals_come_before_namings() -> None:
+    door = Door()
+    door.frame([1, 2], match(1, people(bob=1.5)), match(2, people(ann=0.5)))
+    door.frames(10, [1, 2])
+    assert door.said == ["new 1 ann", "new 2 ?"]
+    said = door.frame([1, 2], match(1, people(ann=0.4)), match(2, people(ann=1.4)))
+    assert said == ["update 1 ?", "update 2 ann"]
