@@ -1,0 +1,59 @@
+"""Turning crops into unit vectors, a bounded batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from engines.backends.base import Engine
+from pipeline.arrays import F32, U8, check_array
+from pipeline.errors import BadInputError
+
+Prepare = Callable[[U8], F32]
+"""crops (N, S, S, 3) RGB uint8 -> the network's input (N, 3, S, S)"""
+
+
+class Embedder:
+    """An embedding network on an engine which the caller has opened and closes."""
+
+    def __init__(self, engine: Engine, prepare: Prepare, model_id: str, max_batch: int) -> None:
+        self._engine = engine
+        self._prepare = prepare
+        self._max_batch = max_batch
+        self.model_id = model_id
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector. Raises BadInputError where the network does not give vectors."""
+        shape = self._engine.outputs[0].shape
+        if len(self._engine.outputs) != 1 or len(shape) != 2 or not isinstance(shape[1], int):
+            raise BadInputError(
+                f"embedding.model {self.model_id} is not an embedder: one output (N, D) is needed, "
+                f"it has {', '.join(f'{spec.name} {spec.shape}' for spec in self._engine.outputs)}"
+            )
+        return shape[1]
+
+    def embed(self, crops: U8) -> F32:
+        """Vectors (N, D) of unit length for crops (N, S, S, 3). Raises BackendError."""
+        vectors = np.empty((len(crops), self.dimension), np.float32)
+        for start in range(0, len(crops), self._max_batch):
+            part = slice(start, start + self._max_batch)
+            planes = self._prepare(crops[part])
+            (vectors[part],) = self._engine.infer({self._engine.inputs[0].name: planes}).values()
+        return unit_length(vectors)
+
+
+def unit_length(vectors: F32) -> F32:
+    """Vectors (N, D) divided by their lengths.
+
+    Networks that end in a normalisation are still off by 1e-3 in bf16, which would shift every distance. Raises
+    ValueError for a vector without a direction: zeros, infinities or NaN.
+    """
+    check_array("vectors", vectors, np.float32, ("N", "D"))
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths) & (lengths > 1e-12)):
+        raise ValueError(
+            "the embedding network gave a vector without a direction; check its file with 'models'"
+        )
+    return np.asarray(vectors / lengths, dtype=np.float32)

@@ -1,0 +1,32 @@
+"""The embedding stage: the crops of all items of a batch through the network together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.embedding.embedder import Embedder
+from pipeline.stage import StageBase
+from pipeline.types import Aligned, Embedded
+
+
+class EmbeddingStage(StageBase[Aligned, Embedded]):
+    """Gives each item the vectors of its crops; an item without crops passes with none."""
+
+    name = "embed"
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def process(self, batch: Sequence[Aligned]) -> Sequence[Embedded]:
+        crops = [item.crops.to_host() for item in batch if len(item.rows)]
+        if not crops:
+            none = np.zeros((0, self._embedder.dimension), np.float32)
+            return [Embedded(item, none, self._embedder.model_id) for item in batch]
+        vectors = self._embedder.embed(np.concatenate(crops) if len(crops) > 1 else crops[0])
+        ends = np.cumsum([len(item.rows) for item in batch])
+        return [
+            Embedded(item, vectors[end - len(item.rows) : end], self._embedder.model_id)
+            for item, end in zip(batch, ends.tolist(), strict=True)
+        ]
