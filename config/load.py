@@ -1,0 +1,203 @@
+"""Reading the configuration: YAML file, then FACESTREAM__SECTION__KEY environment, then --set section.key=value.
+
+Each setting is checked by itself, where it stands, so that an error can name the place; later ones win. Values from
+the environment and --set are texts and are read as the key's type; "" and "null" are none where the key has that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from config.describe import describe_allowed, is_secret, section_types, takes_none
+from config.errors import ConfigError
+from config.schema import Config, Section
+from config.secrets import mask
+from config.yaml_text import parse_mapping
+
+PREFIX = "FACESTREAM__"
+NOT_KEYS = frozenset({"FACESTREAM__DATA"})
+"""variables of the same prefix that are no configuration keys"""
+MAX_BYTES = 1 << 20
+"""a configuration is a page of text; more is the wrong file"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key's value and where it was given."""
+
+    origin: str
+    """file name, variable name or --set: the beginning of an error"""
+    section: str
+    key: str
+    value: object
+    is_text: bool
+    """whether the value is a text still to be read as the key's type"""
+
+    @property
+    def place(self) -> str:
+        """Where this is, for an error: a variable's name says the key already."""
+        if self.origin.startswith(PREFIX):
+            return self.origin
+        joint = " " if self.origin == "--set" else ": "
+        return f"{self.origin}{joint}{self.section}.{self.key}"
+
+
+def load(file: Path | None, environment: Mapping[str, str], assignments: Sequence[str]) -> Config:
+    """The configuration out of its three sources, each later one winning.
+
+    `assignments` are texts "section.key=value". Raises ConfigError.
+    """
+    settings = [*(_from_file(file) if file is not None else ()), *_from_environment(environment)]
+    settings += _from_assignments(assignments)
+    chosen: dict[str, dict[str, object]] = {}
+    for setting in settings:
+        value = _checked(setting)
+        chosen.setdefault(setting.section, {})[setting.key] = value
+    try:
+        return Config.model_validate(chosen)
+    except ValidationError as error:
+        # Every value is right by itself, so this is about several keys together.
+        reasons = "; ".join(_reason(detail["msg"]) for detail in error.errors())
+        origins = ", ".join(dict.fromkeys(setting.origin for setting in settings))
+        raise ConfigError(f"{origins or 'defaults'}: {reasons}") from error
+
+
+def _from_file(file: Path) -> list[Setting]:
+    """Settings of a YAML file: sections, and keys in them."""
+    settings = []
+    for section, keys in parse_mapping(_read(file), str(file)).items():
+        if keys is None:
+            continue  # all its keys are commented out
+        if not isinstance(keys, dict):
+            _section(str(file), str(section))
+            raise ConfigError(
+                f"{file}: {section}: expected keys and values below it, got {reprlib.repr(keys)}"
+            )
+        if not keys:
+            _section(str(file), str(section))
+        settings += [Setting(str(file), str(section), str(key), value, False) for key, value in keys.items()]
+    return settings
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: no such file; keys and defaults are in config/default.yaml") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{file}: is a folder; name a YAML file") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{file}: cannot be read: {reason}") from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{file}: more than {MAX_BYTES >> 20} MB; this is no configuration file")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: no UTF-8 text (byte {error.start}); name a YAML file") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[Setting]:
+    settings: dict[tuple[str, str], Setting] = {}
+    for name, text in sorted(environment.items()):
+        if not name.startswith(PREFIX) or name in NOT_KEYS:
+            continue
+        section, separator, key = name.removeprefix(PREFIX).casefold().partition("__")
+        if not separator or not section or not key:
+            raise ConfigError(
+                f"{name}: name a section and a key, as {PREFIX}DETECTION__INPUT_PX; "
+                f"sections are {', '.join(section_types())}"
+            )
+        if (section, key) in settings:
+            raise ConfigError(f"{name}: given twice, also as {settings[section, key].origin}")
+        settings[section, key] = Setting(name, section, key, text, True)
+    return list(settings.values())
+
+
+def _from_assignments(assignments: Iterable[str]) -> list[Setting]:
+    settings: dict[tuple[str, str], Setting] = {}
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not (separator and dot and section and key):
+            shown = mask(reprlib.repr(assignment))
+            raise ConfigError(f"--set {shown}: expected section.key=value, as detection.input_px=640")
+        if (section, key) in settings:
+            raise ConfigError(f"--set {section}.{key}: given twice; keep one")
+        settings[section, key] = Setting("--set", section, key, text.strip(), True)
+    return list(settings.values())
+
+
+def _section(origin: str, name: str) -> type[Section]:
+    """The section of this name. Raises ConfigError with the nearest known one."""
+    types = section_types()
+    if name in types:
+        return types[name]
+    raise ConfigError(f"{origin}: {_shown(name)}: unknown section; {_nearest(name, types)}")
+
+
+def _field(setting: Setting, section: type[Section]) -> FieldInfo:
+    """The key's field. Raises ConfigError with the nearest known one, be it of another section."""
+    fields = section.model_fields
+    if setting.key in fields:
+        return fields[setting.key]
+    place = setting.place.replace(setting.key, _shown(setting.key))
+    elsewhere = [name for name, other in section_types().items() if setting.key in other.model_fields]
+    if elsewhere and not difflib.get_close_matches(setting.key, fields):
+        hint = f"did you mean {elsewhere[0]}.{setting.key}?"
+    else:
+        hint = _nearest(setting.key, fields)
+    raise ConfigError(f"{place}: unknown key; {hint}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """A hint: the nearest known name, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+
+
+def _checked(setting: Setting) -> object:
+    """The setting's value in its key's type. Raises ConfigError naming place, value and what is allowed."""
+    section = _section(setting.origin, setting.section)
+    field = _field(setting, section)
+    value = setting.value
+    if setting.is_text and value in ("", "null") and takes_none(field):
+        return None
+    try:
+        made = section.model_validate({setting.key: value}, strict=not setting.is_text)
+    except ValidationError as error:
+        if any(detail["loc"] for detail in error.errors()):
+            raise _refusal(setting, field) from error
+        return value  # a rule about several keys of the section: checked when all are known
+    checked: object = getattr(made, setting.key)
+    if isinstance(checked, float) and not math.isfinite(checked):
+        raise _refusal(setting, field)
+    return checked
+
+
+def _refusal(setting: Setting, field: FieldInfo) -> ConfigError:
+    got = "the value given" if is_secret(field) else _shown(setting.value)
+    if setting.value in (None, ""):
+        got = "nothing"
+    return ConfigError(f"{setting.place}: expected {describe_allowed(field)}, got {got}")
+
+
+def _shown(value: object) -> str:
+    """A value for an error: short, on one line, secrets masked."""
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    text = mask(text if text.isprintable() else repr(text))
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

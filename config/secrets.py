@@ -1,0 +1,97 @@
+"""Secrets that do not reach a log: a string that prints as stars, and the masking of addresses in texts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+STARS = "*****"
+
+# The part of an address before its last @: "://user:pa@ss@host/" up to the second @. A password may hold an @.
+_USERINFO = re.compile(r"://[^\s/?#]*@")
+
+# Raw / ? or # in a password end the address's authority early: "://user:pa/ss@host". Such an address has a colon
+# that no port follows and an @ later on; masking too much of it is better than too little.
+_USERINFO_SLASHED = re.compile(r"://(?!\*)[^\s:/?#@\[]*:(?!\d*(?:[/?#\s]|$))[^\s]*@")
+
+# "?password=x", "&api_key=x", "password='x'" of a connection string. `key`, `auth` and the like are too common as
+# words, so they count only as a query's parameter.
+_PARAMETER = re.compile(
+    r"""
+    (
+        (?: (?<![A-Za-z0-9]) | (?<=[A-Za-z0-9][_-]) )
+        (?: password | passwd | passphrase | passwort | pwd | secret | token | api[_-]?key )
+      | [?&;] (?: [\w.-]*[_-] )? (?: pass | key | auth | sig | signature | credential | sessionid )
+    )
+    ( \s?=\s? )
+    (?: ' [^']* ' | " [^"]* " | [^\s&;,'"\])}]+ )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def mask(text: str) -> str:
+    """`text` with user:password in addresses and the values of password-like parameters as stars.
+
+    Idempotent. Rather masks too much than too little: an address's user goes too, since it may be a token.
+
+        mask("rtsp://ann:pa@ss@cam/1?token=x")  ->  "rtsp://*****@cam/1?token=*****"
+    """
+    text = _USERINFO.sub(f"://{STARS}@", text)
+    text = _USERINFO_SLASHED.sub(f"://{STARS}@", text)
+    return _PARAMETER.sub(rf"\1\2{STARS}", text)
+
+
+class Secret(str):
+    """A string that is stars to everybody but `reveal`.
+
+    The characters of the string itself are the stars, so that whatever treats it as a str (print, format, json,
+    +, logging) writes stars; the value is kept beside them. Equal to another Secret of the same value, and to
+    nothing else. As a pydantic field type it is made from a str, and dumps as stars.
+    """
+
+    __slots__ = ("_value",)
+
+    _value: str
+
+    def __new__(cls, value: str) -> Secret:
+        if isinstance(value, Secret):
+            return value
+        if not value:
+            raise ValueError("must not be empty")
+        made = super().__new__(cls, STARS)
+        made._value = value
+        return made
+
+    def reveal(self) -> str:
+        """The value itself: only for what opens the connection."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret('{STARS}')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return (Secret, (self._value,))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validates from str (a Secret stays itself) and serialises as stars."""
+        return core_schema.no_info_wrap_validator_function(
+            lambda value, check: value if isinstance(value, Secret) else cls(check(value)),
+            core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda _: STARS, return_schema=core_schema.str_schema()
+            ),
+        )

@@ -1,0 +1,143 @@
+"""What every command starts with: the options they share, the configuration, the folders, and where to write."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from config.load import load
+from config.schema import Config
+from config.secrets import mask
+from pipeline.errors import OutsideError
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="YAML file; keys: config/default.yaml.")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of all written data. [FACESTREAM__DATA, or data]"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set one configuration key; repeatable."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON Lines on standard output.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Detailed log, and tracebacks.")]
+
+PIPE_COLUMNS = 160  # a table in a pipe or file has no terminal to fit
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The plain values a command works with. Results go to standard output, everything else to standard error."""
+
+    config: Config
+    data: Path
+    """folder of everything written at run time; exists"""
+    models: Path
+    """folder of model files; may not exist yet"""
+    json: bool
+    console: Console
+    """writes to standard error; markup is off, since names and paths may hold brackets"""
+
+    def print_json(self, value: Mapping[str, object]) -> None:
+        """One JSON line to standard output, at once."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+    def print(self, *renderables: RenderableType) -> None:
+        """A result for people, to standard output; not together with --json. Markup in texts is printed as it is."""
+        console = Console(markup=False, highlight=False, emoji=False)
+        if not console.is_terminal:
+            console.width = PIPE_COLUMNS
+        console.print(*renderables)
+        sys.stdout.flush()
+
+    def progress(self) -> Progress:
+        """Progress bars on standard error; nothing where that is no terminal."""
+        return Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            transient=True,
+        )
+
+
+def make_context(
+    config: Path | None,
+    data: Path | None,
+    set_: list[str] | None,
+    json_: bool,
+    debug: bool,
+    *,
+    make_data: bool = True,
+) -> Context:
+    """Load the configuration, set up logging and make the data folder (unless `make_data` is False).
+
+    Raises ConfigError, and OutsideError where the data folder cannot be made.
+    """
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    set_up_logging(console, debug)
+    loaded = load(config, os.environ, set_ or ())
+    folder = data or Path(os.environ.get("FACESTREAM__DATA") or "data")
+    if make_data:
+        make_folder(folder)
+    models = Path(os.environ.get("FACESTREAM_MODELS") or "models")
+    return Context(config=loaded, data=folder, models=models, json=json_, console=console)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the data folder where it is missing. Raises OutsideError with the way out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutsideError(
+            f"data folder {folder} cannot be made: {error.strerror}; name another with --data"
+        ) from error
+
+
+class ConsoleLog(logging.Handler):
+    """One readable line a record, secrets masked, written beside progress bars and not through them."""
+
+    def __init__(self, console: Console, tracebacks: bool) -> None:
+        super().__init__()
+        self._console = console
+        self._tracebacks = tracebacks
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; a traceback only with --debug."""
+        if not self._tracebacks and record.exc_info:
+            record = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
+        text = mask(self.format(record))
+        if not self._tracebacks:
+            text = " ".join(text.splitlines())
+        try:
+            self._console.print(text, soft_wrap=True)
+        except (OSError, ValueError):
+            self.handleError(record)
+
+
+def set_up_logging(console: Console, debug: bool) -> None:
+    """Log to standard error: warnings and what is said once at start, or everything with --debug."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, ConsoleLog)]:
+        root.removeHandler(handler)
+    root.addHandler(ConsoleLog(console, tracebacks=debug))
+    root.setLevel(logging.WARNING)
+    for ours in ("pipeline", "engines", "config"):
+        logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.captureWarnings(True)
