@@ -43,6 +43,11 @@ class Outcome:
     def __post_init__(self) -> None:
         check_rows(len(self.track_ids), boxes=self.boxes, observed=self.observed)
 
+    @property
+    def camera(self) -> str:
+        """The frame's camera."""
+        return self.info.camera
+
 
 class Board(Protocol):
     """Where decisions are posted for the embed gate."""

@@ -1,0 +1,81 @@
+"""The alignment stage: crops only for faces that earn an embedding, quality for every face that was found."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from pipeline.alignment.gate import GateRules
+from pipeline.alignment.stage import AlignmentStage
+from pipeline.arrays import F32, U8
+from pipeline.types import Faces, Frame, FrameInfo, HostPixels, StreamEnd, Tracked
+
+RULES = GateRules(min_quality=0.2, first_shots=1, better_by=2.0, recheck_s=10.0, recheck_known_s=10.0)
+
+
+class Answers:
+    """Feedback that notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def state_at(self, camera: str, frame_index: int) -> frozenset[int]:
+        self.asked.append(frame_index)
+        return frozenset()
+
+
+def cut(image: U8, faces: Faces) -> U8:
+    """Crops filled with the first pixel of each box."""
+    corners = faces.boxes[:, :2].astype(int)
+    return np.stack([np.full((4, 4, 3), image[y, x], np.uint8) for x, y in corners])
+
+
+def judge(crops: U8, faces: Faces) -> F32:
+    """The brighter, the better."""
+    return np.asarray(crops[:, 0, 0, 0] / 255, dtype=np.float32)
+
+
+def tracked(index: int, brightness: dict[int, int], unseen: tuple[int, ...] = ()) -> Tracked:
+    """Track t stands at x = t with this brightness."""
+    image = np.zeros((10, 10, 3), np.uint8)
+    for track, value in brightness.items():
+        image[5, track] = value
+    tracks = list(brightness)
+    boxes = np.array([[t, 5, t + 1, 6] for t in tracks], np.float32).reshape(-1, 4)
+    faces = Faces(boxes, np.zeros((len(tracks), 5, 2), np.float32), np.ones(len(tracks), np.float32))
+    info = FrameInfo("door", index, index / 10, datetime(1970, 1, 1, tzinfo=UTC), 10, 10, 0)
+    observed = np.array([t not in unseen for t in tracks], np.bool_)
+    return Tracked(Frame(info, HostPixels(image)), faces, np.array(tracks, np.int64), observed)
+
+
+def make(feedback: Answers) -> AlignmentStage:
+    return AlignmentStage(cut, judge, RULES, feedback, lag_frames=3, crop_px=4)
+
+
+def test_crops_are_those_of_the_faces_that_are_due() -> None:
+    (item,) = make(Answers()).process([tracked(0, {1: 200, 2: 10, 3: 100, 4: 250}, unseen=(4,))])
+    assert item.rows.tolist() == [0, 2]
+    assert item.crops.to_host()[:, 0, 0, 0].tolist() == [200, 100]
+    assert np.allclose(item.quality, np.array([200, 10, 100, 0]) / 255)
+
+
+def test_a_frame_without_faces_costs_nothing_and_passes() -> None:
+    feedback = Answers()
+    (item,) = make(feedback).process([tracked(0, {})])
+    assert item.crops.shape == (0, 4, 4, 3)
+    assert feedback.asked == []
+
+
+def test_the_gate_is_told_what_was_decided_a_fixed_number_of_frames_ago() -> None:
+    feedback = Answers()
+    make(feedback).process([tracked(k, {1: 200}) for k in (0, 5)])
+    assert feedback.asked == [-3, 2]
+
+
+def test_a_camera_that_ended_starts_anew() -> None:
+    stage = make(Answers())
+    assert len(stage.process([tracked(0, {1: 200})])[0].rows) == 1
+    assert len(stage.process([tracked(1, {1: 200})])[0].rows) == 0
+    stage.end(StreamEnd("door", 2))
+    assert len(stage.process([tracked(0, {1: 200})])[0].rows) == 1

@@ -1,0 +1,91 @@
+"""The matching stage: a track's fused template asks the gallery."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from pipeline.arrays import F32
+from pipeline.matching.stage import MatchingStage
+from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, HostPixels, StreamEnd
+
+
+class OneByOne:
+    """A gallery of the unit axes, person k on axis k, searched in full."""
+
+    version = 7
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
+        self.batches.append(len(probes))
+        found = []
+        for probe in probes:
+            order = np.argsort(-probe, kind="stable")[:count]
+            found.append(tuple(Candidate(f"p_{k}", f"axis {k}", float(2 - 2 * probe[k])) for k in order))
+        return tuple(found)
+
+
+def embedded(index: int, tracks: list[int], rows: list[int], vectors: F32, quality: float = 0.5) -> Embedded:
+    info = FrameInfo("door", index, index / 10, datetime(1970, 1, 1, tzinfo=UTC), 64, 48, 0)
+    n, m = len(tracks), len(rows)
+    faces = Faces(np.zeros((n, 4), np.float32), np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
+    aligned = Aligned(
+        info,
+        faces,
+        np.array(tracks, np.int64),
+        np.ones(n, np.bool_),
+        np.full(n, quality, np.float32),
+        np.array(rows, np.int64),
+        HostPixels(np.zeros((m, 8, 8, 3), np.uint8)),
+    )
+    return Embedded(aligned, vectors, "fake")
+
+
+def axes(*numbers: int) -> F32:
+    return np.eye(4, dtype=np.float32)[list(numbers)]
+
+
+def test_a_match_a_crop_each_with_its_own_track() -> None:
+    stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
+    (item,) = stage.process([embedded(0, [5, 6, 7], [0, 2], axes(1, 3))])
+    assert [(m.track_id, m.candidates[0].name) for m in item.matches] == [(5, "axis 1"), (7, "axis 3")]
+    assert item.gallery_version == 7
+    assert len(item.matches[0].candidates) == 2
+
+
+def test_later_shots_of_a_track_are_fused_with_earlier_ones() -> None:
+    stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
+    stage.process([embedded(0, [5], [0], axes(1), quality=0.9)])
+    (item,) = stage.process([embedded(1, [5], [0], axes(2), quality=0.3)])
+    (match,) = item.matches
+    assert match.frames_fused == 2
+    assert match.candidates[0].name == "axis 1"
+    assert np.allclose(match.template, np.array([0, 3, 1, 0]) / np.sqrt(10), atol=1e-6)
+
+
+def test_a_frame_without_crops_passes_without_a_search() -> None:
+    gallery = OneByOne()
+    (item,) = MatchingStage(gallery, 3, 2).process([embedded(0, [5], [], axes())])
+    assert item.matches == ()
+    assert gallery.batches == []
+
+
+def test_a_search_covers_one_frame_so_that_batches_cannot_change_an_answer() -> None:
+    gallery = OneByOne()
+    stage = MatchingStage(gallery, 3, 2)
+    stage.process([embedded(0, [5, 6], [0, 1], axes(0, 1)), embedded(1, [5], [0], axes(0))])
+    assert gallery.batches == [2, 1]
+
+
+def test_tracks_and_cameras_that_are_over_are_forgotten() -> None:
+    stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
+    stage.process([embedded(0, [5], [0], axes(1))])
+    stage.process([embedded(1, [6], [], axes())])
+    (item,) = stage.process([embedded(2, [5], [0], axes(2))])
+    assert item.matches[0].frames_fused == 1
+    stage.end(StreamEnd("door", 3))
+    (item,) = stage.process([embedded(0, [5], [0], axes(2))])
+    assert item.matches[0].frames_fused == 1
