@@ -37,6 +37,11 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the border of the program: no traceback reaches a user
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return READER_GONE
+        if (
+            type(error).__name__ == "NoArgsIsHelpError"
+        ):  # typer's way to ask for the help, which it does not export
+            sys.stderr.write(f"{error}\n")
+            return 2
         if debug:
             _say_traceback(error)
         return _say(*_explain(error, debug))
@@ -62,7 +67,9 @@ def _explain(error: Exception, debug: bool) -> tuple[str, int]:
     import typer
 
     if isinstance(error, typer.TyperException):
-        return _usage(error), 2
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else PROGRAM
+        return f"{error.format_message().rstrip('.')}; see: python {path} --help", 2
     if isinstance(error, typer.Abort):
         return "interrupted", INTERRUPTED
     if isinstance(code := getattr(error, "exit_code", None), int):
@@ -75,14 +82,6 @@ def _explain(error: Exception, debug: bool) -> tuple[str, int]:
         return "out of memory; give fewer or smaller inputs at once", 3
     hint = "" if debug else "; run again with --debug for the traceback"
     return f"internal error: {type(error).__name__}: {error}{hint}", 3
-
-
-def _usage(error: object) -> str:
-    """A usage error with where to look it up; without a command at all, the whole help."""
-    message = str(getattr(error, "format_message")())  # noqa: B009 - only some of typer's errors have it typed
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else PROGRAM
-    return f"{message.rstrip('.')}; see: python {path} --help"
 
 
 def _say(message: str, code: int) -> int:

@@ -7,7 +7,6 @@ the environment and --set are texts and are read as the key's type; "" and "null
 from __future__ import annotations
 
 import difflib
-import math
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ NOT_KEYS = frozenset({"FACESTREAM__DATA"})
 """variables of the same prefix that are no configuration keys"""
 MAX_BYTES = 1 << 20
 """a configuration is a page of text; more is the wrong file"""
+BEYOND = 1e9
+"""no key means anything from here on, while waits and native libraries overflow"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Setting:
         if self.origin.startswith(PREFIX):
             return self.origin
         joint = " " if self.origin == "--set" else ": "
-        return f"{self.origin}{joint}{self.section}.{self.key}"
+        return f"{self.origin}{joint}{_shown(self.section)}.{_shown(self.key)}"
 
 
 def load(file: Path | None, environment: Mapping[str, str], assignments: Sequence[str]) -> Config:
@@ -74,15 +75,11 @@ def _from_file(file: Path) -> list[Setting]:
     """Settings of a YAML file: sections, and keys in them."""
     settings = []
     for section, keys in parse_mapping(_read(file), str(file)).items():
+        _section(f"{file}: {_shown(section)}", str(section))
         if keys is None:
             continue  # all its keys are commented out
         if not isinstance(keys, dict):
-            _section(str(file), str(section))
-            raise ConfigError(
-                f"{file}: {section}: expected keys and values below it, got {reprlib.repr(keys)}"
-            )
-        if not keys:
-            _section(str(file), str(section))
+            raise ConfigError(f"{file}: {section}: expected keys and values below it, got {_shown(keys)}")
         settings += [Setting(str(file), str(section), str(key), value, False) for key, value in keys.items()]
     return settings
 
@@ -137,12 +134,12 @@ def _from_assignments(assignments: Iterable[str]) -> list[Setting]:
     return list(settings.values())
 
 
-def _section(origin: str, name: str) -> type[Section]:
+def _section(place: str, name: str) -> type[Section]:
     """The section of this name. Raises ConfigError with the nearest known one."""
     types = section_types()
     if name in types:
         return types[name]
-    raise ConfigError(f"{origin}: {_shown(name)}: unknown section; {_nearest(name, types)}")
+    raise ConfigError(f"{place}: unknown section; {_nearest(name, types)}")
 
 
 def _field(setting: Setting, section: type[Section]) -> FieldInfo:
@@ -150,13 +147,12 @@ def _field(setting: Setting, section: type[Section]) -> FieldInfo:
     fields = section.model_fields
     if setting.key in fields:
         return fields[setting.key]
-    place = setting.place.replace(setting.key, _shown(setting.key))
     elsewhere = [name for name, other in section_types().items() if setting.key in other.model_fields]
     if elsewhere and not difflib.get_close_matches(setting.key, fields):
         hint = f"did you mean {elsewhere[0]}.{setting.key}?"
     else:
         hint = _nearest(setting.key, fields)
-    raise ConfigError(f"{place}: unknown key; {hint}")
+    raise ConfigError(f"{setting.place}: unknown key; {hint}")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -168,11 +164,13 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _checked(setting: Setting) -> object:
     """The setting's value in its key's type. Raises ConfigError naming place, value and what is allowed."""
-    section = _section(setting.origin, setting.section)
+    section = _section(setting.place, setting.section)
     field = _field(setting, section)
     value = setting.value
     if setting.is_text and value in ("", "null") and takes_none(field):
         return None
+    if value == "":
+        raise _refusal(setting, field)
     try:
         made = section.model_validate({setting.key: value}, strict=not setting.is_text)
     except ValidationError as error:
@@ -180,16 +178,20 @@ def _checked(setting: Setting) -> object:
             raise _refusal(setting, field) from error
         return value  # a rule about several keys of the section: checked when all are known
     checked: object = getattr(made, setting.key)
-    if isinstance(checked, float) and not math.isfinite(checked):
-        raise _refusal(setting, field)
+    if isinstance(checked, int | float) and not abs(checked) < BEYOND:  # nan is below nothing
+        raise ConfigError(f"{_refusal(setting, field)} (beyond what a number here can mean)")
     return checked
 
 
 def _refusal(setting: Setting, field: FieldInfo) -> ConfigError:
-    got = "the value given" if is_secret(field) else _shown(setting.value)
+    expected = f"{setting.place}: expected {describe_allowed(field)}"
     if setting.value in (None, ""):
-        got = "nothing"
-    return ConfigError(f"{setting.place}: expected {describe_allowed(field)}, got {got}")
+        return ConfigError(f"{expected}, got nothing")
+    if is_secret(field):
+        return ConfigError(f"{expected}; what was given is a secret and not shown")
+    # Quotes tell a file's '640' from 640; in the environment and after --set everything is a text.
+    got = _shown(setting.value) if setting.is_text else _shown(reprlib.repr(setting.value))
+    return ConfigError(f"{expected}, got {got}")
 
 
 def _shown(value: object) -> str:

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+HELP = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="run_pipeline.py",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     epilog="Example: python run_pipeline.py demo",
 )
 
@@ -25,6 +27,8 @@ class Entry:
 
     name: str
     summary: str
+    passes_on: bool = False
+    """what follows the first argument is not parsed here, but found in the context's `args`"""
 
 
 ENTRIES = (
@@ -37,29 +41,38 @@ ENTRIES = (
     Entry("replay", "Say who is seen in recorded video, and when."),
     Entry("subscribe", "Follow the published events."),
     Entry("doctor", "Check versions, hardware, models, Redis, gallery."),
-    Entry("bench", "Run a benchmark."),
+    Entry("bench", "Run a benchmark.", passes_on=True),
 )
 
 
 class LazyCommand(TyperCommand):
     """A command known by name and summary; its module is imported when it is about to be parsed."""
 
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.name, help=entry.summary, rich_markup_mode=None)
+        self.entry = entry
+
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Parse with the command itself, which then also runs: a context belongs to the command that made it."""
-        assert self.name is not None
-        return load_command(self.name).make_context(info_name, args, parent=parent, **extra)
+        return load_command(self.entry).make_context(info_name, args, parent=parent, **extra)
 
 
-def load_command(name: str) -> Any:
+def load_command(entry: Entry) -> Any:
     """The command or group of pipeline/commands/<name>.py. Raises ModuleNotFoundError."""
-    found = getattr(importlib.import_module(f"pipeline.commands.{name}"), name)
+    found = getattr(importlib.import_module(f"pipeline.commands.{entry.name}"), entry.name)
     if isinstance(found, typer.Typer):
         group = typer.main.get_command(found)
-        group.name = name
+        group.name = entry.name
         return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    settings = {"help_option_names": ["-h", "--help"]} | getattr(found, "context_settings", {})
-    single.command(name, context_settings=settings)(found)
+    settings: dict[str, Any] = dict(HELP)
+    if entry.passes_on:
+        settings |= {
+            "allow_extra_args": True,
+            "ignore_unknown_options": True,
+            "allow_interspersed_args": False,
+        }
+    single.command(entry.name, context_settings=settings)(found)
     return typer.main.get_command(single)
 
 
@@ -86,5 +99,5 @@ def root_command() -> TyperGroup:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     for entry in ENTRIES:
-        group.add_command(LazyCommand(entry.name, help=entry.summary, rich_markup_mode=None))
+        group.add_command(LazyCommand(entry))
     return group
