@@ -1,0 +1,213 @@
+"""The database under the gallery: how it is opened, its transactions, and its errors in one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pipeline.errors import GalleryError, StoreError
+from pipeline.gallery.tables import SCHEMA_VERSION, change_counter, metadata, schema_version
+
+logger = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 10.0
+"""how long a transaction waits for another program's; the longest of ours, a folder of photos, takes less"""
+
+_REPAIRS = {
+    "SQLITE_BUSY": "another program is writing to it; try again when that is done",
+    "SQLITE_LOCKED": "another program is writing to it; try again when that is done",
+    "SQLITE_READONLY": "it cannot be written; make the file and its folder writable",
+    "SQLITE_CANTOPEN": "it cannot be opened; make its folder exist and be writable",
+    "SQLITE_PERM": "it cannot be opened; make the file and its folder writable",
+    "SQLITE_FULL": "the disk is full; free some space and run this again",
+    "SQLITE_NOTADB": "it is no SQLite database; move it away or give another folder with --data",
+    "SQLITE_CORRUPT": "it is damaged; restore a copy of it or move it away",
+    "SQLITE_IOERR": "the disk does not answer as it should; check the disk",
+}
+"""by SQLite's primary result code: what to do about it"""
+
+
+class Database:
+    """Transactions on a SQLite file, or on another database by its address."""
+
+    def __init__(self, url: str | Path) -> None:
+        self._path = url if isinstance(url, Path) else None
+        self._url = url
+        self.name = str(url) if isinstance(url, Path) else "the gallery database"
+        """for messages; an address is not printed, since it may hold a password"""
+        self._engine: Engine | None = None
+
+    def open(self) -> None:
+        """Connect, and lay the tables where there are none. Raises StoreError, GalleryError."""
+        self._engine = self._create_engine()
+        try:
+            with self._translated():
+                if self._path is not None:
+                    _create_private(self._path)
+                    self._use_wal()
+                self._check_schema()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database from its first to its last line."""
+        with self._translated(), self._opened().connect() as connection:
+            if self._path is None:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is kept whole, or on any exception not at all."""
+        with (
+            self._translated(),
+            self._opened().connect().execution_options(facestream_writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def wipe_log(self) -> bool:
+        """Write SQLite's log into its file and empty it, so that no old page stays in it.
+
+        False where another program was reading for all of BUSY_TIMEOUT_S. Another database has a log of its
+        own, which its operator keeps: True.
+        """
+        if self._path is None:
+            return True
+        with self._translated(), self._opened().connect() as connection:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
+    def problems(self) -> tuple[str, ...]:
+        """What the database itself finds wrong with its file; slow, as it reads all of it."""
+        if self._path is None:
+            return ()
+        with self.reading() as connection:
+            said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        found = [f"{self.name}: {line}" for line in said if line != "ok"]
+        if orphans:
+            found.append(f"{self.name}: {len(orphans)} rows belong to nothing")
+        return tuple(found)
+
+    def _create_engine(self) -> Engine:
+        if self._path is not None:
+            engine = create_engine(
+                URL.create("sqlite", database=str(self._path)), connect_args={"timeout": BUSY_TIMEOUT_S}
+            )
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        try:
+            return create_engine(make_url(str(self._url)))
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise GalleryError("gallery.url: not a database address; write it as postgresql://...") from error
+        except ImportError as error:
+            raise GalleryError(f"gallery.url: its driver is missing: pip install {error.name}") from error
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise RuntimeError("the gallery is not open")
+        return self._engine
+
+    def _use_wal(self) -> None:
+        # Only where it is not on yet: switching needs the file for oneself, even without changing anything.
+        with self._opened().connect() as connection:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                raw.execute("PRAGMA journal_mode = WAL").fetchone()
+
+    def _check_schema(self) -> None:
+        with self.reading() as connection:
+            version = _schema_of(connection, self.name)
+        if version is None:
+            with self.writing() as connection:
+                # Another program may have begun the same gallery since.
+                if _schema_of(connection, self.name) is None:
+                    _lay_tables(connection)
+                    logger.info("began a new gallery in %s", self.name)
+        elif version > SCHEMA_VERSION:
+            raise GalleryError(
+                f"{self.name}: written by a newer Facestream (schema {version}, this one reads "
+                f"{SCHEMA_VERSION}); update Facestream"
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors into StoreError."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            raise StoreError(f"{self.name}: {_repair(error)}") from error
+        except OSError as error:
+            reason = (error.strerror or "not usable").lower()
+            raise StoreError(f"{self.name}: {reason}; make its folder exist and be writable") from error
+
+
+def _repair(error: DBAPIError | sqlite3.Error) -> str:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(original, "sqlite_errorname", None)
+    if code is not None:
+        for known, repair in _REPAIRS.items():
+            if code == known or code.startswith(known + "_"):
+                return repair
+    return " ".join(str(original).split())
+
+
+def _create_private(path: Path) -> None:
+    """Make the file, if it is missing, readable by its owner only: SQLite's side files take over its mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where Python guesses
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer that began as a reader could not wait for another writer: it would fail at once.
+    writes = connection.get_execution_options().get("facestream_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _schema_of(connection: Connection, name: str) -> int | None:
+    """The schema version of a gallery, None for a database without tables."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    version = None
+    if schema_version.name in tables:
+        version = connection.execute(select(schema_version.c.version)).scalar_one_or_none()
+    if version is None:
+        raise GalleryError(f"{name}: a database of something else; give another folder with --data")
+    return int(version)
+
+
+def _lay_tables(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
+    connection.execute(change_counter.insert().values(id=1, seq=0))

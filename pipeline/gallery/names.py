@@ -1,0 +1,51 @@
+"""What a person may be called."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pipeline.errors import GalleryError
+from pipeline.gallery.records import Person
+
+MAX_NAME = 200
+"""code points; longer than any name in use, short enough for a table and a Redis channel"""
+
+PERSON_ID = re.compile(r"p_[0-9a-f]{12}")
+
+_REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories: control characters, halves of surrogate pairs (bytes that are no UTF-8), line breaks"""
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""overrides of the writing direction: they reorder what follows the name. Hebrew or Arabic needs none"""
+
+
+def clean_name(name: str) -> str:
+    """The name as it is kept: NFC, without spaces around it. Raises GalleryError with what is wrong with it.
+
+    Any script, emoji and punctuation is a name. Something that looks like an id is not: it would be
+    ambiguous wherever a name or an id may be given.
+    """
+    kept = unicodedata.normalize("NFC", name).strip()
+    for character in kept:
+        if unicodedata.category(character) in _REFUSED or character in _DIRECTIONS:
+            raise GalleryError(f"a name must not have the character U+{ord(character):04X} in it: {kept!a}")
+    if not any(unicodedata.category(character)[0] in "LNSP" for character in kept):
+        raise GalleryError("a name must have at least one visible character")
+    if len(kept) > MAX_NAME:
+        raise GalleryError(f"a name must have at most {MAX_NAME} characters, got {len(kept)}")
+    if PERSON_ID.fullmatch(kept):
+        raise GalleryError(f"a name must not look like an id: {kept}")
+    return kept
+
+
+def suggest(asked: str, people: Iterable[Person]) -> str:
+    """Who may have been meant, for the end of a message: "did you mean Ann (p_...)?", or nothing."""
+    by_folded: dict[str, list[Person]] = {}
+    for person in people:
+        by_folded.setdefault(person.name.casefold(), []).append(person)
+    close = get_close_matches(asked.casefold(), by_folded, n=3, cutoff=0.6)
+    meant = [f"{person.name} ({person.id})" for folded in close for person in by_folded[folded]]
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""

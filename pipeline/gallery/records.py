@@ -1,0 +1,156 @@
+"""What the gallery keeps, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+
+from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.gallery.vectors import check_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody the gallery knows."""
+
+    id: str
+    """p_ and 12 random hexadecimal digits; never given twice"""
+    name: str
+    """NFC, unique in the gallery"""
+    created_at: datetime
+    """UTC"""
+    consent: str | None = None
+    """a note on what the person agreed to"""
+    retain_until: datetime | None = None
+    """UTC; not to be kept longer"""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCount:
+    """A person and how much is kept of them."""
+
+    person: Person
+    templates: int
+    """of all models"""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The face a template was made of, with its surroundings, so that another model can describe it anew."""
+
+    png: bytes
+    """RGB, 8 bits"""
+    box: F32
+    """(4,) x0 y0 x1 y1 pixels of the crop"""
+    landmarks: F32
+    """(5, 2) x y pixels of the crop"""
+
+    def __post_init__(self) -> None:
+        check_array("box", self.box, np.float32, (4,))
+        check_array("landmarks", self.landmarks, np.float32, (5, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class NewTemplate:
+    """A template on its way into the gallery."""
+
+    model_id: str
+    vector: F32
+    """(D,) unit length"""
+    quality: float
+    """in [0, 1]"""
+    source: str
+    """name of the image file, without folders"""
+    image_sha256: str
+    """of the file's bytes, 64 hexadecimal digits"""
+    crop: Crop | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_array("vector", self.vector, np.float32, ("D",))
+        check_unit("vector", self.vector[None], len(self.vector))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template of the gallery."""
+
+    label: int
+    """counts templates from 1; never given twice"""
+    person_id: str
+    model_id: str
+    vector: F32
+    """(D,) unit length"""
+    quality: float
+    source: str
+    image_sha256: str
+    created_at: datetime
+    """UTC"""
+
+
+class ChangeKind(StrEnum):
+    """What happened to the gallery."""
+
+    TEMPLATE_ADDED = "template_added"
+    PERSON_RENAMED = "person_renamed"
+    PERSON_FORGOTTEN = "person_forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of the gallery's history. It holds no biometric data, and stays when a person is forgotten."""
+
+    seq: int
+    """counts changes from 1 without a gap; the gallery's version is the last"""
+    kind: ChangeKind
+    person_id: str
+    label: int | None
+    """the template, where one was added"""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A person after templates of theirs were added."""
+
+    person: Person
+    labels: tuple[int, ...]
+    """of the new templates, in the order given"""
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was erased with a person."""
+
+    person: Person
+    templates: int
+    crops: int
+    snapshots: int
+    """files below the data folder"""
+    traceless: bool
+    """False where another program was reading the database, so that old pages may linger in its log until
+    that program closes it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The gallery as one model sees it, at one version."""
+
+    version: int
+    people: tuple[Person, ...]
+    """all of them, also those without a template of this model, in order of id"""
+    labels: I64
+    """(N,) ascending"""
+    person_ids: tuple[str, ...]
+    """(N,) whose template each is"""
+    vectors: F32
+    """(N, D) unit length; D is 0 where there is no template"""
+    others: int
+    """templates of other models, left out: vectors of two models are never compared"""
+
+    def __post_init__(self) -> None:
+        check_array("labels", self.labels, np.int64, ("N",))
+        check_array("vectors", self.vectors, np.float32, ("N", "D"))
+        check_rows(len(self.labels), vectors=self.vectors)

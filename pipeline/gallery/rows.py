@@ -1,0 +1,134 @@
+"""From rows of the tables to values, and back."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, func, select
+
+from pipeline.arrays import F32
+from pipeline.errors import StoreError
+from pipeline.gallery.names import PERSON_ID
+from pipeline.gallery.records import Contents, Crop, NewTemplate, Person, Template
+from pipeline.gallery.tables import change_counter, changes, people, templates
+from pipeline.gallery.vectors import check_unit, from_bytes, to_bytes
+
+AnyRow = Row[Any]
+
+
+def now() -> datetime:
+    """The time in UTC, in whole milliseconds."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def person(row: AnyRow) -> Person:
+    """A row of `people`."""
+    return Person(row.id, row.name, row.created_at, row.consent, row.retain_until)
+
+
+def template(row: AnyRow) -> Template:
+    """A row of `templates`."""
+    return Template(
+        row.label,
+        row.person_id,
+        row.model_id,
+        from_bytes(row.vector),
+        row.quality,
+        row.source,
+        row.image_sha256,
+        row.created_at,
+    )
+
+
+def template_values(person_id: str, new: NewTemplate) -> dict[str, object]:
+    """The columns of a new row of `templates`."""
+    return {
+        "person_id": person_id,
+        "model_id": new.model_id,
+        "vector": to_bytes(new.vector),
+        "quality": float(new.quality),
+        "source": new.source,
+        "image_sha256": new.image_sha256,
+        "created_at": now(),
+    }
+
+
+def crop(row: AnyRow) -> Crop:
+    """A row of `crops`."""
+    face = from_bytes(row.face)
+    return Crop(row.png, face[:4], face[4:].reshape(5, 2))
+
+
+def crop_values(new: Crop) -> dict[str, object]:
+    """The columns of a new row of `crops`, but its label."""
+    face = np.concatenate((new.box, new.landmarks.ravel()))
+    return {"png": new.png, "face": to_bytes(face)}
+
+
+def find(connection: Connection, name_or_id: str) -> Person | None:
+    """The person of exactly this name or id; a name never looks like an id, so that one call finds one."""
+    name = unicodedata.normalize("NFC", name_or_id).strip()
+    column = people.c.id if PERSON_ID.fullmatch(name) else people.c.name
+    row = connection.execute(select(people).where(column == name)).one_or_none()
+    return None if row is None else person(row)
+
+
+def version(connection: Connection) -> int:
+    """Number of the last change."""
+    return int(connection.execute(select(change_counter.c.seq)).scalar_one())
+
+
+def contents(connection: Connection, model_id: str) -> Contents:
+    """Everybody, and all templates of a model. Raises StoreError for vectors that are none."""
+    asked = (
+        select(templates.c.label, templates.c.person_id, templates.c.vector)
+        .where(templates.c.model_id == model_id)
+        .order_by(templates.c.label)
+    )
+    found = connection.execute(asked).all()
+    total = connection.execute(select(func.count()).select_from(templates)).scalar_one()
+    return Contents(
+        version=version(connection),
+        people=tuple(person(row) for row in connection.execute(select(people).order_by(people.c.id))),
+        labels=np.array([row.label for row in found], np.int64),
+        person_ids=tuple(row.person_id for row in found),
+        vectors=_vectors(found),
+        others=total - len(found),
+    )
+
+
+def _vectors(found: Sequence[Row[*tuple[Any, ...]]]) -> F32:
+    sizes = {len(row.vector) for row in found}
+    if not found:
+        return np.zeros((0, 0), np.float32)
+    try:
+        if len(sizes) > 1:
+            raise ValueError(f"vectors have {' and '.join(map(str, sorted(sizes)))} bytes")
+        vectors = from_bytes(b"".join(row.vector for row in found)).reshape(len(found), -1)
+        check_unit("vectors", vectors, vectors.shape[1])
+    except ValueError as error:
+        raise StoreError(
+            f"the gallery has damaged templates ({error}); run doctor, restore a copy"
+        ) from error
+    return vectors
+
+
+def problems(connection: Connection) -> list[str]:
+    """What the tables say that cannot be: damaged vectors, a counter behind its history."""
+    found = []
+    for row in connection.execute(select(templates.c.label, templates.c.vector).order_by(templates.c.label)):
+        try:
+            vector = from_bytes(row.vector)
+            check_unit("vector", vector[None], len(vector))
+        except ValueError as error:
+            found.append(f"template {row.label} is damaged: {error}")
+    counted = version(connection)
+    last = connection.execute(select(func.max(changes.c.seq))).scalar_one() or 0
+    if last != counted:
+        found.append(f"the history ends at change {last} but {counted} were counted")
+    return found

@@ -1,0 +1,240 @@
+"""The gallery on disk: people, templates, crops, and the numbered history of what happened to them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from pipeline.errors import GalleryError, StoreError
+from pipeline.gallery import rows
+from pipeline.gallery.database import Database
+from pipeline.gallery.names import clean_name, suggest
+from pipeline.gallery.records import (
+    Change,
+    ChangeKind,
+    Contents,
+    Crop,
+    Enrolled,
+    Forgotten,
+    NewTemplate,
+    Person,
+    PersonCount,
+    Template,
+)
+from pipeline.gallery.snapshots import erase_snapshots
+from pipeline.gallery.tables import change_counter, changes, crops, people, templates
+
+DATABASE_FILE = "gallery.db"
+
+
+class Store:
+    """The gallery's only way to the database.
+
+    Every write is one transaction: it is kept whole, also through a crash, or not at all. Threads may share
+    a store. All methods raise StoreError where the database fails.
+    """
+
+    def __init__(self, data: Path, url: str | None = None) -> None:
+        """`data`: the folder of everything written at run time; `url`: of a database other than its gallery.db."""
+        self._data = data
+        self._database = Database(url if url is not None else data / DATABASE_FILE)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Connect, and begin a new gallery where there is none. Raises GalleryError for a foreign one."""
+        self._database.open()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._database.close()
+
+    def enroll(self, name_or_id: str, new: Sequence[NewTemplate]) -> Enrolled:
+        """Add templates to the person of this name or id, who is made if there is nobody of this name.
+
+        Raises GalleryError for a name that cannot be used, for an image that this person has already, and
+        for vectors of another dimension than those of their model.
+        """
+        if not new:
+            raise ValueError("enroll needs at least one template")
+        with self._database.writing() as connection:
+            version = _count_changes(connection, len(new))
+            person = rows.find(connection, name_or_id) or _add_person(connection, clean_name(name_or_id))
+            _check_new(connection, person, new)
+            labels = tuple(_add_template(connection, person, template) for template in new)
+            first = version - len(new) + 1
+            for seq, label in enumerate(labels, first):
+                _note(connection, seq, ChangeKind.TEMPLATE_ADDED, person.id, label)
+        return Enrolled(person, labels, version)
+
+    def rename(self, person_id: str, name: str) -> Person:
+        """Give a person another name. Raises GalleryError where somebody else has it."""
+        name = clean_name(name)
+        with self._database.writing() as connection:
+            person = _require(connection, person_id)
+            if name == person.name:
+                return person
+            other = rows.find(connection, name)
+            if other is not None:
+                raise GalleryError(f"{other.id} is called {name} already; choose another name")
+            version = _count_changes(connection, 1)
+            connection.execute(update(people).where(people.c.id == person_id).values(name=name))
+            _note(connection, version, ChangeKind.PERSON_RENAMED, person_id, None)
+            renamed = _require(connection, person_id)
+        self._database.wipe_log()
+        return renamed
+
+    def forget(self, person_id: str) -> Forgotten:
+        """Erase a person: templates, crops, snapshots, name; also from the free pages of the database's file.
+
+        Snapshots go first: if that fails, the person is still there and can be forgotten again.
+        """
+        with self._database.reading() as connection:
+            _require(connection, person_id)
+        snapshots = erase_snapshots(self._data, person_id)
+        with self._database.writing() as connection:
+            version = _count_changes(connection, 1)
+            person = _require(connection, person_id)
+            theirs = select(templates.c.label).where(templates.c.person_id == person_id)
+            erased_crops = connection.execute(delete(crops).where(crops.c.label.in_(theirs))).rowcount
+            erased = connection.execute(delete(templates).where(templates.c.person_id == person_id)).rowcount
+            connection.execute(delete(people).where(people.c.id == person_id))
+            _note(connection, version, ChangeKind.PERSON_FORGOTTEN, person_id, None)
+        return Forgotten(person, erased, erased_crops, snapshots, traceless=self._database.wipe_log())
+
+    def people(self) -> tuple[PersonCount, ...]:
+        """Everybody, in order of name."""
+        with self._database.reading() as connection:
+            counted = (
+                select(people, func.count(templates.c.label).label("templates"))
+                .join_from(people, templates, isouter=True)
+                .group_by(people.c.id)
+            )
+            found = [PersonCount(rows.person(row), row.templates) for row in connection.execute(counted)]
+        return tuple(sorted(found, key=lambda one: (one.person.name.casefold(), one.person.id)))
+
+    def find(self, name_or_id: str) -> Person:
+        """The person of exactly this name or id. Raises GalleryError that says who may have been meant."""
+        with self._database.reading() as connection:
+            person = rows.find(connection, name_or_id)
+            if person is None:
+                everybody = [
+                    rows.person(row) for row in connection.execute(select(people).order_by(people.c.id))
+                ]
+                raise GalleryError(f"nobody is called {name_or_id!r}{suggest(name_or_id, everybody)}")
+        return person
+
+    def templates_of(self, person_id: str, model_id: str | None = None) -> tuple[Template, ...]:
+        """A person's templates, oldest first, of one model or all."""
+        asked = select(templates).where(templates.c.person_id == person_id).order_by(templates.c.label)
+        if model_id is not None:
+            asked = asked.where(templates.c.model_id == model_id)
+        with self._database.reading() as connection:
+            return tuple(rows.template(row) for row in connection.execute(asked))
+
+    def crop(self, label: int) -> Crop | None:
+        """The face that a template was made of; None where it was enrolled without one."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(crops).where(crops.c.label == label)).one_or_none()
+        return None if row is None else rows.crop(row)
+
+    def owners(self, image_sha256: str, model_id: str) -> tuple[Person, ...]:
+        """Whose templates were made of this image."""
+        asked = (
+            select(people)
+            .join_from(people, templates)
+            .where(templates.c.image_sha256 == image_sha256, templates.c.model_id == model_id)
+            .distinct()
+            .order_by(people.c.id)
+        )
+        with self._database.reading() as connection:
+            return tuple(rows.person(row) for row in connection.execute(asked))
+
+    def contents(self, model_id: str) -> Contents:
+        """Everybody, and all templates of this model, at one version. Raises StoreError for damaged vectors."""
+        with self._database.reading() as connection:
+            return rows.contents(connection, model_id)
+
+    def version(self) -> int:
+        """Number of the last change; 0 for a gallery that nothing ever happened to."""
+        with self._database.reading() as connection:
+            return rows.version(connection)
+
+    def changes_since(self, seq: int) -> tuple[Change, ...]:
+        """The changes after this one, in order."""
+        asked = select(changes).where(changes.c.seq > seq).order_by(changes.c.seq)
+        with self._database.reading() as connection:
+            return tuple(
+                Change(row.seq, ChangeKind(row.kind), row.person_id, row.label)
+                for row in connection.execute(asked)
+            )
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the gallery, a line each; reads all of it. For `doctor`."""
+        try:
+            found = list(self._database.problems())
+            with self._database.reading() as connection:
+                found += rows.problems(connection)
+        except StoreError as error:
+            return (str(error),)
+        return tuple(found)
+
+
+def _require(connection: Connection, person_id: str) -> Person:
+    row = connection.execute(select(people).where(people.c.id == person_id)).one_or_none()
+    if row is None:
+        raise GalleryError(f"nobody has the id {person_id}; they may have been forgotten meanwhile")
+    return rows.person(row)
+
+
+def _count_changes(connection: Connection, count: int) -> int:
+    """Take the next `count` change numbers, and the lock that orders writers; the last number."""
+    taken = update(change_counter).values(seq=change_counter.c.seq + count).returning(change_counter.c.seq)
+    return int(connection.execute(taken).scalar_one())
+
+
+def _check_new(connection: Connection, person: Person, new: Sequence[NewTemplate]) -> None:
+    """Raise GalleryError unless these templates fit the person and the gallery."""
+    for model_id in sorted({template.model_id for template in new}):
+        of_model = templates.c.model_id == model_id
+        sizes = {template.vector.nbytes for template in new if template.model_id == model_id}
+        first = connection.execute(select(templates.c.vector).where(of_model).limit(1)).scalar()
+        if len(sizes | ({len(first)} if first is not None else set())) > 1:
+            raise GalleryError(f"vectors of {model_id} must all have one dimension: is its model_id right?")
+        theirs = select(templates.c.image_sha256).where(of_model, templates.c.person_id == person.id)
+        taken = set(connection.execute(theirs).scalars())
+        for template in new:
+            if template.model_id == model_id:
+                if template.image_sha256 in taken:
+                    raise GalleryError(f"{template.source}: already enrolled for {person.name}")
+                taken.add(template.image_sha256)
+
+
+def _note(connection: Connection, seq: int, kind: ChangeKind, person_id: str, label: int | None) -> None:
+    connection.execute(insert(changes).values(seq=seq, kind=kind.value, person_id=person_id, label=label))
+
+
+def _add_person(connection: Connection, name: str) -> Person:
+    person = Person(f"p_{secrets.token_hex(6)}", name, rows.now())
+    connection.execute(insert(people).values(id=person.id, name=name, created_at=person.created_at))
+    return person
+
+
+def _add_template(connection: Connection, person: Person, new: NewTemplate) -> int:
+    values = rows.template_values(person.id, new)
+    label = connection.execute(insert(templates).values(values).returning(templates.c.label)).scalar_one()
+    if new.crop is not None:
+        connection.execute(insert(crops).values(label=label, **rows.crop_values(new.crop)))
+    return int(label)
