@@ -102,9 +102,9 @@ def test_a_stage_that_cannot_open_closes_those_behind_it_and_starts_no_source() 
             raise OSError("no device")
 
     source, last = ListSource("a", 1), KeepStage()
-    with no_threads_left(), make([PassStage("one"), Stuck("two"), last]) as run:
-        with pytest.raises(StageError, match=r"^stage two could not be opened: OSError: no device$"):
-            run.start([source])
+    reason = pytest.raises(StageError, match=r"^stage two could not be opened: OSError: no device$")
+    with no_threads_left(), make([PassStage("one"), Stuck("two"), last]) as run, reason:
+        run.start([source])
     assert last.calls == ["open", "close"]
     assert source.closed == 0
 

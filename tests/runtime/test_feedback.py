@@ -1,0 +1,104 @@
+"""The board answers as of exactly the frame asked for, whenever it is asked."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.runtime.buffer import ChannelClosed
+from pipeline.runtime.feedback import FeedbackBoard
+from tests.runtime.streams import running
+
+STATES = st.lists(st.frozensets(st.integers(1, 3)), min_size=1, max_size=30)
+
+
+@given(states=STATES, data=st.data())
+def test_the_answer_is_that_frames_own_state(states: list[frozenset[int]], data: st.DataObject) -> None:
+    board = FeedbackBoard()
+    for index, state in enumerate(states):
+        board.publish("a", index, state)
+    asked = sorted(data.draw(st.lists(st.integers(-3, len(states) - 1))))
+    for index in asked:
+        assert board.state_at("a", index) == (states[index] if index >= 0 else frozenset())
+    assert board.latest("a") == states[-1]
+
+
+@given(states=STATES, lag=st.integers(1, 6))
+def test_a_gate_that_waits_sees_the_same_as_one_that_comes_late(
+    states: list[frozenset[int]], lag: int
+) -> None:
+    board = FeedbackBoard()
+    seen: list[frozenset[int]] = []
+
+    def ask() -> None:
+        seen.extend(board.state_at("a", index - lag) for index in range(len(states)))
+
+    with running(ask):
+        for index, state in enumerate(states):
+            board.publish("a", index, state)
+    assert seen == [states[index - lag] if index >= lag else frozenset() for index in range(len(states))]
+
+
+def test_cameras_are_apart() -> None:
+    board = FeedbackBoard()
+    board.publish("a", 0, frozenset({1}))
+    board.publish("b", 0, frozenset({2}))
+    assert board.state_at("a", 0) == {1}
+    assert board.state_at("b", 0) == {2}
+    assert board.latest("c") == frozenset()
+
+
+def test_what_is_older_than_the_last_question_is_gone() -> None:
+    board = FeedbackBoard()
+    for index in range(4):
+        board.publish("a", index, frozenset({index}))
+    assert board.state_at("a", 2) == {2}
+    with pytest.raises(LookupError, match="the state at frame 1 is gone"):
+        board.state_at("a", 1)
+
+
+def test_frames_come_in_order_and_once() -> None:
+    board = FeedbackBoard()
+    board.publish("a", 3, frozenset())
+    with pytest.raises(ValueError, match="a: frame 3 published after frame 3"):
+        board.publish("a", 3, frozenset())
+
+
+def test_abort_wakes_who_waits_and_refuses_who_comes_later() -> None:
+    board = FeedbackBoard()
+
+    def ask() -> None:
+        with pytest.raises(ChannelClosed):
+            board.state_at("a", 0)
+
+    with running(ask):
+        board.abort()
+    ask()
+
+
+def test_a_camera_that_finishes_leaves_nobody_waiting_and_nothing_behind() -> None:
+    board = FeedbackBoard()
+    board.publish("a", 0, frozenset({1}))
+    outcome: list[str] = []
+
+    def ask() -> None:
+        try:
+            board.state_at("a", 5)
+        except (LookupError, ChannelClosed) as error:
+            outcome.append(type(error).__name__)
+
+    with running(ask):
+        board.finish("a")
+        board.abort()  # for a thread that asks only now, and would wait for a new camera of this name
+    assert outcome in (["LookupError"], ["ChannelClosed"])
+    assert board.latest("a") == frozenset()
+
+
+def test_a_new_camera_of_an_old_name_starts_with_nobody_known() -> None:
+    board = FeedbackBoard()
+    board.publish("a", 7, frozenset({1}))
+    board.finish("a")
+    board.finish("a")
+    board.publish("a", 0, frozenset())
+    assert board.state_at("a", 0) == frozenset()

@@ -1,0 +1,45 @@
+"""Signals drain a run first, then stop it; afterwards everything is as before."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from pipeline.runtime.signals import ended_by_signals
+from tests.runtime.streams import JOIN_S, no_threads_left
+
+
+class Asked:
+    """A run that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.drained = threading.Event()
+        self.stopped = threading.Event()
+
+    def drain(self) -> None:
+        assert not self.stopped.is_set()
+        self.drained.set()
+
+    def stop(self) -> None:
+        assert self.drained.is_set()
+        self.stopped.set()
+
+
+def test_first_drain_then_stop() -> None:
+    run = Asked()
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with no_threads_left(), ended_by_signals(run):
+        signal.raise_signal(signal.SIGTERM)
+        assert run.drained.wait(JOIN_S)
+        assert not run.stopped.is_set()
+        signal.raise_signal(signal.SIGINT)
+        assert run.stopped.wait(JOIN_S)
+        signal.raise_signal(signal.SIGINT)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_a_run_without_a_signal_is_asked_nothing() -> None:
+    run = Asked()
+    with no_threads_left(), ended_by_signals(run):
+        pass
+    assert not run.drained.is_set()
