@@ -27,7 +27,7 @@ _PARAMETER = re.compile(
       | [?&;] (?: [\w.-]*[_-] )? (?: pass | key | auth | sig | signature | credential | sessionid )
     )
     ( \s?=\s? )
-    (?: ' [^']* ' | " [^"]* " | [^\s&;,'"\])}]+ )
+    (?: (') [^']* ' | (") [^"]* " | ['"]? [^\s&'"]+ )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -40,9 +40,9 @@ def mask(text: str) -> str:
 
         mask("rtsp://ann:pa@ss@cam/1?token=x")  ->  "rtsp://*****@cam/1?token=*****"
     """
+    text = _PARAMETER.sub(rf"\1\2\3\4{STARS}\3\4", text)
     text = _USERINFO.sub(f"://{STARS}@", text)
-    text = _USERINFO_SLASHED.sub(f"://{STARS}@", text)
-    return _PARAMETER.sub(rf"\1\2{STARS}", text)
+    return _USERINFO_SLASHED.sub(f"://{STARS}@", text)
 
 
 class Secret(str):
