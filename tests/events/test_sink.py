@@ -1,0 +1,82 @@
+"""What every sink promises, over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.events.broker import connect
+from pipeline.events.encode import EventFormatError, encode
+from pipeline.events.event import Mode
+from pipeline.events.memory_sink import MemorySink
+from pipeline.events.redis_server import EmbeddedRedis
+from pipeline.events.redis_sink import RedisSink
+from pipeline.events.sink import EventSink
+from tests.events.strategies import an_event
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A sink, and how to read what it was told."""
+
+    sink: EventSink
+    told: Callable[[], list[str]]
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
+    """Each sink in turn."""
+    if request.param == "memory":
+        memory = MemorySink()
+        yield Case(memory, lambda: memory.lines)
+        return
+    with EmbeddedRedis(tmp_path) as broker, connect(broker.open(), broker.shown) as client:
+        yield Case(
+            RedisSink(EmbeddedRedis(tmp_path), "live", "replay", 1000),
+            lambda: [fields[b"event"].decode() for _, fields in client.xrange("replay")],
+        )
+
+
+def test_events_are_told_in_order_and_stay_told(case: Case) -> None:
+    events = [an_event(), an_event(seq=2), an_event(number=18, who=None)]
+    case.sink.open()
+    case.sink.publish(events[:1])
+    case.sink.publish([])
+    case.sink.publish(events[1:])
+    case.sink.close()
+    assert case.told() == [encode(event) for event in events]
+
+
+def test_a_batch_with_a_bad_event_is_told_not_at_all(case: Case) -> None:
+    case.sink.open()
+    with pytest.raises(EventFormatError):
+        case.sink.publish([an_event(), replace(an_event(seq=2), quality=1.5)])
+    assert case.told() == []
+    case.sink.publish([an_event()])
+    assert len(case.told()) == 1
+    case.sink.close()
+
+
+def test_it_must_be_open(case: Case) -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        case.sink.publish([an_event()])
+    case.sink.open()
+    case.sink.close()
+    with pytest.raises(RuntimeError, match="not open"):
+        case.sink.publish([an_event(who=None), replace(an_event(), mode=Mode.LIVE)])
+    assert case.told() == []
+
+
+def test_it_may_be_closed_twice_and_opened_again(case: Case) -> None:
+    case.sink.close()
+    case.sink.open()
+    case.sink.publish([an_event()])
+    case.sink.close()
+    case.sink.close()
+    case.sink.open()
+    case.sink.publish([an_event()])
+    case.sink.close()
+    assert case.told() == [encode(an_event())] * 2
