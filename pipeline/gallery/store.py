@@ -136,6 +136,11 @@ class Store:
                 raise GalleryError(f"nobody is called {name_or_id!r}{suggest(name_or_id, everybody)}")
         return person
 
+    def known(self, name_or_id: str) -> Person | None:
+        """The person of exactly this name or id, or None."""
+        with self._database.reading() as connection:
+            return rows.find(connection, name_or_id)
+
     def templates_of(self, person_id: str, model_id: str | None = None) -> tuple[Template, ...]:
         """A person's templates, oldest first, of one model or all."""
         asked = select(templates).where(templates.c.person_id == person_id).order_by(templates.c.label)

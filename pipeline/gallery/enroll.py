@@ -1,0 +1,250 @@
+"""From photos to templates: which may stand for a person, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.arrays import F32, U8, check_array, check_rows
+from pipeline.gallery.agreement import agreeing, distances_between
+from pipeline.gallery.face_crop import cut_face
+from pipeline.gallery.names import clean_name
+from pipeline.gallery.records import NewTemplate, Person
+from pipeline.gallery.replica import Replica
+from pipeline.gallery.store import Store
+from pipeline.geometry import fraction_box
+from pipeline.types import Faces
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the embedder says about faces, one a row."""
+
+    vectors: F32
+    """(N, D) unit length"""
+    quality: F32
+    """(N,) in [0, 1]"""
+
+    def __post_init__(self) -> None:
+        check_array("vectors", self.vectors, np.float32, ("N", "D"))
+        check_array("quality", self.quality, np.float32, ("N",))
+        check_rows(len(self.vectors), quality=self.quality)
+
+
+class Detect(Protocol):
+    """Finds the faces of an RGB image (H, W, 3) of any size."""
+
+    def __call__(self, image: U8) -> Faces: ...
+
+
+class Describe(Protocol):
+    """Embeds faces of an RGB image (H, W, 3), one row each."""
+
+    def __call__(self, image: U8, faces: Faces) -> Described: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentRules:
+    """Which photos may stand for a person."""
+
+    min_face_px: int
+    """shorter side of the face's box in the photo"""
+    min_quality: float
+    same_person_distance: float
+    """squared L2; a photo this far from all others of the person shows somebody else"""
+    look_alike_distance: float
+    """squared L2; somebody of another name nearer than this is worth a warning"""
+    largest: bool = False
+    """take the largest of several faces"""
+    force: bool = False
+    """accept a photo that does not look like the person's others"""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo that was read."""
+
+    path: str
+    """as the user gave it, for reports"""
+    file_name: str
+    """kept with the template"""
+    sha256: str
+    """of the file's bytes, 64 hexadecimal digits"""
+    image: U8 = field(repr=False)
+    """(H, W, 3) RGB, upright"""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoVerdict:
+    """Whether a photo was accepted, and why not."""
+
+    path: str
+    reason: str | None = None
+    """why it was refused; None where it was accepted"""
+    warning: str | None = None
+    """what to look at although it was accepted"""
+    faces: int = 0
+    """found in the photo"""
+    box: tuple[float, float, float, float] | None = None
+    """of the face judged: x0 y0 x1 y1 as fractions of the photo"""
+    quality: float | None = None
+    """of the face judged, in [0, 1]"""
+    template: NewTemplate | None = field(default=None, repr=False)
+    """made of the face, where there was one good enough"""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the photo stands for the person from now on."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What became of the photos given for one person."""
+
+    person: Person | None
+    """None where no photo was accepted: nobody was added"""
+    verdicts: tuple[PhotoVerdict, ...]
+    """one a photo, in the order given"""
+
+
+def judge_photo(
+    photo: Photo, detect: Detect, describe: Describe, model_id: str, rules: EnrolmentRules
+) -> PhotoVerdict:
+    """Look at one photo by itself: is there one face, large and good enough?
+
+    Faces below `min_face_px` do not count as further ones: somebody far behind makes no photo ambiguous.
+    """
+    faces = detect(photo.image)
+    if not len(faces):
+        return PhotoVerdict(photo.path, "no face found")
+    sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
+    largest = int(np.argmax(sides[:, 0] * sides[:, 1]))
+    verdict = _look_at(photo, faces, largest)
+    enough = sides.min(axis=1) >= rules.min_face_px
+    if not enough[largest]:
+        found = int(sides[largest].min())
+        return replace(
+            verdict, reason=f"the face is only {found} px across; at least {rules.min_face_px} are needed"
+        )
+    if enough.sum() > 1 and not rules.largest:
+        return replace(verdict, reason=f"{enough.sum()} faces; crop the photo, or give --largest")
+    chosen = faces.take(np.array([largest]))
+    described = describe(photo.image, chosen)
+    quality = float(described.quality[0])
+    verdict = replace(verdict, quality=quality)
+    if not quality >= rules.min_quality:
+        return replace(verdict, reason=f"quality {quality:.2f}; at least {rules.min_quality:.2f} is needed")
+    crop = cut_face(photo.image, chosen.boxes[0], chosen.landmarks[0])
+    template = NewTemplate(model_id, described.vectors[0], quality, photo.file_name, photo.sha256, crop)
+    return replace(verdict, template=template)
+
+
+def compare_photos(
+    name: str, verdicts: Sequence[PhotoVerdict], known: F32, max_distance: float
+) -> tuple[PhotoVerdict, ...]:
+    """Refuse the accepted photos that show somebody else than the others and the known templates (K, D)."""
+    rows = [row for row, verdict in enumerate(verdicts) if verdict.template is not None and verdict.accepted]
+    if not rows:
+        return tuple(verdicts)
+    vectors = _vectors(verdicts, rows)
+    agree = agreeing(known, vectors, max_distance)
+    ours = np.concatenate((known.reshape(-1, vectors.shape[1]), vectors[agree]))
+    judged = list(verdicts)
+    for row, vector, agrees in zip(rows, vectors, agree.tolist(), strict=True):
+        if not agrees:
+            nearest = float(distances_between(vector[None], ours).min())
+            judged[row] = replace(
+                judged[row],
+                reason=f"does not look like the other photos of {name} (distance {nearest:.2f}, "
+                f"{max_distance:.2f} is too far); give --force if it is them",
+            )
+    return tuple(judged)
+
+
+def warn_of_look_alikes(
+    person_id: str | None, verdicts: Sequence[PhotoVerdict], replica: Replica, max_distance: float
+) -> tuple[PhotoVerdict, ...]:
+    """Add to each accepted photo who else of the gallery is nearer to it than `max_distance`."""
+    rows = [row for row, verdict in enumerate(verdicts) if verdict.template is not None and verdict.accepted]
+    if not rows:
+        return tuple(verdicts)
+    judged = list(verdicts)
+    for row, people in zip(rows, replica.search(_vectors(verdicts, rows), 2), strict=True):
+        others = [one for one in people if one.person_id != person_id and one.distance < max_distance]
+        if others:
+            nearest = others[0]
+            judged[row] = replace(
+                judged[row],
+                warning=f"looks like {nearest.name} ({nearest.person_id}, distance {nearest.distance:.2f}): "
+                "is it the same person under two names?",
+            )
+    return tuple(judged)
+
+
+def enroll_photos(
+    store: Store,
+    replica: Replica,
+    name_or_id: str,
+    photos: Iterable[Photo | PhotoVerdict],
+    detect: Detect,
+    describe: Describe,
+    model_id: str,
+    rules: EnrolmentRules,
+) -> Enrolment:
+    """Judge the photos and add the accepted ones to the person of this name, all or none.
+
+    Args:
+        replica: the gallery as it is now, for look-alikes.
+        photos: read photos, or the verdict on one that could not be read.
+
+    Raises GalleryError for a name that cannot be used, StoreError.
+    """
+    person = store.known(name_or_id)
+    name = person.name if person is not None else clean_name(name_or_id)
+    verdicts: list[PhotoVerdict] = []
+    seen: dict[str, str] = {}
+    for photo in photos:
+        if isinstance(photo, PhotoVerdict):
+            verdicts.append(photo)
+            continue
+        again = _seen_before(photo, store, model_id, seen)
+        seen.setdefault(photo.sha256, photo.path)
+        verdicts.append(again or judge_photo(photo, detect, describe, model_id, rules))
+    known = [] if person is None else [one.vector for one in store.templates_of(person.id, model_id)]
+    judged: tuple[PhotoVerdict, ...] = tuple(verdicts)
+    if not rules.force:
+        vectors = np.stack(known) if known else np.zeros((0, 0), np.float32)
+        judged = compare_photos(name, judged, vectors, rules.same_person_distance)
+    judged = warn_of_look_alikes(
+        person.id if person is not None else None, judged, replica, rules.look_alike_distance
+    )
+    accepted = [one.template for one in judged if one.template is not None and one.accepted]
+    if not accepted:
+        return Enrolment(None, judged)
+    return Enrolment(store.enroll(person.id if person is not None else name, accepted).person, judged)
+
+
+def _look_at(photo: Photo, faces: Faces, row: int) -> PhotoVerdict:
+    height, width = photo.image.shape[:2]
+    return PhotoVerdict(photo.path, faces=len(faces), box=fraction_box(faces.boxes[row], width, height))
+
+
+def _seen_before(photo: Photo, store: Store, model_id: str, seen: dict[str, str]) -> PhotoVerdict | None:
+    """The refusal of a photo that was given before, in this call or an earlier one, for anybody."""
+    if photo.sha256 in seen:
+        return PhotoVerdict(photo.path, f"the same image as {seen[photo.sha256]}")
+    owners = store.owners(photo.sha256, model_id)
+    if owners:
+        return PhotoVerdict(
+            photo.path, f"the same image is already enrolled for {' and '.join(one.name for one in owners)}"
+        )
+    return None
+
+
+def _vectors(verdicts: Sequence[PhotoVerdict], rows: Sequence[int]) -> F32:
+    templates = [verdicts[row].template for row in rows]
+    return np.stack([one.vector for one in templates if one is not None])
