@@ -1,6 +1,7 @@
 """The errors that engines raise, and what is done about each.
 
 EngineError                     one line for the user, exit code 3
+├── CatalogueError      exit 2  models.yaml, or the name of a model, is wrong; repair it and run again
 ├── ModelFetchError     exit 3  the file could not be had: says which, from where, and the flag to give it by hand
 ├── ModelFileError      exit 2  a file given by hand is not the one the description names (size, hash, contents)
 ├── BuildError          exit 3  an engine could not be built
@@ -12,6 +13,12 @@ class EngineError(Exception):
     """An error whose message is one line and says how to repair."""
 
     exit_code = 3
+
+
+class CatalogueError(EngineError):
+    """The list of models, or the name of a model, is wrong."""
+
+    exit_code = 2
 
 
 class ModelFetchError(EngineError):

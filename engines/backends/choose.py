@@ -1,0 +1,93 @@
+"""Which backend and precision run the networks, and why; said once at start."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Literal
+
+from engines.backends.base import EngineInfo
+from engines.errors import BackendError
+
+Backend = Literal["openvino", "torch"]
+Precision = Literal["fp32", "bf16"]
+BACKENDS: tuple[Backend, ...] = ("openvino", "torch")
+"""best first"""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """What every network of a run is opened with."""
+
+    backend: Backend
+    precision: Precision
+    threads: int
+    """of one network; 0: all cores"""
+    device: str
+    """the processor's own name"""
+    reason: str
+
+    @property
+    def info(self) -> EngineInfo:
+        """For the engine, the log and `doctor`."""
+        return EngineInfo(self.backend, self.device, self.precision, self.reason)
+
+
+def choose(
+    backend: Literal["auto"] | Backend = "auto",
+    precision: Literal["auto"] | Precision = "auto",
+    require: Backend | None = None,
+    threads: int = 0,
+) -> EngineChoice:
+    """The best backend that is installed, or the one asked for, and a precision that the processor computes.
+
+    Raises BackendError, which lists what there is, where a backend is not installed, is not the required one,
+    or cannot compute the precision asked for.
+    """
+    there = available_backends()
+    chosen = next(iter(there), None) if backend == "auto" else backend
+    if chosen is None or chosen not in there:
+        raise BackendError(f"backend {backend} is not installed; there is: {', '.join(there) or 'none'}")
+    if require is not None and chosen != require:
+        raise BackendError(
+            f"engine.require={require}, but {chosen} would run; there is: {', '.join(there)}. "
+            f"Set engine.backend={require}"
+        )
+    why = f"{chosen}: {'the fastest that is installed' if backend == 'auto' else 'asked for'}"
+    if chosen == "torch":
+        return _choose_torch(precision, threads, why)
+    return _choose_openvino(precision, threads, why)
+
+
+def available_backends() -> tuple[Backend, ...]:
+    """Backends that are installed, best first."""
+    return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+
+
+def _choose_torch(precision: str, threads: int, why: str) -> EngineChoice:
+    if precision == "bf16":
+        raise BackendError(
+            "the torch reference computes in fp32 only; set engine.precision=fp32, or engine.backend=openvino"
+        )
+    return EngineChoice("torch", "fp32", threads, _processor(), f"{why}; fp32: torch is the reference")
+
+
+def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
+    import openvino
+
+    core = openvino.Core()
+    device = " ".join(str(core.get_property("CPU", "FULL_DEVICE_NAME")).split())
+    has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "bf16" and not has_bf16:
+        raise BackendError(f"{device} does not compute bf16; set engine.precision=fp32 or auto")
+    if precision == "fp32":
+        return EngineChoice("openvino", "fp32", threads, device, f"{why}; fp32: asked for")
+    if has_bf16:
+        return EngineChoice("openvino", "bf16", threads, device, f"{why}; bf16: this processor computes it")
+    return EngineChoice("openvino", "fp32", threads, device, f"{why}; fp32: this processor has no bf16")
+
+
+def _processor() -> str:
+    import platform
+
+    return platform.processor() or platform.machine()

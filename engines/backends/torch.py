@@ -1,0 +1,59 @@
+"""torch on the processor: the plain reference, several times slower than OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from engines.backends.base import F32, EngineInfo, TensorSpec
+from engines.backends.engine_base import EngineBase
+from engines.errors import BackendError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TorchEngine(EngineBase):
+    """A torch network with one input, which returns a tensor or a tuple of them."""
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], nn.Module],
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        info: EngineInfo,
+        threads: int = 0,
+    ) -> None:
+        """`load` is called by `open`; `threads` holds for all of torch in this process; 0: torch's own choice."""
+        super().__init__(name, inputs, outputs, info)
+        self._loader = load
+        self._threads = threads
+        self._network: nn.Module | None = None
+
+    def _load(self) -> None:
+        import torch
+
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        self._network = self._loader().eval()
+
+    def _run(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+        import torch
+
+        assert self._network is not None
+        (value,) = inputs.values()
+        try:
+            with torch.inference_mode():
+                # torch warns of memory it might write to; nothing here does, and a copy is cheap beside the network
+                results = self._network(torch.from_numpy(value.copy()))
+        except RuntimeError as error:
+            raise BackendError(
+                f"{self.name}: torch could not run it: {str(error).splitlines()[0]}"
+            ) from error
+        if isinstance(results, torch.Tensor):
+            results = (results,)
+        return {spec.name: result.numpy().copy() for spec, result in zip(self.outputs, results, strict=True)}
+
+    def _unload(self) -> None:
+        self._network = None

@@ -1,0 +1,48 @@
+"""One writer at a time in a folder, over all processes, and scratch space that does not outlive a crash for long."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+LOCK = ".lock"
+SCRATCH = ".scratch-"
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Make the folder, wait until no other process holds it, and clear what a killed one left.
+
+    Raises OSError where the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK):
+        for stale in folder.glob(f"{SCRATCH}*"):
+            if stale.is_dir():
+                shutil.rmtree(stale, ignore_errors=True)
+            else:
+                stale.unlink(missing_ok=True)
+        yield
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder inside a locked one, gone afterwards; on the same disk, so that files can be renamed out."""
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
+        yield Path(scratch)
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, gone afterwards; rename it over `path` when it is whole."""
+    with tempfile.NamedTemporaryFile(prefix=SCRATCH, dir=path.parent, delete=False) as file:
+        scratch = Path(file.name)
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)
