@@ -53,11 +53,9 @@ class DetectionStage(StageBase[Frame, Detected]):
 
     name = "detect"
 
-    def __init__(self, detector: Detector, rate_hz: float, min_face_px: float = 0.0) -> None:
-        """Faces whose shorter side is below `min_face_px` pixels of the frame are left out."""
+    def __init__(self, detector: Detector, rate_hz: float) -> None:
         self._detector = detector
         self._rate_hz = rate_hz
-        self._min_face_px = min_face_px
         self._schedules: dict[str, LookSchedule] = {}
 
     def process(self, batch: Sequence[Frame]) -> Sequence[Detected]:
@@ -65,7 +63,7 @@ class DetectionStage(StageBase[Frame, Detected]):
         images = [frame.pixels.to_host() for frame, due in zip(batch, looked, strict=True) if due]
         faces = iter(self._detector.detect(images) if images else ())
         return [
-            Detected(frame, self._large_enough(next(faces)) if due else Faces.none(), due)
+            Detected(frame, next(faces) if due else Faces.none(), due)
             for frame, due in zip(batch, looked, strict=True)
         ]
 
@@ -77,7 +75,3 @@ class DetectionStage(StageBase[Frame, Detected]):
         if camera not in self._schedules:
             self._schedules[camera] = LookSchedule(self._rate_hz)
         return self._schedules[camera]
-
-    def _large_enough(self, faces: Faces) -> Faces:
-        sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
-        return faces.take(np.min(sides, axis=1, initial=np.inf) >= self._min_face_px)
