@@ -1,0 +1,73 @@
+"""`replay`: who is seen in recorded video, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.context import (
+    ConfigOption,
+    DataOption,
+    DebugOption,
+    JsonOption,
+    SetOption,
+    make_context,
+)
+from pipeline.errors import BadInputError
+
+
+def replay(
+    videos: Annotated[
+        list[str], typer.Argument(metavar="VIDEO...", help="Files, each a camera: FILE or CAMERA=FILE.")
+    ],
+    realtime: Annotated[bool, typer.Option("--realtime", help="No faster than it was recorded.")] = False,
+    start: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin here.")] = None,
+    end: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop here.")] = None,
+    start_time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the recording began, as 2026-05-01T09:00:00Z.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(metavar="OUT.mp4", help="Write the video with boxes and names.")
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(metavar="OUT.json", help="Write counts, speed and latency.")
+    ] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL", help="Publish here instead of redis.url.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Say who is seen in recorded video, and when; publish the events to facestream:replay.
+
+    Example: python run_pipeline.py replay door.mp4 yard=/video/cam2.mkv --annotate seen.mp4
+    """
+    from pipeline.commands.replaying import ReplayRequest, run_replay
+
+    keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis else ())]
+    context = make_context(config, data, keys, json_, debug)
+    request = ReplayRequest(
+        videos=tuple(videos),
+        realtime=realtime,
+        start_s=start,
+        end_s=end,
+        started_at=None if start_time is None else parse_time(start_time),
+        annotate=annotate,
+        summary=summary,
+    )
+    raise typer.Exit(run_replay(context, request))
+
+
+def parse_time(text: str) -> datetime:
+    """A moment in ISO 8601; without a zone it is UTC. Raises BadInputError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInputError(f"--start-time {text}: not a time; write it as 2026-05-01T09:00:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,273 @@
+"""Running recordings through the whole pipeline, for `replay` and `demo`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.assemble import (
+    Recognition,
+    Run,
+    RunPlan,
+    build_run,
+    load_gallery,
+    open_recognition,
+    open_redis_sink,
+    open_store,
+)
+from pipeline.capture.file import FileSource
+from pipeline.capture.naming import name_cameras
+from pipeline.capture.overlay import Drawn, annotate, face_label
+from pipeline.capture.source import SourceInfo
+from pipeline.commands.context import Context
+from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
+from pipeline.errors import BadInputError, BrokenRecordingError, OutsideError
+from pipeline.events.event import Mode
+from pipeline.events.sink import EventSink
+from pipeline.events.trace import Trace, TracedFace
+from pipeline.matching.stage import Search
+from pipeline.runtime.metrics import MetricsSummary
+from pipeline.runtime.signals import ended_by_signals
+from pipeline.runtime.supervisor import RunReport
+
+log = logging.getLogger(__name__)
+
+DEFAULT_RATE_HZ = 25.0
+"""of an annotated video whose recording does not say its own"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What `replay` was asked to do."""
+
+    videos: tuple[str, ...]
+    """files, each FILE or CAMERA=FILE"""
+    realtime: bool = False
+    start_s: float | None = None
+    end_s: float | None = None
+    started_at: datetime | None = None
+    annotate: Path | None = None
+    summary: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording that was opened."""
+
+    source: FileSource
+    info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a replay went."""
+
+    report: RunReport
+    metrics: MetricsSummary
+    interrupted: bool
+    """a signal asked it to end early"""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 where a recording broke off or the replay was ended early."""
+        return 3 if self.report.problems or self.interrupted or not self.report.complete else 0
+
+
+@dataclass(slots=True)
+class _Interruptions:
+    """Passes a signal's wish on to the run, and remembers it."""
+
+    run: Run
+    asked: bool = field(default=False)
+
+    def drain(self) -> None:
+        """Let everything in flight go through."""
+        self.asked = True
+        self.run.supervisor.drain()
+
+    def stop(self) -> None:
+        """End now."""
+        self.asked = True
+        self.run.supervisor.stop()
+
+
+def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSink] = ()) -> int:
+    """Replay recordings and publish their events, to `sinks` too; returns the exit code.
+
+    Recordings are opened first, so that a bad file is told before the models are loaded. Raises SourceError
+    for one that cannot be read at all, and what the models, the gallery and Redis raise.
+    """
+    tally = Tally()
+    with ExitStack() as stack:
+        recordings = open_recordings(context, request, stack)
+        outputs = annotated_files(request.annotate, [r.source.camera for r in recordings])
+        with model_progress(context) as on_progress:
+            recognition = stack.enter_context(open_recognition(context.config, context.models, on_progress))
+        store = stack.enter_context(open_store(context.config, context.data))
+        gallery = load_gallery(context.config, store, recognition)
+        if not gallery.people:
+            log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
+        redis = open_redis_sink(context.config, context.data)
+        told: list[EventSink] = [redis, EventPrinter(context), *sinks, tally]
+        traces = [Trace(camera) for camera in outputs]
+        played = play(context, recordings, recognition, gallery, told, traces, request.realtime)
+    say_how_it_went(context, played, tally)
+    if request.summary is not None:
+        write_summary(request.summary, played.metrics, tally)
+    for trace in traces:
+        annotate_recording(context, request, trace, outputs[trace.camera])
+    return played.exit_code
+
+
+def open_recordings(context: Context, request: ReplayRequest, stack: ExitStack) -> list[Recording]:
+    """Every recording, opened; `stack` closes them. Raises SourceError for the first that cannot be read."""
+    recordings = []
+    for camera, path in name_cameras(request.videos):
+        source = source_of(context, request, camera, Path(path))
+        stack.callback(source.close)
+        recordings.append(Recording(source, source.open()))
+    return recordings
+
+
+def source_of(context: Context, request: ReplayRequest, camera: str, path: Path) -> FileSource:
+    """A recording as asked for, not yet open."""
+    return FileSource(
+        path,
+        camera,
+        start_s=request.start_s,
+        end_s=request.end_s,
+        started_at=request.started_at,
+        realtime=request.realtime,
+        threads=context.config.runtime.decoder_threads,
+    )
+
+
+def play(
+    context: Context,
+    recordings: Sequence[Recording],
+    recognition: Recognition,
+    gallery: Search,
+    sinks: Sequence[EventSink],
+    traces: Sequence[Trace],
+    realtime: bool,
+) -> Played:
+    """Run recordings through the pipeline until they end, break off or a signal asks to end."""
+    with context.progress() as bars:
+        watching = RunProgress(bars, _seconds(recordings))
+        plan = RunPlan(
+            mode=Mode.REPLAY,
+            runs={r.source.camera: r.info.recording_id for r in recordings},
+            in_order=not realtime,
+            sinks=sinks,
+            observers=(watching, *traces),
+        )
+        run = build_run(context.config, recognition, gallery, plan)
+        interruptions = _Interruptions(run)
+        with run.supervisor as supervisor, ended_by_signals(interruptions):
+            supervisor.start([r.source for r in recordings])
+            report = supervisor.wait()
+    return Played(report, run.metrics.summary(), interruptions.asked)
+
+
+def say_how_it_went(context: Context, played: Played, tally: Tally) -> None:
+    """The problems, a line each, and one line of counts, on standard error."""
+    for problem in played.report.problems:
+        context.console.print(f"facestream: {problem.error}")
+    if played.interrupted:
+        context.console.print("facestream: ended early by a signal; events up to there were published")
+    metrics = played.metrics
+    context.console.print(
+        f"{metrics.frames} frames in {metrics.seconds:.1f} s ({metrics.fps:.0f} fps), {metrics.faces} faces "
+        f"in {metrics.frames_looked} looks, {metrics.embeddings} embeddings, {tally.sightings} sightings, "
+        f"{tally.identities} people named"
+    )
+
+
+def write_summary(path: Path, metrics: MetricsSummary, tally: Tally) -> None:
+    """The counts of a replay as one JSON object. Raises OutsideError where the file cannot be written."""
+    summary = {
+        "frames": metrics.frames,
+        "seconds": round(metrics.seconds, 4),
+        "fps": round(metrics.fps, 2),
+        "looks": metrics.frames_looked,
+        "faces": metrics.faces,
+        "embeddings": metrics.embeddings,
+        "events": tally.events,
+        "sightings": tally.sightings,
+        "identities": tally.identities,
+        "drops": {f"{drop.queue}:{drop.camera}": drop.count for drop in metrics.drops},
+        "latency_ms": {"p50": _rounded(metrics.latency_p50_ms), "p99": _rounded(metrics.latency_p99_ms)},
+        "stages": {
+            stage.stage: {"batches": stage.batches, "items": stage.items, "busy_s": round(stage.busy_s, 4)}
+            for stage in metrics.stages
+        },
+    }
+    try:
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutsideError(
+            f"--summary {path}: cannot be written ({error.strerror}); name another file"
+        ) from error
+
+
+def annotated_files(annotate_to: Path | None, cameras: Sequence[str]) -> dict[str, Path]:
+    """Where each camera's annotated video goes: OUT.mp4, or OUT-CAMERA.mp4 where there are several.
+
+    Raises BadInputError where the folder is not there: better now than after an hour.
+    """
+    if annotate_to is None:
+        return {}
+    if not annotate_to.parent.is_dir():
+        raise BadInputError(
+            f"--annotate {annotate_to}: there is no folder {annotate_to.parent}; make it first"
+        )
+    if len(cameras) == 1:
+        return {cameras[0]: annotate_to}
+    return {camera: annotate_to.with_stem(f"{annotate_to.stem}-{camera}") for camera in cameras}
+
+
+def annotate_recording(context: Context, request: ReplayRequest, trace: Trace, path: Path) -> None:
+    """Read a recording again and write it with boxes and names, as its sightings ended.
+
+    A recording that breaks off is annotated up to there.
+    """
+    file = dict(name_cameras(request.videos))[trace.camera]
+    source = source_of(
+        context, ReplayRequest((), False, request.start_s, request.end_s), trace.camera, Path(file)
+    )
+    info = source.open()
+    try:
+        with context.progress() as bars:
+            task = bars.add_task(f"writing {path.name}", total=trace.frames)
+            annotate(
+                source.frames(),
+                map(_drawn, trace.faces()),
+                path,
+                info.rate_from_header_hz or DEFAULT_RATE_HZ,
+                lambda done: bars.update(task, completed=done),
+            )
+    except BrokenRecordingError:
+        log.warning("%s: annotated up to where the recording breaks off", path)
+    finally:
+        source.close()
+
+
+def _drawn(face: TracedFace) -> Drawn:
+    x0, y0, x1, y1 = face.box.tolist()
+    label = face_label(face.name, face.distance, face.number)
+    return Drawn(face.frame_index, (x0, y0, x1, y1), label, face.name is not None, face.observed)
+
+
+def _seconds(recordings: Sequence[Recording]) -> float | None:
+    """Of all recordings together, as their headers claim."""
+    claimed = [r.info.duration_from_header_s for r in recordings]
+    return None if None in claimed else sum(s for s in claimed if s is not None)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
