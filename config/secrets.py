@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 STARS = "*****"
 
@@ -88,6 +89,10 @@ class Secret(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validates from str (a Secret stays itself) and serialises as stars."""
+        from pydantic_core import (
+            core_schema,
+        )  # here, so that errors are masked also where nothing is installed
+
         return core_schema.no_info_wrap_validator_function(
             lambda value, check: value if isinstance(value, Secret) else cls(check(value)),
             core_schema.str_schema(),

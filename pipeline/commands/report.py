@@ -1,0 +1,51 @@
+"""What a user reads when a command ends in an error: one line, and an exit code.
+
+Imports nothing that may be missing, since a missing package is one of the errors.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from config.secrets import mask
+
+USAGE, OUTSIDE = 2, 3
+INTERRUPTED = 130
+
+
+def explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]:
+    """The line, secrets masked, and the exit code.
+
+    An error with an `exit_code` of its own is one that was foreseen: its message is the line.
+    """
+    message, code = _explain(error, program, debug)
+    return mask(" ".join(message.split())), code
+
+
+def _explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed here; run: make install, then .venv/bin/python {program}", OUTSIDE
+    import typer
+
+    if isinstance(error, typer.Abort):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else program
+        return f"{error.format_message().rstrip('.')}; see: python {path} --help", USAGE
+    if isinstance(code := getattr(error, "exit_code", None), int):
+        return str(error), code
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}", OUTSIDE
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer or smaller inputs at once", OUTSIDE
+    hint = "" if debug else "; run again with --debug for the traceback"
+    return f"internal error: {type(error).__name__}: {error}{hint}", OUTSIDE
+
+
+def explain_at_length(error: BaseException) -> str:
+    """The traceback, secrets masked."""
+    return mask("".join(traceback.format_exception(error)))
