@@ -1,0 +1,1 @@
+"""Programs that measure; `run_pipeline.py bench NAME` runs them."""
