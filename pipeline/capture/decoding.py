@@ -91,6 +91,8 @@ class Decoding:
         # none fall back to slices.
         stream.codec_context.thread_type = ThreadType.AUTO
         self._timeline = Timeline(stream.time_base, rate(stream))
+        # AVI knows decoding times only; with B-frames FFmpeg's presentation times for it run 1, 4, 3.
+        self._has_pts = self.container.format.name != "avi"
         self._fallback = _tagged_orientation(stream)
         self._promise = Promise(self.container, stream)
         self._packets: Iterator[Packet[Stream]] = self.container.demux()
@@ -145,8 +147,8 @@ class Decoding:
         if packet is None:
             return None
         if packet.size == 0 and packet.dts is None:
-            # PyAV's own mark of the end, one a stream.
-            return self._flush() if packet.stream_index == self.stream.index else []
+            # PyAV's own mark of the end, one a stream; its stream_index is always 0.
+            return self._flush() if packet.stream.index == self.stream.index else []
         self._note(packet)
         pictures = [] if self._held is None else self._decode(self._held)
         self._held = None
@@ -201,7 +203,7 @@ class Decoding:
     def _picture(self, frame: av.VideoFrame) -> Picture:
         orientation = orientation_of(frame, self._fallback)
         width, height = orientation.size(frame.width, frame.height)
-        self.last_s = self._timeline.next_s(frame.pts, frame.dts)
+        self.last_s = self._timeline.next_s(frame.pts if self._has_pts else None, frame.dts)
         self._frames += 1
         return Picture(frame, self.last_s, orientation, width, height)
 

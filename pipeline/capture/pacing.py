@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time that never goes back, and a wait that can be ended early."""
+    """Time that never goes back, and a wait that can be ended early; those of runtime.clock fit."""
 
     def monotonic_s(self) -> float:
-        """Seconds since some fixed moment."""
+        """Seconds since some moment."""
         ...
 
-    def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Return after this many seconds, or as soon as `stop` is set."""
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Wait until the event is set or the time has passed; whether it is set."""
         ...
 
 
@@ -25,25 +25,8 @@ class SystemClock:
     def monotonic_s(self) -> float:
         return time.monotonic()
 
-    def wait(self, stop: threading.Event, seconds: float) -> None:
-        stop.wait(seconds)
-
-
-class ManualClock:
-    """A clock for tests: waiting moves it, and no time passes."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.waits_s: list[float] = []
-        """every wait that was asked for, in seconds"""
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def wait(self, stop: threading.Event, seconds: float) -> None:
-        self.waits_s.append(seconds)
-        if not stop.is_set():
-            self.now_s += seconds
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        return event.wait(timeout_s)
 
 
 class Pacer:
@@ -55,9 +38,9 @@ class Pacer:
         self._origin_s: float | None = None
 
     def hold(self, pts_s: float) -> None:
-        """Wait until a frame of this time is due; at once after `stop`, or when it is late already."""
-        now_s = self._clock.monotonic_s()
+        """Wait until a frame of this time is due; returns at once after `stop`, or when it is late already."""
         if self._origin_s is None:
-            self._origin_s = now_s - pts_s
-        while not self._stop.is_set() and (left_s := self._origin_s + pts_s - self._clock.monotonic_s()) > 0:
+            self._origin_s = self._clock.monotonic_s() - pts_s
+        due_s = self._origin_s + pts_s
+        while not self._stop.is_set() and (left_s := due_s - self._clock.monotonic_s()) > 0:
             self._clock.wait(self._stop, left_s)

@@ -74,8 +74,8 @@ class Timeline:
 class _BestStamp:
     """Presentation time, or decoding time where the presentation times prove worse.
 
-    AVI knows decoding times only, and its presentation times run 1, 4, 3: the rule is that of FFmpeg's
-    `guess_correct_pts` (libavcodec/decode.c), whichever has gone back less often.
+    Some muxers wrote presentation times that go back; the rule is that of FFmpeg's `guess_correct_pts`
+    (libavcodec/decode.c): whichever has gone back less often.
     """
 
     def __init__(self) -> None:
