@@ -91,4 +91,4 @@ def reason(error: BaseException) -> str:
     """Why, in one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,126 @@
+"""`subscribe`: follow the published events."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from config.secrets import mask
+from pipeline.commands.context import (
+    ConfigOption,
+    Context,
+    DataOption,
+    DebugOption,
+    JsonOption,
+    SetOption,
+    make_context,
+)
+from pipeline.errors import BadInputError
+from pipeline.events.event import EventType
+
+if TYPE_CHECKING:
+    from pipeline.events.stream import StreamReader
+    from pipeline.events.subscribe import Interest, Subscription
+
+log = logging.getLogger(__name__)
+
+
+def subscribe(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="Begin with what was published at a time (2026-05-01T09:00:00Z), some time ago (10m, 1h30m, 2d), "
+            "behind a stream id, or with everything (0). [now]",
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Share the events with others of this group, and go on where it was."
+        ),
+    ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Own name within the group. [host name]")
+    ] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(metavar="CAMERA", help="Only of this camera; repeatable.")
+    ] = None,
+    person: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHO", help="Only of this person, by id or name, or stranger id; repeatable."),
+    ] = None,
+    type_: Annotated[
+        list[EventType] | None,
+        typer.Option("--type", metavar="TYPE", help="Only new, update, end or correction; repeatable."),
+    ] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="What replays publish, not the cameras.")] = False,
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after N events.")] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL", help="Follow this Redis instead of redis.url.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Follow the published events until SIGINT or SIGTERM, also over a Redis that goes away and comes back.
+
+    Example: python run_pipeline.py subscribe --since 10m --person Ann --json
+    """
+    from pipeline.events.stream import GroupReader, LastIdReader, Since, parse_since
+    from pipeline.events.subscribe import Interest
+
+    if member is not None and group is None:
+        raise BadInputError("--member names a member of a group: give --group too")
+    start = Since() if since is None else parse_since(since)
+    interest = Interest(frozenset(camera or ()), frozenset(person or ()), frozenset(type_ or ()))
+    keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis is not None else ())]
+    context = make_context(config, data, keys, json_, debug)
+    stream = context.config.redis.replay_stream if replay else context.config.redis.stream
+    if group is None:
+        follow(context, LastIdReader(stream, start), interest, count)
+    else:
+        follow(context, GroupReader(stream, group, member or socket.gethostname(), start), interest, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A subscription as a run that signals end; there is nothing in flight, so that draining is stopping."""
+
+    subscription: Subscription
+
+    def drain(self) -> None:
+        """End after the event at hand."""
+        self.subscription.stop()
+
+    def stop(self) -> None:
+        """End after the event at hand."""
+        self.subscription.stop()
+
+
+def follow(context: Context, reader: StreamReader, interest: Interest, count: int | None) -> None:
+    """Print the events of interest as they come, each at once, until `count`, SIGINT or SIGTERM."""
+    from pipeline.events.broker import choose_broker
+    from pipeline.events.encode import encode
+    from pipeline.events.readable import readable
+    from pipeline.events.subscribe import Subscription
+    from pipeline.runtime.signals import ended_by_signals
+
+    url = context.config.redis.url
+    address = None if url is None else url.reveal()
+    broker = choose_broker(address, "" if address is None else mask(address), context.data)
+    subscription = Subscription(broker, reader, log.warning)
+    printed = 0
+    with ended_by_signals(Following(subscription)):
+        for event in subscription:
+            if interest.wants(event):
+                typer.echo(encode(event) if context.json else readable(event))
+                printed += 1
+            if printed == count:
+                subscription.stop()
