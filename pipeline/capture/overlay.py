@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,10 @@ FONT_WEIGHT = 600
 
 DASHES = 7
 """dashes on each side of a box that is only predicted"""
+
+HOLD_S = 0.35
+"""In a written video a box is dashed only when the face was not found for this long: the detector looks about ten
+times a second, and boxes that change their style in between would flicker."""
 
 SUBPIXEL_BITS = 4
 
@@ -86,9 +91,11 @@ def annotate(
         by_frame.setdefault(face.frame_index, []).append(face)
     recorder: Recorder | None = None
     first_s = 0.0
+    found_s: dict[str, float] = {}
     try:
         for frame in frames:
-            picture = draw_faces(frame.pixels.to_host(), by_frame.get(frame.info.index, ()))
+            faces = _hold(by_frame.get(frame.info.index, ()), found_s, frame.info.pts_s)
+            picture = draw_faces(frame.pixels.to_host(), faces)
             if recorder is None:
                 recorder = Recorder(path, picture.shape[1], picture.shape[0], rate, on_progress)
                 recorder.open()
@@ -123,6 +130,17 @@ def draw_faces(pixels: U8, faces: Sequence[Drawn]) -> U8:
     for face in sorted(faces, key=lambda face: face.box_px[1] - face.box_px[3]):
         taken.append(_draw_label(picture, face, taken))
     return picture
+
+
+def _hold(faces: Sequence[Drawn], found_s: dict[str, float], pts_s: float) -> list[Drawn]:
+    """Call faces found that were found HOLD_S ago or less; `found_s` keeps for each label when that was."""
+    held = []
+    for face in faces:
+        if face.observed:
+            found_s[face.label] = pts_s
+        recently = pts_s - found_s.get(face.label, -math.inf) <= HOLD_S
+        held.append(replace(face, observed=recently))
+    return held
 
 
 def _draw_box(picture: U8, face: Drawn) -> None:

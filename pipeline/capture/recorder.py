@@ -57,11 +57,7 @@ class Recorder:
         self, path: Path, width: int, height: int, rate: Fraction | float, progress: Progress | None = None
     ) -> None:
         """Raise BadInputError when no video can be written under this extension."""
-        if path.suffix.lower() not in FORMATS:
-            raise BadInputError(
-                f"cannot write {path}: a video's name must end in one of {', '.join(FORMATS)}, for example "
-                f"{path.with_suffix('.mp4').name}"
-            )
+        check_extension(path)
         if width < 1 or height < 1 or rate <= 0:
             raise ValueError(f"width, height and rate must be positive, got {width}, {height}, {rate}")
         self.path = path
@@ -188,6 +184,24 @@ class Recorder:
         else:
             reason = str(error)
         return OutsideError(f"cannot write {self.path}: {reason}")
+
+
+def check_path(path: Path) -> None:
+    """Raise BadInputError when no video can be written there: before the work, and not after it."""
+    check_extension(path)
+    if not path.parent.is_dir():
+        raise BadInputError(f"cannot write {path}: there is no folder {path.parent}; create it first")
+    if path.is_dir():
+        raise BadInputError(f"cannot write {path}: it is a folder; name a file")
+
+
+def check_extension(path: Path) -> None:
+    """Raise BadInputError when no video can be written under this extension."""
+    if path.suffix.lower() not in FORMATS:
+        raise BadInputError(
+            f"cannot write {path}: a video's name must end in one of {', '.join(FORMATS)}, for example "
+            f"{path.stem or 'out'}.mp4"
+        )
 
 
 def _choose_codec() -> str:

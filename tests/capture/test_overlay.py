@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8, Bools
-from pipeline.capture.overlay import KNOWN, UNKNOWN, Drawn, annotate, draw_faces, face_label
+from pipeline.capture.overlay import HOLD_S, KNOWN, UNKNOWN, Drawn, annotate, draw_faces, face_label
 from pipeline.errors import BrokenRecordingError
 from pipeline.types import Frame, FrameInfo, HostPixels
 
@@ -157,6 +157,16 @@ def test_every_frame_is_written_and_faces_only_on_theirs(tmp_path: Path) -> None
     brightest = [float(pixels.max()) for pixels in read(path)]
     assert [value > 150 for value in brightest] == [False, True, False, True, False]
     assert done == [1, 2, 3, 4, 5]
+
+
+def test_boxes_do_not_flicker_between_looks_but_are_dashed_when_a_face_is_lost(tmp_path: Path) -> None:
+    drawn = [face(frame_index=index, observed=index == 0) for index in range(20)]
+    path = tmp_path / "out.mp4"
+    annotate(clip([grey()] * 20), drawn, path, 25)
+    gaps = [int((pixels[130:215, 200, 2] < 130).sum()) for pixels in read(path)]
+    held = int(HOLD_S * 25) + 1
+    assert max(gaps[:held]) < 5
+    assert min(gaps[held:]) > 15
 
 
 def test_odd_sizes_and_sizes_that_change(tmp_path: Path) -> None:

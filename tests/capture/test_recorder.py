@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.capture.recorder import FORMATS, Recorder
+from pipeline.capture.recorder import FORMATS, Recorder, check_path
 from pipeline.errors import BadInputError, OutsideError
 
 
@@ -132,6 +132,22 @@ def test_progress_counts_frames(tmp_path: Path) -> None:
 def test_an_unknown_extension_names_those_that_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"v\.avi.*\.mp4, \.m4v, \.mov, \.mkv"):
         Recorder(tmp_path / "v.avi", 64, 48, 25)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("v.avi", "must end in"),
+        ("nowhere/v.mp4", "no folder"),
+        ("folder.mp4", "it is a folder"),
+        ("v", "must end in"),
+    ],
+)
+def test_a_path_can_be_checked_before_the_work(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    check_path(tmp_path / "fine.mp4")
+    with pytest.raises(BadInputError, match=reason):
+        check_path(tmp_path / name)
 
 
 def test_no_frame_is_no_video(tmp_path: Path) -> None:
