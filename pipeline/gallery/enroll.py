@@ -4,46 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
-from pipeline.arrays import F32, U8, check_array, check_rows
+from pipeline.arrays import F32, U8
 from pipeline.gallery.agreement import agreeing, distances_between
 from pipeline.gallery.face_crop import cut_face
 from pipeline.gallery.names import clean_name
+from pipeline.gallery.recogniser import Describe, Detect, largest_face
+from pipeline.gallery.recogniser import Described as Described
 from pipeline.gallery.records import NewTemplate, Person
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 from pipeline.geometry import fraction_box
 from pipeline.types import Faces
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What the embedder says about faces, one a row."""
-
-    vectors: F32
-    """(N, D) unit length"""
-    quality: F32
-    """(N,) in [0, 1]"""
-
-    def __post_init__(self) -> None:
-        check_array("vectors", self.vectors, np.float32, ("N", "D"))
-        check_array("quality", self.quality, np.float32, ("N",))
-        check_rows(len(self.vectors), quality=self.quality)
-
-
-class Detect(Protocol):
-    """Finds the faces of an RGB image (H, W, 3) of any size."""
-
-    def __call__(self, image: U8) -> Faces: ...
-
-
-class Describe(Protocol):
-    """Embeds faces of an RGB image (H, W, 3), one row each."""
-
-    def __call__(self, image: U8, faces: Faces) -> Described: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +96,7 @@ def judge_photo(
     if not len(faces):
         return PhotoVerdict(photo.path, "no face found")
     sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
-    largest = int(np.argmax(sides[:, 0] * sides[:, 1]))
+    largest = largest_face(faces)
     verdict = _look_at(photo, faces, largest)
     enough = sides.min(axis=1) >= rules.min_face_px
     if not enough[largest]:

@@ -1,0 +1,51 @@
+"""Who is on a photo: 1:N, by the same rule as the sightings of a camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.arrays import U8
+from pipeline.gallery.decision import Decision, assign_names, decide
+from pipeline.gallery.recogniser import Recogniser
+from pipeline.gallery.replica import Replica
+from pipeline.geometry import fraction_box
+from pipeline.types import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedFace:
+    """A face of a photo, and who it is."""
+
+    box: tuple[float, float, float, float]
+    """x0 y0 x1 y1 as fractions of the photo"""
+    quality: float
+    """in [0, 1]"""
+    decision: Decision
+    candidates: tuple[Candidate, ...]
+    """different people, nearest first"""
+
+
+def identify_faces(
+    image: U8, recogniser: Recogniser, replica: Replica, max_distance: float, min_margin: float, count: int
+) -> tuple[IdentifiedFace, ...]:
+    """The faces of an RGB image (H, W, 3) from left to right, each with up to `count` people it may be.
+
+    A name is given below `max_distance` and with `min_margin` to the second person (squared L2), and never
+    twice in one image.
+    """
+    faces = recogniser.detect(image)
+    if not len(faces):
+        return ()
+    faces = faces.take(np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0])))
+    described = recogniser.describe(image, faces)
+    found = replica.search(described.vectors, max(count, 2))  # the margin needs a second person
+    decisions = assign_names([decide(people, max_distance, min_margin) for people in found])
+    height, width = image.shape[:2]
+    return tuple(
+        IdentifiedFace(fraction_box(box, width, height), float(quality), decision, people[:count])
+        for box, quality, decision, people in zip(
+            faces.boxes, described.quality, decisions, found, strict=True
+        )
+    )
