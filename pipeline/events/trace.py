@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from pipeline.arrays import F32, I64, Bools
+import numpy as np
+
+from pipeline.arrays import F32
 from pipeline.events.lifecycle import Closed
 from pipeline.events.stage import Outcome
+
+MISSED_AFTER_S = 0.3
+"""a face not found for longer was missed by at least one look of a detector that looks ten times a second"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +24,7 @@ class TracedFace:
     box: F32
     """(4,) pixels"""
     observed: bool
-    """found in this frame, or predicted between two looks"""
+    """False where looks before and after found it, but one in between did not"""
     number: int
     """of the sighting"""
     name: str | None
@@ -28,49 +34,60 @@ class TracedFace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """The tracks of one frame."""
+class _Found:
+    """Where a track was found."""
 
     frame_index: int
-    track_ids: I64
-    boxes: F32
-    observed: Bools
+    pts_s: float
+    box: F32
 
 
 class Trace:
-    """Observes the outcomes of one camera; a few dozen bytes a face and frame."""
+    """Observes the outcomes of one camera; some hundred bytes a face and look.
+
+    Between two looks a box is interpolated: what comes later is known by then, and predictions drift.
+    """
 
     def __init__(self, camera: str) -> None:
         self.camera = camera
         self.frames = 0
         """frames seen of the camera"""
-        self._rows: list[_Row] = []
+        self._found: dict[int, list[_Found]] = {}
         self._closed: dict[int, Closed] = {}
 
     def __call__(self, outcome: Outcome) -> None:
         """Take in one frame; those of other cameras are passed over."""
         if outcome.camera != self.camera:
             return
-        self.frames = outcome.info.index + 1
-        if len(outcome.track_ids):
-            row = _Row(outcome.info.index, outcome.track_ids, outcome.boxes, outcome.observed)
-            self._rows.append(row)
+        info = outcome.info
+        self.frames = info.index + 1
+        for row in np.flatnonzero(outcome.observed).tolist():
+            found = _Found(info.index, info.pts_s, outcome.boxes[row])
+            self._found.setdefault(int(outcome.track_ids[row]), []).append(found)
         for closed in outcome.closed:
             self._closed.update(dict.fromkeys(closed.tracks, closed))
 
     def faces(self) -> Iterator[TracedFace]:
-        """Faces of published sightings in frame order; complete when the camera has ended."""
-        for row in self._rows:
-            for track, box, observed in zip(row.track_ids.tolist(), row.boxes, row.observed, strict=True):
-                closed = self._closed.get(track)
-                if closed is None or closed.number is None:
-                    continue
-                who = closed.identity
-                yield TracedFace(
-                    frame_index=row.frame_index,
-                    box=box,
-                    observed=bool(observed),
-                    number=closed.number,
-                    name=None if who is None else who.name,
-                    distance=None if who is None else who.distance,
-                )
+        """Faces of published sightings, track by track; complete when the camera has ended."""
+        for track, looks in self._found.items():
+            closed = self._closed.get(track)
+            if closed is None or closed.number is None:
+                continue
+            for before, after in pairwise(looks):
+                yield from _between(before, after, closed, closed.number)
+            yield _face(looks[-1].frame_index, looks[-1].box, True, closed, closed.number)
+
+
+def _between(before: _Found, after: _Found, closed: Closed, number: int) -> Iterator[TracedFace]:
+    """The face at `before` and at every frame up to `after`, without it."""
+    observed = after.pts_s - before.pts_s <= MISSED_AFTER_S
+    count = after.frame_index - before.frame_index
+    for step in range(count):
+        box = before.box + np.float32(step / count) * (after.box - before.box)
+        yield _face(before.frame_index + step, box, observed or step == 0, closed, number)
+
+
+def _face(index: int, box: F32, observed: bool, closed: Closed, number: int) -> TracedFace:
+    who = closed.identity
+    name, distance = (None, None) if who is None else (who.name, who.distance)
+    return TracedFace(index, box, observed, number, name, distance)
