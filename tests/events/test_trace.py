@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+
 from pipeline.events.lifecycle import Closed
 from pipeline.events.stage import Outcome
 from pipeline.events.trace import Trace
