@@ -1,0 +1,182 @@
+"""`enroll`: adds a person to the gallery from photos, and says of each photo why it was accepted or not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.context import (
+    ConfigOption,
+    Context,
+    DataOption,
+    DebugOption,
+    JsonOption,
+    SetOption,
+    make_context,
+)
+from pipeline.errors import SourceError
+
+if TYPE_CHECKING:
+    from pipeline.gallery.enroll import Enrolment, EnrolmentRules, Photo, PhotoVerdict
+    from pipeline.gallery.recogniser import Recogniser
+    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.store import Store
+
+NOTHING_ACCEPTED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollRequest:
+    """What `enroll` was asked to do."""
+
+    name: str
+    """or the id of somebody who is in the gallery"""
+    images: tuple[Path, ...]
+    """files, no folders"""
+    largest: bool = False
+    force: bool = False
+
+
+def enroll(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The person's name; an existing one gets more photos.")
+    ],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE_OR_FOLDER...", help="Photos of them, or folders of photos.")
+    ],
+    largest: Annotated[bool, typer.Option("--largest", help="Take the largest of several faces.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept photos that do not look like the person's others.")
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Add a person to the gallery from photos. Exit code 0 when at least one photo was accepted, else 2.
+
+    Example: python run_pipeline.py enroll "Ann Lee" ann.jpg photos/ann/
+    """
+    from pipeline.assemble import load_gallery, open_recognition, open_store
+    from pipeline.commands.given_photos import given_photos
+    from pipeline.commands.output import model_progress
+    from pipeline.gallery.names import clean_name
+
+    context = make_context(config, data, set_, json_, debug)
+    request = EnrollRequest(name, given_photos(context, images), largest, force)
+    with open_store(context.config, context.data) as store:
+        if store.known(name) is None:
+            clean_name(name)  # before the models are loaded
+        with (
+            model_progress(context) as on_progress,
+            open_recognition(context.config, context.models, on_progress) as recognition,
+        ):
+            replica = load_gallery(context.config, store, recognition)
+            code = run_enroll(context, request, store, replica, recognition)
+    raise typer.Exit(code)
+
+
+def run_enroll(
+    context: Context, request: EnrollRequest, store: Store, replica: Replica, recogniser: Recogniser
+) -> int:
+    """Judge the photos, add those accepted, print the verdicts; the exit code."""
+    from pipeline.gallery.enroll import enroll_photos
+
+    with context.progress() as bars:
+        photos = bars.track(
+            read_photos(request.images), total=len(request.images), description=f"looking at {request.name}"
+        )
+        enrolment = enroll_photos(
+            store,
+            replica,
+            request.name,
+            photos,
+            recogniser.detect,
+            recogniser.describe,
+            recogniser.model_id,
+            rules_of(context, request),
+        )
+    for verdict in enrolment.verdicts:
+        if verdict.warning is not None:
+            context.console.print(f"{verdict.path}: {verdict.warning}")
+    if context.json:
+        for verdict in enrolment.verdicts:
+            context.print_json(document(verdict, enrolment))
+    else:
+        show(context, request.name, enrolment, store)
+    return 0 if enrolment.person is not None else NOTHING_ACCEPTED
+
+
+def rules_of(context: Context, request: EnrollRequest) -> EnrolmentRules:
+    """What the configuration and the options say about photos."""
+    from pipeline.gallery.enroll import EnrolmentRules
+
+    config = context.config
+    return EnrolmentRules(
+        min_face_px=config.enrolment.min_face_px,
+        min_quality=config.enrolment.min_quality,
+        same_person_distance=config.verification.max_distance,
+        look_alike_distance=config.matching.max_distance,
+        largest=request.largest,
+        force=request.force,
+    )
+
+
+def read_photos(paths: Sequence[Path]) -> Iterator[Photo | PhotoVerdict]:
+    """Each photo, or the verdict on one that cannot be read."""
+    from pipeline.capture.photo import read_photo
+    from pipeline.gallery.enroll import Photo, PhotoVerdict
+
+    for path in paths:
+        try:
+            image = read_photo(path)
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        except (SourceError, OSError) as error:
+            yield PhotoVerdict(str(path), reason=str(error).removeprefix(f"{path}: "))
+            continue
+        # A file's name may hold bytes that are no text, which no database takes.
+        file_name = path.name.encode("utf-8", "backslashreplace").decode("utf-8")
+        yield Photo(str(path), file_name, sha256, image)
+
+
+def document(verdict: PhotoVerdict, enrolment: Enrolment) -> dict[str, object]:
+    """The JSON line of one photo."""
+    person = enrolment.person if verdict.accepted else None
+    return {
+        "image": verdict.path,
+        "accepted": verdict.accepted,
+        "reason": verdict.reason,
+        "warning": verdict.warning,
+        "faces": verdict.faces,
+        "box": None if verdict.box is None else [round(edge, 4) for edge in verdict.box],
+        "quality": None if verdict.quality is None else round(verdict.quality, 4),
+        "person": None if person is None else {"id": person.id, "name": person.name},
+    }
+
+
+def show(context: Context, name: str, enrolment: Enrolment, store: Store) -> None:
+    """Print the verdicts as a table, and what came of them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("photo", "faces", "quality", "verdict")
+    for verdict in enrolment.verdicts:
+        quality = "" if verdict.quality is None else f"{verdict.quality:.2f}"
+        said = "accepted" if verdict.reason is None else verdict.reason
+        table.add_row(Text(verdict.path), str(verdict.faces), quality, Text(said))
+    context.print(table)
+    accepted = sum(verdict.accepted for verdict in enrolment.verdicts)
+    counted = f"{accepted} of {len(enrolment.verdicts)} photos accepted"
+    if enrolment.person is None:
+        context.print(f"{name}: {counted}; nobody was enrolled")
+    else:
+        templates = len(store.templates_of(enrolment.person.id))
+        context.print(
+            f"{enrolment.person.name} ({enrolment.person.id}): {counted}, {templates} templates now"
+        )
