@@ -60,11 +60,12 @@ class LazyCommand(TyperCommand):
 def load_command(entry: Entry) -> Any:
     """The command or group of pipeline/commands/<name>.py. Raises ModuleNotFoundError."""
     found = getattr(importlib.import_module(f"pipeline.commands.{entry.name}"), entry.name)
+    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     if isinstance(found, typer.Typer):
-        group = typer.main.get_command(found)
-        group.name = entry.name
-        return group
-    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        holder.add_typer(found, name=entry.name, context_settings=HELP)
+        group = typer.main.get_command(holder)
+        assert isinstance(group, TyperGroup)
+        return group.commands[entry.name]
     settings: dict[str, Any] = dict(HELP)
     if entry.passes_on:
         settings |= {
@@ -72,14 +73,14 @@ def load_command(entry: Entry) -> Any:
             "ignore_unknown_options": True,
             "allow_interspersed_args": False,
         }
-    single.command(entry.name, context_settings=settings)(found)
-    return typer.main.get_command(single)
+    holder.command(entry.name, context_settings=settings)(found)
+    return typer.main.get_command(holder)
 
 
 def print_version(wanted: bool) -> None:
     """Print the version and exit, where --version was given."""
     if wanted:
-        from pipeline.commands.doctor import facestream_version
+        from pipeline.commands.machine import facestream_version
 
         typer.echo(f"facestream {facestream_version()}")
         raise typer.Exit

@@ -20,12 +20,23 @@ from config.schema import Config
 from config.secrets import mask
 from pipeline.errors import OutsideError
 
+
+def _path(text: str) -> Path:
+    """A path that was given. `--data "$UNSET"` is a mistake, and no way to write "here"."""
+    if not text:
+        raise typer.BadParameter("is empty")
+    return Path(text)
+
+
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML file; keys: config/default.yaml.")
+    Path | None,
+    typer.Option("--config", metavar="FILE", parser=_path, help="YAML file; keys: config/default.yaml."),
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of all written data. [FACESTREAM__DATA, or data]"),
+    typer.Option(
+        "--data", metavar="DIR", parser=_path, help="Folder of all written data. [FACESTREAM__DATA, or data]"
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -12,6 +12,7 @@ from config.secrets import mask
 
 USAGE, OUTSIDE = 2, 3
 INTERRUPTED = 130
+OURS = ("pipeline", "engines", "config", "benchmarks")
 
 
 def explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]:
@@ -27,7 +28,12 @@ def _explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, ModuleNotFoundError):
-        return f"{error.name} is not installed here; run: make install, then .venv/bin/python {program}", OUTSIDE
+        if str(error.name).split(".")[0] in OURS:
+            return f"{error.name} is missing from this copy of Facestream; get it whole again", OUTSIDE
+        return (
+            f"{error.name} is not installed here; run: make install, then .venv/bin/python {program}",
+            OUTSIDE,
+        )
     import typer
 
     if isinstance(error, typer.Abort):

@@ -102,6 +102,10 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
         ),
         (["bench"], "Missing argument 'name'; see: python run_pipeline.py bench --help"),
         (["doctor", "--set", "x"], "--set 'x': expected section.key=value, as detection.input_px=640"),
+        (
+            ["doctor", "--data", ""],
+            "Invalid value for '--data': is empty; see: python run_pipeline.py doctor --help",
+        ),
         (["doctor", "--config", "."], ".: is a folder; name a YAML file"),
     ],
 )

@@ -35,6 +35,11 @@ PROGRAM = "run_pipeline.py"
             "av is not installed here; run: make install, then .venv/bin/python run_pipeline.py",
             3,
         ),
+        (
+            ModuleNotFoundError("No module named 'pipeline.x'", name="pipeline.x"),
+            "pipeline.x is missing from this copy of Facestream; get it whole again",
+            3,
+        ),
         (MemoryError(), "out of memory; give fewer or smaller inputs at once", 3),
         (
             KeyError("rtsp://u:p@h"),

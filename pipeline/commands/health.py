@@ -1,0 +1,265 @@
+"""What `doctor` checks: engine, models, Redis and gallery. Starts, fetches and creates nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from config.schema import Config
+from config.secrets import mask
+from engines.errors import EngineError
+from pipeline.commands.machine import PACKAGES, Hardware, Versions, existing
+from pipeline.errors import FacestreamError
+
+if TYPE_CHECKING:
+    from pipeline.events.broker import Broker
+
+LOW_DISK_BYTES = 500_000_000
+"""below this a day of events and snapshots may not fit"""
+SUPPORTED_PYTHON = ((3, 11), (3, 12))
+REINSTALL = "run: make install"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something needed that is broken."""
+
+    part: str
+    message: str
+    """what is wrong, and how to repair it"""
+
+
+Problems = list[Problem]
+"""what the checks below append to"""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHealth:
+    """A model's files and engine."""
+
+    name: str
+    model_id: str
+    """of its vectors"""
+    role: str
+    state: str
+    """missing, fetched, verified or built"""
+    needed: bool
+    """by the configuration"""
+    licence: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """What will run the networks, and why."""
+
+    backend: str
+    precision: str
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedisHealth:
+    """Where events go."""
+
+    kind: Literal["embedded", "remote"]
+    address: str
+    """without its password; of our own server its folder"""
+    running: bool
+    """our own server runs only while a command uses it"""
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryHealth:
+    """Who is known."""
+
+    address: str
+    """without its password"""
+    exists: bool
+    """a gallery begins with the first enroll"""
+    people: int
+    templates: int
+    model_ids: Mapping[str, int]
+    """model_id -> templates"""
+    version: int
+    """number of its last change"""
+
+
+def check_versions(versions: Versions, problems: Problems) -> None:
+    """Everything installed, loadable, and a Python that the packages have wheels for."""
+    if tuple(map(int, versions.python.split(".")[:2])) not in SUPPORTED_PYTHON:
+        problems.append(
+            Problem(
+                "versions", f"Python {versions.python} is not 3.11 or 3.12; {REINSTALL} PYTHON=python3.11"
+            )
+        )
+    missing = [PACKAGES[name] for name, version in versions.packages.items() if version is None]
+    if missing:
+        problems.append(Problem("versions", f"not installed: {', '.join(missing)}; {REINSTALL}"))
+    for module, reason in versions.unloadable.items():
+        problems.append(Problem("versions", f"{module} cannot be loaded: {reason}; {REINSTALL}"))
+
+
+def check_folders(hardware: Hardware, data: Path, models: Path, problems: Problems) -> None:
+    """Folders that can be written, on disks with room."""
+    room = {"data": (data, hardware.free_data_bytes), "models": (models, hardware.free_models_bytes)}
+    flags = {"data": "--data", "models": "FACESTREAM_MODELS"}
+    for name, (folder, free_bytes) in room.items():
+        place = existing(folder)
+        if not place.is_dir():
+            problems.append(
+                Problem(
+                    "folders", f"{name} folder {folder}: {place} is a file; set {flags[name]} to a folder"
+                )
+            )
+        elif not os.access(place, os.W_OK | os.X_OK):
+            problems.append(
+                Problem("folders", f"{name} folder {folder} cannot be written; set {flags[name]} to another")
+            )
+        if free_bytes < LOW_DISK_BYTES:
+            problems.append(
+                Problem(
+                    "folders",
+                    f"only {free_bytes // 10**6} MB free for {folder}; make room, or set {flags[name]}",
+                )
+            )
+
+
+def check_engine(config: Config, problems: Problems) -> EngineHealth | None:
+    """The backend and precision that the configuration comes to."""
+    from pipeline.assemble import engine_choice
+
+    try:
+        choice = engine_choice(config)
+    except EngineError as error:
+        problems.append(Problem("engine", str(error)))
+        return None
+    return EngineHealth(choice.backend, choice.precision, choice.device, choice.reason)
+
+
+def check_models(config: Config, models: Path, problems: Problems) -> tuple[ModelHealth, ...]:
+    """Every model of the catalogue; those that the configuration needs must be there."""
+    from engines.states import model_states
+    from engines.zoo.catalogue import read_catalogue
+    from pipeline.assemble import CATALOGUE_FILE, engine_choice
+
+    needed = {"detection.model": config.detection.model, "embedding.model": config.embedding.model}
+    try:
+        catalogue = read_catalogue(CATALOGUE_FILE)
+        for name in needed.values():
+            catalogue.model(name)
+    except EngineError as error:
+        problems.append(Problem("models", str(error)))
+        return ()
+    try:
+        choice = engine_choice(config)
+    except EngineError:
+        choice = None  # said by check_engine; files can be looked at all the same
+    found = tuple(
+        ModelHealth(
+            state.model.name,
+            state.model.model_id,
+            state.model.role,
+            state.state,
+            state.model.name in needed.values(),
+            state.model.licence,
+            str(state.path),
+        )
+        for state in model_states(catalogue, models, choice)
+    )
+    missing = [model.name for model in found if model.needed and model.state == "missing"]
+    if missing:
+        problems.append(
+            Problem("models", f"missing: {', '.join(missing)}; run: python run_pipeline.py models")
+        )
+    return found
+
+
+def check_redis(config: Config, data: Path, problems: Problems) -> RedisHealth | None:
+    """The user's Redis must answer; our own must be installed, and answer where it runs."""
+    from pipeline.events.broker import RemoteRedis
+
+    try:
+        if config.redis.url is None:
+            return _check_embedded_redis(data)
+        url = config.redis.url.reveal()
+        return RedisHealth("remote", mask(url), True, _redis_version(RemoteRedis(url, mask(url))))
+    except FacestreamError as error:
+        problems.append(Problem("redis", str(error)))
+        return None
+
+
+def _check_embedded_redis(data: Path) -> RedisHealth:
+    from pipeline.errors import BrokerError
+    from pipeline.events.file_lock import is_held
+    from pipeline.events.redis_server import REINSTALL as OTHER_REDIS
+    from pipeline.events.redis_server import EmbeddedRedis, redis_executable
+
+    executable = redis_executable()
+    lock = data / "redis" / "server.lock"
+    if lock.exists() and is_held(lock):
+        return RedisHealth("embedded", str(lock.parent), True, _redis_version(EmbeddedRedis(data)))
+    command = [str(executable), "--version"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BrokerError(f"{executable} does not run: {error}; {OTHER_REDIS}") from error
+    # "Redis server v=6.2.14 sha=..."
+    version = next((word[2:] for word in said.split() if word.startswith("v=")), None)
+    return RedisHealth("embedded", str(lock.parent), False, version)
+
+
+def _redis_version(broker: Broker) -> str | None:
+    from pipeline.events.broker import connect
+
+    try:
+        with connect(broker.open(), broker.shown) as client:
+            return str(client.info("server").get("redis_version"))
+    finally:
+        broker.close()
+
+
+def check_gallery(
+    config: Config, data: Path, model_id: str | None, problems: Problems
+) -> GalleryHealth | None:
+    """The gallery must open and be whole, and hold people whom an embedder of this model_id can recognise."""
+    from pipeline.assemble import open_store
+    from pipeline.gallery.store import DATABASE_FILE
+
+    url = config.gallery.url
+    address = str(data / DATABASE_FILE) if url is None else mask(url.reveal())
+    if url is None and not (data / DATABASE_FILE).exists():
+        return GalleryHealth(address, False, 0, 0, {}, 0)
+    try:
+        with open_store(config, data) as store:
+            problems += [
+                Problem("gallery", f"{line}; restore a copy of it, or enroll anew in another --data folder")
+                for line in store.problems()
+            ]
+            people = store.people()
+            model_ids = Counter(
+                template.model_id for one in people for template in store.templates_of(one.person.id)
+            )
+            version = store.version()
+    except FacestreamError as error:
+        problems.append(Problem("gallery", str(error)))
+        return None
+    if model_ids and model_id is not None and model_id not in model_ids:
+        there = ", ".join(sorted(model_ids))
+        problems.append(
+            Problem(
+                "gallery",
+                f"nobody can be recognised: templates are of {there}, not of {model_id}; enroll the photos "
+                f"again, or set embedding.model back",
+            )
+        )
+    return GalleryHealth(
+        address, True, len(people), model_ids.total(), dict(sorted(model_ids.items())), version
+    )

@@ -1,0 +1,211 @@
+"""What is wrong is said with its repair; looking changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.load import load
+from config.schema import Config
+from pipeline.commands.health import (
+    Problems,
+    check_engine,
+    check_folders,
+    check_gallery,
+    check_models,
+    check_redis,
+    check_versions,
+)
+from pipeline.commands.machine import Hardware, Versions
+from pipeline.events.redis_server import EmbeddedRedis
+from pipeline.gallery.records import NewTemplate
+from pipeline.gallery.store import DATABASE_FILE, Store
+
+MODEL = "facenet-20180408"
+
+
+def configured(*assignments: str) -> Config:
+    return load(None, {}, assignments)
+
+
+def hardware(free_bytes: int = 10**12) -> Hardware:
+    return Hardware("CPU", 2, 2.0, 10**10, 10**9, free_bytes, free_bytes, ())
+
+
+def versions(
+    python: str = "3.11.7", numpy: str | None = "2", unloadable: dict[str, str] | None = None
+) -> Versions:
+    return Versions(python, "0.1.0", {"numpy": numpy}, {}, unloadable or {})
+
+
+def enrolled(data: Path, model_id: str) -> None:
+    """A gallery with Ann in it."""
+    vector = np.zeros(4, np.float32)
+    vector[0] = 1.0
+    with Store(data) as store:
+        store.enroll("Ann", [NewTemplate(model_id, vector, 0.9, "ann.jpg", "0" * 64, None)])
+
+
+def test_a_whole_installation_has_no_problem() -> None:
+    problems: Problems = []
+    check_versions(versions(), problems)
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (versions(python="3.13.0"), "Python 3.13.0 is not 3.11 or 3.12; run: make install PYTHON=python3.11"),
+        (versions(numpy=None), "not installed: numpy; run: make install"),
+        (versions(unloadable={"cv2": "libGL.so.1"}), "cv2 cannot be loaded: libGL.so.1; run: make install"),
+    ],
+)
+def test_what_is_not_installed_is_a_problem(found: Versions, message: str) -> None:
+    problems: Problems = []
+    check_versions(found, problems)
+    assert [problem.message for problem in problems] == [message]
+
+
+def test_folders_that_can_be_made_are_well(tmp_path: Path) -> None:
+    problems: Problems = []
+    check_folders(hardware(), tmp_path / "a" / "b", tmp_path / "models", problems)
+    assert problems == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way_and_a_full_disk_are_problems(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    problems: Problems = []
+    check_folders(hardware(10**7), file / "data", tmp_path, problems)
+    assert [problem.message for problem in problems] == [
+        f"data folder {file}/data: {file} is a file; set --data to a folder",
+        f"only 10 MB free for {file}/data; make room, or set --data",
+        f"only 10 MB free for {tmp_path}; make room, or set FACESTREAM_MODELS",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    problems: Problems = []
+    check_folders(hardware(), tmp_path / "data", tmp_path.parent, problems)
+    tmp_path.chmod(0o700)
+    # Root may write everywhere.
+    assert [problem.part for problem in problems] == ([] if os.geteuid() == 0 else ["folders"])
+
+
+def test_the_engine_and_why() -> None:
+    problems: Problems = []
+    engine = check_engine(configured(), problems)
+    assert problems == []
+    assert engine is not None
+    assert engine.backend == "openvino"
+    assert engine.precision in engine.reason
+
+
+def test_an_engine_that_cannot_be_had_is_a_problem() -> None:
+    problems: Problems = []
+    assert check_engine(configured("engine.backend=openvino", "engine.require=torch"), problems) is None
+    assert [problem.part for problem in problems] == ["engine"]
+    assert "Set engine.backend=torch" in problems[0].message
+
+
+def test_needed_models_that_are_missing_are_a_problem(tmp_path: Path) -> None:
+    problems: Problems = []
+    models = check_models(configured(), tmp_path, problems)
+    assert {model.state for model in models} == {"missing"}
+    assert {model.name for model in models if model.needed} == {"centerface", MODEL}
+    assert [problem.message for problem in problems] == [
+        "missing: facenet-20180408, centerface; run: python run_pipeline.py models"
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_models_are_looked_at_also_without_an_engine(tmp_path: Path) -> None:
+    problems: Problems = []
+    assert check_models(configured("engine.backend=openvino", "engine.require=torch"), tmp_path, problems)
+
+
+def test_a_model_that_nobody_describes_is_a_problem(tmp_path: Path) -> None:
+    problems: Problems = []
+    assert check_models(configured("embedding.model=facenett"), tmp_path, problems) == ()
+    assert "no model 'facenett'" in problems[0].message
+
+
+@pytest.mark.redis
+def test_our_own_redis_is_looked_at_and_not_started(tmp_path: Path) -> None:
+    problems: Problems = []
+    health = check_redis(configured(), tmp_path, problems)
+    assert problems == []
+    assert health is not None
+    assert (health.kind, health.running) == ("embedded", False)
+    assert health.version is not None
+    assert health.version[0].isdigit()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.redis
+def test_our_own_redis_is_asked_while_it_runs(tmp_path: Path) -> None:
+    problems: Problems = []
+    stopped = check_redis(configured(), tmp_path, problems)
+    with EmbeddedRedis(tmp_path):
+        health = check_redis(configured(), tmp_path, problems)
+    assert problems == []
+    assert health is not None
+    assert health.running
+    assert stopped is not None
+    assert health.version == stopped.version
+
+
+def test_a_redis_that_does_not_answer_is_a_problem_without_its_password(tmp_path: Path) -> None:
+    problems: Problems = []
+    # Port 1 is never a Redis: refused at once.
+    assert check_redis(configured("redis.url=redis://:hunter2@127.0.0.1:1/0"), tmp_path, problems) is None
+    assert [problem.part for problem in problems] == ["redis"]
+    assert "redis://*****@127.0.0.1:1/0" in problems[0].message
+    assert "hunter2" not in problems[0].message
+
+
+def test_no_gallery_yet_is_well(tmp_path: Path) -> None:
+    problems: Problems = []
+    health = check_gallery(configured(), tmp_path / "data", MODEL, problems)
+    assert problems == []
+    assert health is not None
+    assert not health.exists
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gallery_is_counted(tmp_path: Path) -> None:
+    enrolled(tmp_path, MODEL)
+    problems: Problems = []
+    health = check_gallery(configured(), tmp_path, MODEL, problems)
+    assert problems == []
+    assert health is not None
+    assert (health.exists, health.people, health.templates) == (True, 1, 1)
+    assert (health.model_ids, health.version) == ({MODEL: 1}, 1)
+
+
+def test_a_gallery_of_another_model_is_a_problem(tmp_path: Path) -> None:
+    enrolled(tmp_path, "other-net")
+    problems: Problems = []
+    check_gallery(configured(), tmp_path, MODEL, problems)
+    assert problems[0].message.startswith(
+        f"nobody can be recognised: templates are of other-net, not of {MODEL}; enroll the photos again"
+    )
+
+
+def test_a_file_that_is_no_gallery_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_FILE).write_bytes(b"no database at all, but long enough to look like one " * 20)
+    problems: Problems = []
+    assert check_gallery(configured(), tmp_path, MODEL, problems) is None
+    assert [problem.part for problem in problems] == ["gallery"]
+
+
+def test_a_gallery_address_is_shown_without_its_password(tmp_path: Path) -> None:
+    problems: Problems = []
+    url = f"sqlite://u:hunter2@/{tmp_path}/x.db"
+    check_gallery(configured(f"gallery.url={url}"), tmp_path, MODEL, problems)
+    assert "hunter2" not in repr(problems)
