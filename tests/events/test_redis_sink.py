@@ -92,7 +92,8 @@ def test_a_refusal_of_redis_is_one_line(sink: RedisSink, client: redis.Redis) ->
     client.set("facestream:replay", "not a stream")
     with pytest.raises(BrokerError, match="did not confirm 1 events, from door:k3f9:17#1 on: ") as error:
         sink.publish([an_event()])
-    assert "WRONGTYPE" in str(error.value)
+    assert str(error.value).partition("on: ")[2].startswith("WRONGTYPE")
+    assert "Ann" not in str(error.value)
     assert "\n" not in str(error.value)
 
 
