@@ -54,9 +54,7 @@ def run(argv: Sequence[str]) -> int:
 
 def report(error: BaseException, debug: bool) -> int:
     """Write the line, and with --debug the traceback before it, to standard error; the exit code."""
-    if (
-        type(error).__name__ == "NoArgsIsHelpError"
-    ):  # typer's way to ask for the help, which it does not export
+    if type(error).__name__ == "NoArgsIsHelpError":  # typer asks for the help so, and does not export it
         sys.stderr.write(f"{error}\n")
         return USAGE
     line, code = explain(error, PROGRAM, debug)
