@@ -1,4 +1,4 @@
-"""torch on the processor: the plain reference, several times slower than OpenVINO."""
+"""torch on the processor: the plain reference, row by row, about ten times slower than OpenVINO."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engines.backends.engine_base import EngineBase
 from engines.errors import BackendError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class TorchEngine(EngineBase):
@@ -45,15 +45,21 @@ class TorchEngine(EngineBase):
         (value,) = inputs.values()
         try:
             with torch.inference_mode():
-                # torch warns of memory it might write to; nothing here does, and a copy is cheap beside the network
-                results = self._network(torch.from_numpy(value.copy()))
+                # Row by row: torch chooses its convolutions by the batch's size, and they differ in the last bits.
+                rows = [self._row(self._network, torch.from_numpy(row[None].copy())) for row in value]
         except RuntimeError as error:
             raise BackendError(
                 f"{self.name}: torch could not run it: {str(error).splitlines()[0]}"
             ) from error
-        if isinstance(results, torch.Tensor):
-            results = (results,)
-        return {spec.name: result.numpy().copy() for spec, result in zip(self.outputs, results, strict=True)}
+        return {
+            spec.name: torch.cat([row[at] for row in rows]).numpy() for at, spec in enumerate(self.outputs)
+        }
+
+    @staticmethod
+    def _row(network: nn.Module, row: Tensor) -> tuple[Tensor, ...]:
+        """Every output for a batch of one."""
+        result = network(row)
+        return result if isinstance(result, tuple) else (result,)
 
     def _unload(self) -> None:
         self._network = None

@@ -70,7 +70,9 @@ def _model(source: Path, name: str, entry: object) -> ModelDescription:
 
 
 def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    # A misspelt key is also a missing one; the spelling is what the reader must see.
+    problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     place = "".join(f".{part}" for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])

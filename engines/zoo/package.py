@@ -58,7 +58,7 @@ def download(package: Package, folder: Path, pip_args: Sequence[str], on_bytes: 
     )
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
     command += ["-r", str(requirements), "--dest", str(folder / "archive")]
-    command += [*_which(package.archive), *QUIET, *NETWORK, *pip_args]
+    command += [*pip_selection(package.archive), *QUIET, *NETWORK, *pip_args]
     _run(command, folder, on_bytes)
     archive = folder / "archive" / package.archive
     if not archive.is_file():
@@ -66,7 +66,7 @@ def download(package: Package, folder: Path, pip_args: Sequence[str], on_bytes: 
     return archive
 
 
-def _which(archive: str) -> list[str]:
+def pip_selection(archive: str) -> list[str]:
     """The options that make pip take exactly this archive."""
     if not archive.endswith(".whl"):
         return ["--no-binary", ":all:", "--no-build-isolation"]
@@ -99,7 +99,7 @@ def _run(command: Sequence[str], folder: Path, on_bytes: OnBytes) -> None:
             process.wait()
         if process.returncode != 0:
             output.seek(0)
-            raise ModelFetchError(_reason(output.read()))
+            raise ModelFetchError(pip_reason(output.read()))
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -117,7 +117,7 @@ def _size_bytes(folder: Path) -> int:
     return total
 
 
-def _reason(output: str) -> str:
+def pip_reason(output: str) -> str:
     """What pip says went wrong, as one line."""
     if "No module named pip" in output:
         return "this Python has no pip ('python -m ensurepip' installs it)"

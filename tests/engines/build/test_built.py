@@ -1,0 +1,178 @@
+"""Engines on disk: built once, found again, built anew when anything they were made from has changed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.backends.choose import EngineChoice, choose
+from engines.build.built import Built, build, find_built, recipe_for
+from engines.errors import BuildError, ModelFileError
+from engines.progress import Progress, ignore
+from engines.zoo.description import ModelDescription
+from tests.engines.tiny import DIMENSION, SIDE_PX, detector_onnx, embedder_onnx, own_model
+
+
+@pytest.fixture(scope="module")
+def choice() -> EngineChoice:
+    return choose("openvino", "fp32", threads=1)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelDescription:
+    return own_model(tmp_path / "tiny.onnx", detector_onnx())
+
+
+def built(model: ModelDescription, choice: EngineChoice, steps: list[Progress] | None = None) -> Built:
+    assert model.path is not None
+    return build(model, model.path, choice, models_of(model), ignore if steps is None else steps.append)
+
+
+def models_of(model: ModelDescription) -> Path:
+    assert model.path is not None
+    return model.path.parent / "models"
+
+
+def test_it_is_built_once(model: ModelDescription, choice: EngineChoice) -> None:
+    steps: list[Progress] = []
+    first = built(model, choice, steps)
+    done = [progress.step for progress in steps]
+    second = built(model, choice, steps)
+
+    assert done == ["converting", "building", "comparing", "building"]
+    assert len(steps) == len(done)
+    assert second == first
+
+
+def test_the_manifest_says_what_it_was_made_from(model: ModelDescription, choice: EngineChoice) -> None:
+    one = built(model, choice)
+    manifest = one.manifest
+
+    assert one.folder.parent == models_of(model) / "built"
+    assert manifest.recipe.source_sha256 == model.files[0].sha256
+    assert manifest.recipe.versions.keys() == {"onnx", "openvino", "torch"}
+    assert {file.name for file in manifest.files} == {"model.xml", "model.bin"}
+    assert {path.name for path in one.folder.iterdir()} == {"model.xml", "model.bin", "manifest.json"}
+    assert manifest.parity.reference == "torch fp32"
+    assert manifest.parity.max_abs < 1e-5
+    assert one.size_bytes == sum(file.stat().st_size for file in one.folder.glob("model.*"))
+
+
+def test_nothing_else_is_left(model: ModelDescription, choice: EngineChoice) -> None:
+    one = built(model, choice)
+
+    assert {path.name for path in one.folder.parent.iterdir()} == {one.folder.name, ".lock"}
+
+
+def test_an_embedder_gets_unit_length_and_any_batch(tmp_path: Path, choice: EngineChoice) -> None:
+    one = built(own_model(tmp_path / "tiny.onnx", embedder_onnx(), role="embedding"), choice)
+
+    with one.engine(choice) as engine:
+        vectors = engine.infer({"crops": np.ones((3, 3, SIDE_PX, SIDE_PX), np.float32)})["vectors"]
+
+    assert vectors.shape == (3, DIMENSION)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
+    assert one.manifest.parity.reference == "openvino fp32"
+    assert one.manifest.parity.max_squared_l2 is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("source_sha256", "0" * 64),
+        ("versions", {"openvino": "2020.1"}),
+        ("revision", 0),
+        ("precision", "bf16"),
+    ],
+)
+def test_an_outdated_engine_is_built_anew(
+    key: str, value: object, model: ModelDescription, choice: EngineChoice, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = built(model, choice).folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["recipe"][key] = value
+    path.write_text(json.dumps(manifest))
+
+    with caplog.at_level(logging.WARNING):
+        one = built(model, choice)
+
+    assert one.manifest.recipe == recipe_for(model, choice)
+    assert f"it was built with {key}" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"recipe": 3}'])
+def test_an_unreadable_manifest(
+    text: str, model: ModelDescription, choice: EngineChoice, caplog: pytest.LogCaptureFixture
+) -> None:
+    (built(model, choice).folder / "manifest.json").write_text(text)
+
+    with caplog.at_level(logging.WARNING):
+        one = built(model, choice)
+
+    assert "no readable manifest" in caplog.text
+    assert find_built(one.manifest.recipe, models_of(model)) == one
+
+
+def test_a_truncated_engine(
+    model: ModelDescription, choice: EngineChoice, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = built(model, choice).folder / "model.bin"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+
+    with caplog.at_level(logging.WARNING):
+        built(model, choice)
+
+    assert weights.read_bytes() == whole
+    assert "model.bin has" in caplog.text
+
+
+def test_a_changed_engine_of_the_same_size(model: ModelDescription, choice: EngineChoice) -> None:
+    weights = built(model, choice).folder / "model.bin"
+    whole = weights.read_bytes()
+    weights.write_bytes(bytes(len(whole)))
+    os.utime(weights, ns=(1, 1))
+
+    built(model, choice)
+
+    assert weights.read_bytes() == whole
+
+
+def test_a_copied_engine_is_whole(model: ModelDescription, choice: EngineChoice) -> None:
+    one = built(model, choice)
+    os.utime(one.folder / "model.bin", ns=(1, 1))
+
+    assert find_built(one.manifest.recipe, models_of(model)) == one
+
+
+def test_precisions_have_engines_of_their_own(model: ModelDescription, choice: EngineChoice) -> None:
+    other = replace(choice, precision="bf16")
+
+    assert recipe_for(model, choice).folder_name != recipe_for(model, other).folder_name
+
+
+def test_what_is_not_onnx(tmp_path: Path, choice: EngineChoice) -> None:
+    with pytest.raises(ModelFileError, match="is not an ONNX model"):
+        built(own_model(tmp_path / "tiny.onnx", b"something else"), choice)
+
+    assert {path.name for path in (tmp_path / "models" / "built").iterdir()} == {".lock"}
+
+
+def test_an_embedder_of_another_dimension(tmp_path: Path, choice: EngineChoice) -> None:
+    model = own_model(tmp_path / "tiny.onnx", embedder_onnx(), role="embedding")
+
+    with pytest.raises(ModelFileError, match=r"outputs are vectors \('n', 6\), expected one of \(n, 128\)"):
+        built(model.model_copy(update={"dimension": 128}), choice)
+
+
+def test_a_folder_that_cannot_be_written(model: ModelDescription, choice: EngineChoice) -> None:
+    models_of(model).write_text("a file where the folder should be")
+
+    with pytest.raises(BuildError, match=r"cannot be written.*FACESTREAM_MODELS"):
+        built(model, choice)
