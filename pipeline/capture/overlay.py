@@ -20,6 +20,9 @@ from pipeline.types import Frame
 Colour = tuple[int, int, int]
 """RGB"""
 
+Rectangle = tuple[float, float, float, float]
+"""x0 y0 x1 y1 pixels, far edge exclusive"""
+
 # Two of Okabe and Ito's colours (Color Universal Design, 2008), which all common kinds of colour blindness tell
 # apart; black text is readable on both (contrast 9:1 and 9.5:1)
 KNOWN: Colour = (86, 180, 233)
@@ -123,12 +126,14 @@ def draw_faces(pixels: U8, faces: Sequence[Drawn]) -> U8:
     """A copy of `pixels` (H, W, 3) RGB with these faces' boxes, and their labels over all boxes."""
     check_array("pixels", pixels, np.uint8, ("H", "W", 3))
     picture = pixels.copy()
-    for face in faces:
+    # nearer faces, which are larger, are drawn last and keep the place at their box
+    by_size = sorted(faces, key=lambda face: face.box_px[1] - face.box_px[3])
+    for face in reversed(by_size):
         _draw_box(picture, face)
-    taken: list[tuple[int, int, int, int]] = []
-    # nearer faces, which are larger, keep the place at their box
-    for face in sorted(faces, key=lambda face: face.box_px[1] - face.box_px[3]):
-        taken.append(_draw_label(picture, face, taken))
+    labels: list[Rectangle] = []
+    for face in by_size:
+        others = [other.box_px for other in by_size if other is not face]
+        labels.append(_draw_label(picture, face, labels, others))
     return picture
 
 
@@ -160,9 +165,9 @@ def _draw_box(picture: U8, face: Drawn) -> None:
 
 
 def _draw_label(
-    picture: U8, face: Drawn, taken: Sequence[tuple[int, int, int, int]]
-) -> tuple[int, int, int, int]:
-    """The label above its box, or below where there is no room or another label; returns x0 y0 x1 y1 covered."""
+    picture: U8, face: Drawn, labels: Sequence[Rectangle], others: Sequence[Rectangle]
+) -> Rectangle:
+    """The label at its box, clear of `labels` and, if it can be, of other faces' boxes; returns what it covers."""
     height, width = picture.shape[:2]
     size = max(MIN_TEXT_PX, round(TEXT_HEIGHT * min(height, width)))
     pad = max(2, size // 3)
@@ -172,9 +177,13 @@ def _draw_label(
     rim = _line_px(picture) // 2
     x0 = int(np.clip(round(face.box_px[0]) - rim, 0, max(0, width - w)))
     above, below = round(face.box_px[1]) - rim - h, round(face.box_px[3]) + rim
-    places = [y for y in (above, below, above - h, below + h) if 0 <= y <= height - h]
-    free = [y for y in places if not any(_overlaps((x0, y, x0 + w, y + h), other) for other in taken)]
-    y0 = (free or places or [int(np.clip(above, 0, max(0, height - h)))])[0]
+    inside = [y for y in (above, below, above - h, below + h) if 0 <= y <= height - h]
+
+    def cost(y: int) -> tuple[float, float]:
+        place = (x0, y, x0 + w, y + h)
+        return sum(_shared(place, label) for label in labels), sum(_shared(place, box) for box in others)
+
+    y0 = min(inside, key=cost, default=int(np.clip(above, 0, max(0, height - h))))
     x1, y1 = min(width, x0 + w), min(height, y0 + h)
     picture[y0:y1, x0:x1] = KNOWN if face.known else UNKNOWN
     # the baseline leaves room for a g
@@ -182,8 +191,9 @@ def _draw_label(
     return x0, y0, x1, y1
 
 
-def _overlaps(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _shared(a: Rectangle, b: Rectangle) -> float:
+    """Area that two rectangles share, square pixels."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def _line_px(picture: U8) -> int:

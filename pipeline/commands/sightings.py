@@ -18,7 +18,7 @@ class Sighting:
     """A sighting that is over."""
 
     number: int
-    """counts the sightings in the order in which they closed, from 1"""
+    """of the sighting, as its boxes in an annotated video carry it"""
     camera: str
     name: str | None
     """None: nobody in the gallery"""
@@ -77,8 +77,7 @@ class SightingTable:
         """Take in these events; those that close a sighting become rows."""
         for event in events:
             if event.type is EventType.END:
-                number = len(self.sightings) + 1
-                self.sightings.append(sighting_of(event, number, self._started_at[event.camera]))
+                self.sightings.append(sighting_of(event, self._started_at[event.camera]))
                 if not self._context.json:
                     self._context.print(table_row(self.sightings[-1]))
 
@@ -86,10 +85,11 @@ class SightingTable:
         """Nothing to release."""
 
 
-def sighting_of(event: IdentityEvent, number: int, started_at: datetime) -> Sighting:
+def sighting_of(event: IdentityEvent, started_at: datetime) -> Sighting:
     """What an `end` says."""
+    number = event.sighting_id.rpartition(":")[2]  # camera:run:number
     return Sighting(
-        number=number,
+        number=int(number),
         camera=event.camera,
         name=None if event.identity is None else event.identity.name,
         from_s=(event.first_seen_at - started_at).total_seconds(),

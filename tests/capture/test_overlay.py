@@ -121,6 +121,14 @@ def test_labels_of_faces_side_by_side_do_not_cover_each_other() -> None:
     assert count(both[60:100, 198:400], KNOWN) == count(alone[60:100, 198:400], KNOWN)
 
 
+def test_a_label_covers_no_other_face_where_it_can_stand_elsewhere() -> None:
+    front = face(label="Barack Obama  0.57  #1", box_px=(200.0, 150.0, 290.0, 270.0))
+    behind = face(label="Joe Biden  0.61  #2", box_px=(240.0, 150.0, 320.0, 240.0), known=False)
+    picture = draw_faces(grey(), [behind, front])
+    assert count(picture[154:266, 204:286], UNKNOWN) < 500
+    assert count(picture, UNKNOWN) > 1000
+
+
 def test_letters_grow_with_the_frame() -> None:
     small = changed(draw_faces(grey(), [face()]))
     large = changed(draw_faces(grey(1280, 720), [face(box_px=(400.0, 240.0, 560.0, 440.0))]))

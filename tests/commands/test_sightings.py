@@ -32,7 +32,7 @@ def event(
     return IdentityEvent(
         type=kind,
         mode=Mode.REPLAY,
-        sighting_id="lobby:abc:1",
+        sighting_id="lobby:abc:7",
         seq=2,
         camera="lobby",
         identity=name,
@@ -85,7 +85,7 @@ class TestTable:
         printed = capsys.readouterr().out
         assert "Ann" in printed
         assert "unknown" in printed
-        assert [sighting.number for sighting in table.sightings] == [1, 2]
+        assert [sighting.name for sighting in table.sightings] == ["Ann", None]
 
     def test_json_leaves_standard_output_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
         table = SightingTable(context(json=True), {"lobby": START})
@@ -95,7 +95,7 @@ class TestTable:
         assert len(table.sightings) == 1
 
     def test_times_are_those_of_the_recording(self) -> None:
-        sighting = sighting_of(event(EventType.END), 7, START)
+        sighting = sighting_of(event(EventType.END), START)
         assert (sighting.from_s, sighting.to_s, sighting.seconds) == (1.0, 4.2, 3.2)
         assert (sighting.name, sighting.nearest, sighting.distance, sighting.margin) == (
             "Ann",
@@ -105,12 +105,12 @@ class TestTable:
         )
 
     def test_a_row_says_who_when_how_long_and_how_sure(self) -> None:
-        row = text_of(table_row(sighting_of(event(EventType.END), 7, START)))
+        row = text_of(table_row(sighting_of(event(EventType.END), START)))
         assert row.split() == ["7", "Ann", "0:01.0", "–", "0:04.2", "3.2", "s", "0.57", "1.02"]
 
     def test_columns_stand_under_their_titles(self) -> None:
         head = text_of(table_head()).splitlines()[0]
-        row = text_of(table_row(sighting_of(event(EventType.END), 7, START)))
+        row = text_of(table_row(sighting_of(event(EventType.END), START)))
         assert head.index("who") == row.index("Ann")
         assert head.index("when") == row.index("0:01.0")
 

@@ -1,0 +1,89 @@
+"""The demo's photos: fetching them, and enrolling those that the recording does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.schema import Config
+from engines.progress import OnProgress
+from engines.zoo.cache import ModelCache
+from engines.zoo.catalogue import read_catalogue
+from engines.zoo.fetch import fetch
+from pipeline.arrays import U8
+from pipeline.assemble import CATALOGUE_FILE, Recognition, load_gallery
+from pipeline.capture.photo import read_photo
+from pipeline.errors import GalleryError
+from pipeline.gallery.enroll import EnrolmentRules, Photo, enroll_photos
+from pipeline.gallery.store import Store
+
+PHOTO_SETS = ("demo-people", "demo-stranger")
+"""entries of models.yaml"""
+
+
+@dataclass(frozen=True, slots=True)
+class CastPhoto:
+    """A photo on disk, verified."""
+
+    path: Path
+    sha256: str
+
+    def read(self) -> U8:
+        """Pixels (H, W, 3) RGB. Raises SourceError."""
+        return read_photo(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """All photos of the demo, by file name."""
+
+    photos: dict[str, CastPhoto]
+
+    def read(self, names: Iterable[str]) -> dict[str, U8]:
+        """The pixels of these photos. Raises SourceError."""
+        return {name: self.photos[name].read() for name in names}
+
+
+def fetch_cast(models: Path, on_progress: OnProgress) -> Cast:
+    """The photos, fetched the first time. Raises ModelFetchError, which names the flag to give them by hand."""
+    catalogue, cache = read_catalogue(CATALOGUE_FILE), ModelCache(models)
+    photos = {}
+    for name in PHOTO_SETS:
+        model = catalogue.model(name)
+        paths = fetch(model, cache, on_progress)
+        for file, path in zip(model.files, paths, strict=True):
+            photos[file.file_name] = CastPhoto(path, file.sha256)
+    return Cast(photos)
+
+
+def enroll_cast(
+    config: Config, store: Store, recognition: Recognition, cast: Cast, people: Iterable[tuple[str, str]]
+) -> None:
+    """Enroll each (name, photo) whose photo is not in the gallery yet. Raises GalleryError for a refused one."""
+    rules = EnrolmentRules(
+        min_face_px=config.enrolment.min_face_px,
+        min_quality=config.enrolment.min_quality,
+        same_person_distance=config.verification.max_distance,
+        look_alike_distance=config.matching.max_distance,
+        largest=True,
+    )
+    for name, file_name in people:
+        photo = cast.photos[file_name]
+        if store.owners(photo.sha256, recognition.model_id):
+            continue
+        enrolment = enroll_photos(
+            store,
+            load_gallery(config, store, recognition),
+            name,
+            [Photo(str(photo.path), file_name, photo.sha256, photo.read())],
+            recognition.detect,
+            recognition.describe,
+            recognition.model_id,
+            rules,
+        )
+        (verdict,) = enrolment.verdicts
+        if not verdict.accepted:
+            raise GalleryError(
+                f"{photo.path} was not enrolled for {name}: {verdict.reason}; run the demo without enrolment keys"
+            )
