@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from pipeline.capture.readable import check_readable
 from pipeline.errors import SourceError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         SourceError: there is no such file, it may not be read, or it is not a recording.
     """
-    _check_readable(path)
+    check_readable(path, "recording")
     try:
         # "file:" and the whitelist: a name such as "rtsp:1.mp4" is a file, and a playlist fetches nothing.
         container = av.open(
@@ -133,19 +133,6 @@ def rate(stream: VideoStream) -> Fraction | None:
         if claimed is not None and 0 < claimed <= 1000:
             return claimed
     return None
-
-
-def _check_readable(path: Path) -> None:
-    if path.is_dir():
-        raise SourceError(f"{path}: is a folder; name the video files in it")
-    if not path.exists():
-        raise SourceError(f"{path}: no such file; check the path")
-    if not path.is_file():
-        raise SourceError(f"{path}: is not a regular file; a recording must be one")
-    if not os.access(path, os.R_OK):
-        raise SourceError(f"{path}: may not be read; change its permissions")
-    if path.stat().st_size == 0:
-        raise SourceError(f"{path}: is empty; copy the recording again")
 
 
 def _why_unreadable(path: Path) -> str:

@@ -41,7 +41,7 @@ class FileSource:
         end_s: float | None = None,
         started_at: datetime | None = None,
         realtime: bool = False,
-        threads: int = 2,
+        threads: int = 1,
         clock: Clock | None = None,
     ) -> None:
         """
@@ -52,7 +52,7 @@ class FileSource:
             end_s: frames at this second and after it are not given.
             started_at: UTC moment of the recording's first frame, instead of what the file says.
             realtime: hold frames back until their time has come, as if they were live.
-            threads: of the decoder; 0 as FFmpeg likes.
+            threads: of the decoder, 0 as FFmpeg likes. With one, a damaged recording too is the same each time.
             clock: what `realtime` waits by.
         """
         self.path = path
@@ -77,7 +77,7 @@ class FileSource:
     @property
     def damage(self) -> Damage:
         """What could not be decoded so far."""
-        return Damage(0, 0, 0.0) if self._decoding is None else self._decoding.damage
+        return Damage() if self._decoding is None else self._decoding.damage
 
     def open(self) -> SourceInfo:
         """Open the file and decode up to the first frame to give.
@@ -195,8 +195,12 @@ class FileSource:
 
     def _finish(self, decoding: Decoding, index: int) -> None:
         """At the end of the stream: was that all of it?"""
-        if decoding.damage.packets:
-            log.warning("%s", decoding.damage.describe(self.path))
+        damage = decoding.damage
+        if damage.packets or damage.frames:
+            log.warning(
+                "%s: %d packets could not be decoded and %d frames have holes, the first after frame %d",
+                *(self.path, damage.packets, damage.frames, damage.first_frame - 1),
+            )
         broken = decoding.broken
         self.close()
         if broken is not None:

@@ -39,6 +39,9 @@ class Orientation:
 
 UPRIGHT = Orientation()
 
+STRIP_ROWS = 256
+"""of a picture laid over a background at a time"""
+
 
 def orientation_of(frame: av.VideoFrame, fallback: Orientation = UPRIGHT) -> Orientation:
     """What the frame's display matrix says, to the nearest quarter turn; `fallback` where it has none.
@@ -89,11 +92,15 @@ class RgbConverter:
 
 def over(rgba: U8, background: int) -> U8:
     """RGBA (H, W, 4) with straight alpha over a plain grey, as RGB (H, W, 3)."""
-    colour, alpha = rgba[..., :3], rgba[..., 3:]
-    if int(alpha.min()) == 255:
-        return colour
-    wide = alpha.astype(np.uint16)
-    return np.asarray((colour * wide + background * (255 - wide) + 127) // 255, dtype=np.uint8)
+    picture = rgba[..., :3].copy()
+    # In strips, so that the wider numbers of a 200 megapixel photo do not take gigabytes.
+    for top in range(0, len(rgba), STRIP_ROWS):
+        strip = rgba[top : top + STRIP_ROWS]
+        alpha = strip[..., 3:].astype(np.uint16)
+        if alpha.min() < 255:
+            blend = strip[..., :3] * alpha + background * (255 - alpha)
+            picture[top : top + STRIP_ROWS] = (blend + 127) // 255
+    return picture
 
 
 def _has_alpha(frame: av.VideoFrame) -> bool:
