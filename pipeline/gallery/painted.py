@@ -45,10 +45,11 @@ def paint(faces: Sequence[PaintedFace], width: int = 240, height: int = 180) -> 
 class PaintedRecogniser:
     """Finds and describes painted faces. Implements `pipeline.gallery.recogniser.Recogniser`."""
 
-    def __init__(self, model_id: str = "painted", dimension: int = 16, noise: float = 0.1) -> None:
+    def __init__(self, model_id: str = "painted", dimension: int = 64, spread: float = 0.4) -> None:
+        """`spread`: how far a shot is from its person's centre; 0.4 puts shots about 0.28 apart, people 2."""
         self.model_id = model_id
         self.dimension = dimension
-        self._noise = noise
+        self._spread = spread
 
     def detect(self, image: U8) -> Faces:
         """Every colour but black is a face, in order of colour."""
@@ -75,7 +76,7 @@ class PaintedRecogniser:
         """The vector (D,) of a person's shot, unit length."""
         centre = np.random.default_rng(person).normal(size=self.dimension)
         offset = np.random.default_rng((person, shot)).normal(size=self.dimension)
-        vector = centre / np.linalg.norm(centre) + self._noise * offset
+        vector = centre / np.linalg.norm(centre) + self._spread * offset / np.linalg.norm(offset)
         return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 

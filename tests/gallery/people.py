@@ -10,7 +10,7 @@ from pipeline.arrays import F32
 from pipeline.gallery.records import Crop, NewTemplate
 
 MODEL = "model-a"
-DIMENSION = 16
+DIMENSION = 64
 
 
 def unit(vectors: np.ndarray) -> F32:
@@ -18,11 +18,11 @@ def unit(vectors: np.ndarray) -> F32:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), dtype=np.float32)
 
 
-def face(person: int, shot: int = 0, noise: float = 0.1, dimension: int = DIMENSION) -> F32:
+def face(person: int, shot: int = 0, spread: float = 0.4, dimension: int = DIMENSION) -> F32:
     """A vector (D,) near this person's centre."""
     centre = np.random.default_rng(person).normal(size=dimension)
     offset = np.random.default_rng((person, shot)).normal(size=dimension)
-    return unit(unit(centre) + noise * offset)
+    return unit(unit(centre) + spread * unit(offset))
 
 
 def template(person: int, shot: int = 0, model_id: str = MODEL, dimension: int = DIMENSION) -> NewTemplate:
