@@ -1,0 +1,62 @@
+"""The stage that gives faces the ids of their tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.stage import StageBase
+from pipeline.tracking.associate import Gates
+from pipeline.tracking.cut import CutDetector
+from pipeline.tracking.tracker import Tracker, TrackRules
+from pipeline.types import Detected, StreamEnd, Tracked
+
+
+class _Camera:
+    """What is kept of one camera."""
+
+    def __init__(self, rules: TrackRules) -> None:
+        self.tracker = Tracker(rules)
+        self.cuts = CutDetector()
+
+
+class TrackingStage(StageBase[Detected, Tracked]):
+    """One tracker a camera; a cut between shots ends all of a camera's tracks.
+
+    A frame that was not looked at has the tracks' predicted places. Nothing here depends on when frames come, nor
+    on other cameras.
+    """
+
+    name = "track"
+
+    def __init__(
+        self,
+        min_score: float,
+        min_iou: float,
+        min_iou_low: float,
+        max_lost_s: float,
+        min_looks: int,
+        min_face_px: float,
+    ) -> None:
+        """See config.schema.Tracking and Detection; weaker faces than `min_score` only prolong a track."""
+        self._rules = TrackRules(Gates(min_score, min_iou, min_iou_low), max_lost_s, min_looks, min_face_px)
+        self._cameras: dict[str, _Camera] = {}
+
+    def process(self, batch: Sequence[Detected]) -> Sequence[Tracked]:
+        return [self._track(item) for item in batch]
+
+    def end(self, end: StreamEnd) -> Sequence[Tracked]:
+        self._cameras.pop(end.camera, None)
+        return ()
+
+    def _track(self, item: Detected) -> Tracked:
+        info = item.frame.info
+        if info.camera not in self._cameras:
+            self._cameras[info.camera] = _Camera(self._rules)
+        camera = self._cameras[info.camera]
+        if item.looked:
+            if camera.cuts.is_cut(item.frame.pixels.to_host()):
+                camera.tracker.reset()
+            rows = camera.tracker.update(item.faces, info.pts_s, info.width, info.height)
+        else:
+            rows = camera.tracker.predict(info.pts_s, info.width, info.height)
+        return Tracked(item.frame, rows.faces, rows.track_ids, rows.observed)

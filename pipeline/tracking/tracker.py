@@ -1,0 +1,120 @@
+"""Following the faces of one camera from look to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.arrays import F32, I64, Bools, check_rows
+from pipeline.geometry import clip_boxes
+from pipeline.tracking.associate import Gates, associate
+from pipeline.tracking.tracks import Tracks, join
+from pipeline.types import Faces
+
+RESET_GAP_S = 5.0
+"""after no look for this long (a camera that was away) whoever is seen is somebody new, wherever he stands"""
+MIN_SIDE_PX = 1.0
+"""a predicted face of which less than this is left in the frame is not reported"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRules:
+    """When a face is followed; see config.schema.Tracking for the reasons."""
+
+    gates: Gates
+    max_lost_s: float
+    min_looks: int
+    min_face_px: float
+    """shorter side; smaller faces are ignored"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRows:
+    """The tracks that count in one frame, by ascending id."""
+
+    faces: Faces
+    track_ids: I64
+    """(N,)"""
+    observed: Bools
+    """(N,) False where the face is only predicted"""
+
+    def __post_init__(self) -> None:
+        check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed)
+
+
+class Tracker:
+    """The tracks of one camera.
+
+    Its answers depend on the looks alone: asking for predictions in between changes nothing. A track counts, and
+    gets an id, once its face was found in `min_looks` looks; ids count from 1 in the order in which tracks come
+    to count.
+    """
+
+    def __init__(self, rules: TrackRules) -> None:
+        self._rules = rules
+        self._tracks = Tracks.begin(Faces.none(), 0.0)
+        """as of the last look"""
+        self._at_s = 0.0
+        """pts of the last look"""
+        self._last_id = 0
+
+    def update(self, faces: Faces, pts_s: float, width: int, height: int) -> TrackRows:
+        """Take in what a look at a frame of this size in pixels found, and say which tracks there are now."""
+        if pts_s - self._at_s > RESET_GAP_S:
+            self.reset()
+        faces = faces.take(_shorter_sides(faces) >= self._rules.min_face_px)
+        tracks = self._tracks.predicted(pts_s - self._at_s)
+        pairs = associate(tracks.states, faces.boxes, faces.scores, self._rules.gates)
+        fresh = faces.scores >= self._rules.gates.min_score
+        fresh[pairs.faces] = False
+        lost = self._may_return(tracks, pts_s, width, height)
+        lost[pairs.tracks] = False
+        found = tracks.take(pairs.tracks).found(faces.take(pairs.faces), pts_s)
+        new = Tracks.begin(faces.take(fresh), pts_s)
+        self._tracks = self._confirm(join((found, new, tracks.take(lost))))
+        self._at_s = pts_s
+        seen = faces.take(np.concatenate([pairs.faces, np.flatnonzero(fresh)]))
+        return self._rows(self._tracks, seen, width, height)
+
+    def predict(self, pts_s: float, width: int, height: int) -> TrackRows:
+        """Where the tracks that count should be in a frame that was not looked at."""
+        tracks = self._tracks.predicted(pts_s - self._at_s)
+        return self._rows(tracks.take(self._recent(tracks, pts_s)), Faces.none(), width, height)
+
+    def reset(self) -> None:
+        """End all tracks: what is seen next is a new scene. Ids go on counting."""
+        self._tracks = Tracks.begin(Faces.none(), 0.0)
+
+    def _confirm(self, tracks: Tracks) -> Tracks:
+        due = np.flatnonzero((tracks.ids == 0) & (tracks.looks >= self._rules.min_looks))
+        ids = tracks.ids.copy()
+        ids[due] = self._last_id + 1 + np.arange(len(due))
+        self._last_id += len(due)
+        return replace(tracks, ids=ids)
+
+    def _recent(self, tracks: Tracks, pts_s: float) -> Bools:
+        return np.asarray(pts_s - tracks.seen_s < self._rules.max_lost_s, dtype=np.bool_)
+
+    def _may_return(self, tracks: Tracks, pts_s: float, width: int, height: int) -> Bools:
+        """Lost not long ago, and not through the frame's edge."""
+        centres = tracks.states.values[:, :2]
+        inside = np.all((centres >= 0.0) & (centres < (width, height)), axis=1)
+        return np.asarray(inside & self._recent(tracks, pts_s), dtype=np.bool_)
+
+    def _rows(self, tracks: Tracks, seen: Faces, width: int, height: int) -> TrackRows:
+        """The tracks that count; the first were found as `seen`, row by row, the rest are predictions."""
+        guess = tracks.faces()
+        observed = np.arange(len(tracks)) < len(seen)
+        boxes = clip_boxes(guess.boxes, width, height)
+        landmarks = guess.landmarks.copy()
+        boxes[observed], landmarks[observed] = seen.boxes, seen.landmarks
+        faces = Faces(boxes, landmarks, tracks.scores)
+        shown = observed | (_shorter_sides(faces) >= MIN_SIDE_PX)
+        rows = np.flatnonzero((tracks.ids > 0) & shown)
+        rows = rows[np.argsort(tracks.ids[rows])]
+        return TrackRows(faces.take(rows), tracks.ids[rows], observed[rows])
+
+
+def _shorter_sides(faces: Faces) -> F32:
+    return np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1), dtype=np.float32)
