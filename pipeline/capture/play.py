@@ -70,8 +70,8 @@ _OBAMA_HALF = _right_of(_OBAMA_SMILING, "obama_partial_face.jpg", column=419)
 
 PILLAR = (540.0, 730.0)
 """wide enough to hide a whole half figure"""
-_PEEK = PILLAR[1] + 24
-"""where the half face comes to: the photo's cut edge stays behind the pillar"""
+_PEEK = PILLAR[1] + 29
+"""where the half face comes to: the photo's cut edge stays 3 px behind the pillar"""
 _HIDDEN = PILLAR[0] + 38
 """where neither edge of the half figure can be seen"""
 
@@ -131,13 +131,13 @@ PLAY = Script(
             "obama_partial_face.jpg",
             OBAMA,
             (
-                Waypoint(16.6, _HIDDEN, 405, 146, 0.9),
-                Waypoint(17.5, _PEEK - 4, 400, 148, 1.0),
-                Waypoint(19.0, _PEEK, 398, 148, 1.0),
-                Waypoint(19.9, _HIDDEN, 405, 146, 0.9),
+                Waypoint(16.5, _HIDDEN, 405, 146, 0.95),
+                Waypoint(17.1, _PEEK, 402, 148, 1.0),
+                Waypoint(19.2, _PEEK, 398, 148, 1.0),
+                Waypoint(19.8, _HIDDEN, 405, 146, 0.95),
             ),
             behind_pillar=True,
-            sway_deg=0.4,
+            sway_deg=0.0,
         ),
     ),
     pillar=PILLAR,
