@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 from pipeline.events.event import IdentityEvent
 
-_Key = tuple[float, str, int, int]
+_Key = tuple[float, str, int]
 
 
 class PtsMerge:
     """Holds events back until none that belongs before them can come.
 
-    The order is: pts_s of the event's frame, camera, number of the sighting, seq (so that a sighting's `new`,
-    `update` and `end` keep their order). Each camera has a watermark: its promise to push no more event whose
+    The order is: pts_s of the event's frame, camera, and within both the order in which the camera stated them,
+    so that a name is taken from one face before another gets it. Each camera has a watermark: its promise to push no more event whose
     frame's pts_s is *below* it. It starts at minus infinity, `advance` raises it, `finish` removes it.
 
     An `end` speaks of the frame in which the person was last found, which lies before the frame that made it
@@ -26,7 +26,7 @@ class PtsMerge:
 
     def __init__(self, cameras: Iterable[str]) -> None:
         self._watermarks = dict.fromkeys(cameras, float("-inf"))
-        self._held: list[tuple[_Key, int, IdentityEvent]] = []
+        self._held: list[tuple[_Key, IdentityEvent]] = []
         self._pushed = 0
 
     @property
@@ -35,7 +35,7 @@ class PtsMerge:
         return len(self._held)
 
     def push(self, camera: str, events: Iterable[IdentityEvent]) -> list[IdentityEvent]:
-        """Take in this camera's events, in any order; returns those now due.
+        """Take in this camera's events, in the order stated; returns those now due.
 
         Raises ValueError when an event breaks the camera's promise, or is another camera's.
         """
@@ -48,7 +48,7 @@ class PtsMerge:
                     f"{event.sighting_id}#{event.seq}: pts {event.frame.pts_s} s is below the camera's "
                     f"watermark of {watermark} s"
                 )
-            heapq.heappush(self._held, (order(event), self._pushed, event))
+            heapq.heappush(self._held, ((event.frame.pts_s, camera, self._pushed), event))
             self._pushed += 1
         return self._due()
 
@@ -70,15 +70,8 @@ class PtsMerge:
 
     def _due(self) -> list[IdentityEvent]:
         """What stands before the earliest event that may still come."""
-        # number and seq of a coming event are at least 0, so (pts, camera) alone bounds it from below
         bound = min(((pts_s, camera) for camera, pts_s in self._watermarks.items()), default=None)
         due = []
         while self._held and (bound is None or self._held[0][0][:2] < bound):
-            due.append(heapq.heappop(self._held)[2])
+            due.append(heapq.heappop(self._held)[1])
         return due
-
-
-def order(event: IdentityEvent) -> _Key:
-    """The sort key of a replay's events: pts_s, camera, number of the sighting, seq."""
-    number = event.sighting_id.rpartition(":")[2]
-    return event.frame.pts_s, event.camera, int(number), event.seq
