@@ -76,7 +76,7 @@ def largest_of(context: Context, path: Path, image: U8, recogniser: Recogniser) 
 
     described = describe_largest(image, recogniser)
     if described is None:
-        raise BadInputError(f"{path}: no face found; give a photo with a face of at least 24 px or so")
+        raise BadInputError(f"{path}: no face found; give a photo that shows a face")
     if described.faces > 1:
         context.console.print(f"{path}: {described.faces} faces; the largest is compared")
     return described

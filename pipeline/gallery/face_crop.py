@@ -11,8 +11,9 @@ from pipeline.gallery.records import Crop
 SURROUNDINGS = 0.5
 """of the box's side, kept on each side of it: detectors and other models' crops need to see past the box"""
 
-MAX_FACE_PX = 320
-"""longer side of the box; larger faces are scaled down to it, twice what embedders look at"""
+MAX_FACE_PX = 224
+"""longer side of the box; larger faces are scaled down to it, the largest input that face embedders have. A crop
+is then 100 to 250 kB"""
 
 
 def cut_face(image: U8, box: F32, landmarks: F32) -> Crop:

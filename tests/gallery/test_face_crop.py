@@ -44,10 +44,10 @@ def test_surroundings_end_where_the_photo_ends() -> None:
 def test_a_huge_face_is_scaled_down_with_its_box_and_landmarks() -> None:
     image = paint([PaintedFace(1, box=(500, 500, 1500, 1300))], width=2000, height=1800)
     crop = cut_face(image, box(500, 500, 1500, 1300), landmarks_at(1000, 900))
-    assert crop_pixels(crop).shape == (512, 640, 3)
-    np.testing.assert_allclose(crop.box, [160, 128, 480, 384], atol=0.5)
+    assert crop_pixels(crop).shape == (358, 448, 3)
+    np.testing.assert_allclose(crop.box, [112, 89.6, 336, 268.8], atol=0.5)
     assert (crop.box[2] - crop.box[0]) == pytest.approx(MAX_FACE_PX)
-    np.testing.assert_allclose(crop.landmarks, landmarks_at(320, 256), atol=0.5)
+    np.testing.assert_allclose(crop.landmarks, landmarks_at(224, 179.2), atol=0.5)
 
 
 @pytest.mark.parametrize("edges", [(500, 500, 600, 600), (-90, -90, -20, -20), (0.2, 0.2, 0.4, 0.4)])
