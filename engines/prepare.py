@@ -15,7 +15,7 @@ from engines.manifest import Manifest
 from engines.progress import OnProgress, ignore
 from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import Catalogue
-from engines.zoo.description import ModelDescription
+from engines.zoo.description import ModelDescription, Role
 from engines.zoo.fetch import fetch
 
 
@@ -37,12 +37,17 @@ def prepare(
     choice: EngineChoice,
     on_progress: OnProgress = ignore,
     pip_args: Sequence[str] = (),
+    role: Role | None = None,
 ) -> Prepared:
     """The model's engine; nothing is fetched or built that is in `models` already, whole and up to date.
 
-    Raises CatalogueError, ModelFetchError, ModelFileError and BuildError.
+    `role` is what the caller needs it for; none: any. Raises CatalogueError, ModelFetchError, ModelFileError and
+    BuildError.
     """
     model = catalogue.model(name)
+    if role is not None and model.role != role:
+        there = ", ".join(each.name for each in catalogue.of_role(role))
+        raise CatalogueError(f"{catalogue.source}: {name} is for {model.role}; for {role} there is: {there}")
     if model.network == "none":
         raise CatalogueError(
             f"{catalogue.source}: {name} is {model.role}, which no engine runs; choose another model"

@@ -74,15 +74,11 @@ def recipe_for(model: ModelDescription, choice: EngineChoice) -> Recipe:
 
 def find_built(recipe: Recipe, models: Path) -> Built | None:
     """The engine of this recipe, if it is there, whole and not outdated; why not is logged."""
-    folder = models / FOLDER / recipe.folder_name
-    if not folder.is_dir():
+    found = _look_up(recipe, models)
+    if isinstance(found, str):
+        log.warning("%s: its engine must be built anew: %s", recipe.model, found)
         return None
-    manifest = read_manifest(folder)
-    problem = "it has no readable manifest" if manifest is None else _problem(manifest, recipe, folder)
-    if manifest is None or problem is not None:
-        log.warning("%s: the engine in %s is not usable: %s", recipe.model, folder, problem)
-        return None
-    return Built(folder, manifest)
+    return found
 
 
 def build(
@@ -94,8 +90,8 @@ def build(
         return built
     try:
         with folder_lock(models / FOLDER):
-            if (built := find_built(recipe, models)) is not None:
-                return built  # by another process, while this one waited
+            if isinstance(meanwhile := _look_up(recipe, models), Built):
+                return meanwhile  # built by another process, while this one waited
             with scratch_folder(models / FOLDER) as scratch:
                 manifest = _build_into(scratch / "engine", model, source, choice, recipe, on_progress)
                 folder = models / FOLDER / recipe.folder_name
@@ -169,6 +165,17 @@ def _checked_parity(model: ModelDescription, engine: Engine, reference: Engine) 
             f"({what}, limit {limit:g}); set engine.precision=fp32 or another engine.backend"
         )
     return parity
+
+
+def _look_up(recipe: Recipe, models: Path) -> Built | str | None:
+    """The engine of this recipe, or why the one that is there is not it, or None."""
+    folder = models / FOLDER / recipe.folder_name
+    if not folder.is_dir():
+        return None
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return f"{folder} has no readable manifest"
+    return _problem(manifest, recipe, folder) or Built(folder, manifest)
 
 
 def _files(folder: Path) -> tuple[BuiltFile, ...]:

@@ -19,6 +19,12 @@ def write_openvino(onnx: Path, path: Path) -> None:
     import openvino
 
     try:
-        openvino.save_model(openvino.Core().read_model(onnx), path, compress_to_fp16=False)
+        network = openvino.Core().read_model(onnx)
     except RuntimeError as error:
-        raise BuildError(f"OpenVINO does not take {onnx}: {str(error).strip().splitlines()[-1]}") from error
+        raise BuildError(
+            f"OpenVINO does not take {onnx.name}: {str(error).strip().splitlines()[-1]}"
+        ) from error
+    try:
+        openvino.save_model(network, path, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise BuildError(f"OpenVINO cannot write {path}: {str(error).strip().splitlines()[-1]}") from error

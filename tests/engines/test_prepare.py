@@ -50,6 +50,13 @@ def test_what_no_engine_runs(catalogue: Catalogue, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_for_something_else(catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(
+        CatalogueError, match="centerface is for detection; for embedding there is: facenet-20180408"
+    ):
+        prepare("centerface", catalogue, tmp_path, choose("openvino", "fp32"), role="embedding")
+
+
 @pytest.mark.models
 def test_a_second_run_does_without_torch(catalogue: Catalogue, models_dir: Path) -> None:
     for name in ("centerface", "facenet-20180408"):

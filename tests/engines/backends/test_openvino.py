@@ -46,7 +46,7 @@ def test_bits_depend_neither_on_batch_nor_on_threads(
     pixels = np.random.default_rng(0).integers(0, 256, (16, 3, *sides)).astype(np.float32)
     inputs = (pixels - np.float32(model.input.mean[0])) * np.float32(model.input.scale[0])
 
-    seen = {}
+    seen: dict[tuple[int, int], list[bytes]] = {}
     for threads in (1, 2):
         with prepare(name, catalogue, models_dir, replace(choice, threads=threads)).engine as engine:
             seen |= {(threads, batch): bits(engine, inputs, batch) for batch in BATCHES}

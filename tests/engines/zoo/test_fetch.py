@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -206,3 +208,24 @@ def test_processes_that_fetch_at_once_do_not_harm_each_other(tmp_path: Path, cac
     assert [process.exitcode for process in processes] == [0] * 4
     assert fetch(model, cache)[0].read_bytes() == data
     assert cache.recorded_state(model, model.files[0]) is FileState.VERIFIED
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow over 1 MB, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_without_room_is_one_line_and_leaves_nothing(
+    tmp_path: Path, cache: ModelCache, request: pytest.FixtureRequest
+) -> None:
+    model = own_model(tmp_path / "mine.onnx", bytes(2_000_000))
+    request.getfixturevalue("small_files")
+
+    with pytest.raises(ModelFetchError, match=r"cannot be written: .*FACESTREAM_MODELS"):
+        fetch(model, cache)
+
+    assert {path.name for path in cache.folder(model).iterdir()} == {".lock"}
