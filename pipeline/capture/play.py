@@ -131,7 +131,7 @@ PLAY = Script(
             "obama_partial_face.jpg",
             OBAMA,
             (
-                Waypoint(16.5, _HIDDEN, 405, 146, 0.95),
+                Waypoint(16.7, _HIDDEN, 405, 146, 0.95),
                 Waypoint(17.1, _PEEK, 402, 148, 1.0),
                 Waypoint(19.2, _PEEK, 398, 148, 1.0),
                 Waypoint(19.8, _HIDDEN, 405, 146, 0.95),
