@@ -46,7 +46,7 @@ from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.gallery.choose import choose_index
-from pipeline.gallery.enroll import Described
+from pipeline.gallery.recogniser import Described
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 from pipeline.matching.stage import MatchingStage, Search
