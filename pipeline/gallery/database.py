@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,12 +132,20 @@ class Database:
         return self._engine
 
     def _use_wal(self) -> None:
-        # Only where it is not on yet: switching needs the file for oneself, even without changing anything.
+        # Switching needs the file for oneself, and SQLite gives up at once where two programs try: the loser
+        # waits for the winner's transaction, and then finds it done.
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
         with self._opened().connect() as connection:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
-            if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                raw.execute("PRAGMA journal_mode = WAL").fetchone()
+            while raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                try:
+                    raw.execute("PRAGMA journal_mode = WAL").fetchone()
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                    raw.execute("BEGIN IMMEDIATE")
+                    raw.execute("COMMIT")
 
     def _check_schema(self) -> None:
         with self.reading() as connection:
