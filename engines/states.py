@@ -8,6 +8,7 @@ from typing import Literal
 
 from engines.backends.choose import EngineChoice
 from engines.build.built import Built, find_built, recipe_for
+from engines.manifest import Manifest
 from engines.zoo.cache import FileState, ModelCache
 from engines.zoo.catalogue import Catalogue
 from engines.zoo.description import ModelDescription
@@ -27,6 +28,8 @@ class ModelState:
     """folder of the engine where there is one, else of the files"""
     size_bytes: int
     """of files and engine on disk"""
+    manifest: Manifest | None = None
+    """of the engine where there is one"""
 
 
 def model_states(catalogue: Catalogue, models: Path, choice: EngineChoice | None) -> tuple[ModelState, ...]:
@@ -38,7 +41,7 @@ def _state(model: ModelDescription, cache: ModelCache, choice: EngineChoice | No
     size_bytes = sum(path.stat().st_size for path in cache.paths(model) if path.is_file())
     states = {cache.recorded_state(model, file) for file in model.files}
     if states == {FileState.VERIFIED} and (built := _built(model, cache, choice)) is not None:
-        return ModelState(model, "built", built.folder, size_bytes + built.size_bytes)
+        return ModelState(model, "built", built.folder, size_bytes + built.size_bytes, built.manifest)
     state: State = "verified"
     if FileState.MISSING in states:
         state = "missing"

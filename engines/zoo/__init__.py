@@ -1,0 +1,1 @@
+"""From the description of a model to verified files."""

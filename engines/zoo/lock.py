@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -50,9 +51,11 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_file(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, gone afterwards; rename it over `path` when it is whole."""
-    with tempfile.NamedTemporaryFile(prefix=SCRATCH, dir=path.parent, delete=False) as file:
-        scratch = Path(file.name)
+    """A name beside `path` to write to, gone afterwards; rename it over `path` when it is whole.
+
+    Not one of `tempfile`'s, which only their owner may read: several users may share the models.
+    """
+    scratch = path.with_name(f"{SCRATCH}{uuid4().hex}")
     try:
         yield scratch
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
     from engines.backends.choose import EngineChoice
+    from engines.manifest import Manifest
     from engines.states import ModelState
     from engines.zoo.catalogue import Catalogue
     from engines.zoo.description import ModelDescription
@@ -131,8 +133,9 @@ def _print(context: Context, states: Sequence[ModelState]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
+    # A path is copied from here to a shell, so it is broken before it is cut.
     for heading in ("MODEL", "ROLE", "STATE", "MB", "SHA256", "LICENCE", "PATH"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left")
+        table.add_column(heading, justify="right" if heading == "MB" else "left", overflow="fold")
     for each in states:
         megabytes = f"{each.size_bytes / 1e6:.1f}" if each.size_bytes else ""
         model, digits = each.model, each.model.files[0].sha256[:12]
@@ -156,4 +159,15 @@ def _record(each: ModelState, *, needed: bool) -> dict[str, object]:
         "files": [{"name": file.file_name, "sha256": file.sha256} for file in model.files],
         "bytes": each.size_bytes,
         "path": str(each.path),
+        "engine": None if each.manifest is None else _engine_record(each.manifest),
+    }
+
+
+def _engine_record(manifest: Manifest) -> dict[str, object]:
+    """What runs, and how far its embeddings or maps are from the reference's."""
+    return {
+        "backend": manifest.recipe.backend,
+        "precision": manifest.recipe.precision,
+        "versions": manifest.recipe.versions,
+        "parity": asdict(manifest.parity),
     }

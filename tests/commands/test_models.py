@@ -92,6 +92,11 @@ def test_what_the_configuration_needs_is_built(capsys: pytest.CaptureFixture[str
     records = listed(capsys.readouterr().out)
     assert {name for name, record in records.items() if record["state"] == "built"} == DEFAULTS
     assert Path(str(records["centerface"]["path"]), "manifest.json").is_file()
+    engine = records["facenet-20180408"]["engine"]
+    assert isinstance(engine, dict)
+    assert engine["precision"] == "fp32"
+    assert engine["parity"]["max_squared_l2"] < 1e-8
+    assert records["mtcnn"]["engine"] is None
 
 
 @pytest.mark.models

@@ -34,6 +34,7 @@ def test_from_missing_to_built(tmp_path: Path) -> None:
     prepare("tiny", catalogue, models, choice)
     assert state().state == "built"
     assert state().path.parent == models / "built"
+    assert state().manifest is not None
     assert state().size_bytes > len(detector_onnx())
 
     path.write_bytes(b"")

@@ -39,7 +39,7 @@ def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:
 
 
 def test_scratch_does_not_stay(tmp_path: Path) -> None:
-    with scratch_folder(tmp_path) as folder, scratch_file(tmp_path / "a") as file:
+    with scratch_folder(tmp_path) as folder, scratch_file(tmp_path / "x") as file:
         (folder / "b").write_bytes(b"b")
         file.write_bytes(b"a")
         assert len(list(tmp_path.iterdir())) == 2
@@ -52,4 +52,6 @@ def test_a_scratch_file_may_be_renamed(tmp_path: Path) -> None:
         file.write_bytes(b"a")
         os.replace(file, tmp_path / "a")
 
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    (tmp_path / "b").write_bytes(b"b")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
