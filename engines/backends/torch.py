@@ -1,4 +1,4 @@
-"""torch on the processor: the plain reference, row by row, about ten times slower than OpenVINO."""
+"""torch on the processor: the plain reference, row by row, several times slower than OpenVINO."""
 
 from __future__ import annotations
 
