@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,7 @@ def test_an_address_that_is_none_is_refused_without_its_password(tmp_path: Path,
     assert "secret" not in str(error.value)
 
 
-def begin_and_enroll(data: Path, number: int, start: "multiprocessing.synchronize.Barrier") -> None:
+def begin_and_enroll(data: Path, number: int, start: Barrier) -> None:
     for gallery in range(GALLERIES):
         start.wait(60)
         with Store(data / str(gallery)) as store:
