@@ -12,7 +12,7 @@ class Progress:
 
     model: str
     step: str
-    """a participle: fetching, verifying, converting, building, comparing"""
+    """a participle: fetching, verifying, building"""
     done: int
     total: int
     """in bytes while fetching and verifying, else in parts; 0 when not known"""
