@@ -6,16 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.schema import Config
 from engines.progress import OnProgress
 from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import read_catalogue
 from engines.zoo.fetch import fetch
 from pipeline.arrays import U8
-from pipeline.assemble import CATALOGUE_FILE, Recognition, load_gallery
+from pipeline.assemble import CATALOGUE_FILE
 from pipeline.capture.photo import read_photo
+from pipeline.commands.context import Context
+from pipeline.commands.enroll import EnrollRequest, rules_of
 from pipeline.errors import GalleryError
-from pipeline.gallery.enroll import EnrolmentRules, Photo, enroll_photos
+from pipeline.gallery.choose import choose_index
+from pipeline.gallery.enroll import Photo, enroll_photos
+from pipeline.gallery.recogniser import Recogniser
+from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 
 PHOTO_SETS = ("demo-people", "demo-stranger")
@@ -58,29 +62,25 @@ def fetch_cast(models: Path, on_progress: OnProgress) -> Cast:
 
 
 def enroll_cast(
-    config: Config, store: Store, recognition: Recognition, cast: Cast, people: Iterable[tuple[str, str]]
+    own: Context, store: Store, recogniser: Recogniser, cast: Cast, people: Iterable[tuple[str, str]]
 ) -> None:
     """Enroll each (name, photo) whose photo is not in the gallery yet. Raises GalleryError for a refused one."""
-    rules = EnrolmentRules(
-        min_face_px=config.enrolment.min_face_px,
-        min_quality=config.enrolment.min_quality,
-        same_person_distance=config.verification.max_distance,
-        look_alike_distance=config.matching.max_distance,
-        largest=True,
-    )
     for name, file_name in people:
         photo = cast.photos[file_name]
-        if store.owners(photo.sha256, recognition.model_id):
+        if store.owners(photo.sha256, recogniser.model_id):
             continue
+        index = choose_index(own.config.matching.index, recogniser.dimension)
+        replica = Replica.load(store, recogniser.model_id, index)
+        request = EnrollRequest(name, (photo.path,), largest=True)
         enrolment = enroll_photos(
             store,
-            load_gallery(config, store, recognition),
+            replica,
             name,
             [Photo(str(photo.path), file_name, photo.sha256, photo.read())],
-            recognition.detect,
-            recognition.describe,
-            recognition.model_id,
-            rules,
+            recogniser.detect,
+            recogniser.describe,
+            recogniser.model_id,
+            rules_of(own, request),
         )
         (verdict,) = enrolment.verdicts
         if not verdict.accepted:

@@ -80,7 +80,7 @@ def run_demo(context: Context, out: Path) -> int:
     with recognition:
         recording = film_once(own, cast)
         with open_store(own.config, own.data) as store:
-            enroll_cast(own.config, store, recognition, cast, ENROLLED)
+            enroll_cast(own, store, recognition, cast, ENROLLED)
             gallery = load_gallery(own.config, store, recognition)
         for line in ABOUT:
             context.console.print(line)
