@@ -143,10 +143,10 @@ class Supervisor:
 
     def remove(self, camera: str) -> None:
         """Stop a camera: its frames in flight go through, its open sightings end. Does not wait for its thread."""
+        self.fan_in.remove(camera)
         for capture in self._captures():
             if capture.camera == camera:
                 capture.stop()
-        self.fan_in.remove(camera)
 
     def drain(self) -> None:
         """Stop all sources and let everything in flight go through; `wait` then returns. May be called again.
@@ -166,10 +166,10 @@ class Supervisor:
         """End now: what is in flight is dropped, stages close. May be called again, and after the end."""
         with self._changed:
             self._aborted = self._aborted or bool(self._running)
-        for capture in self._captures():
-            capture.stop()
         for abortable in self._abortables:
             abortable.abort()
+        for capture in self._captures():
+            capture.stop()
 
     def wait(self) -> RunReport:
         """Wait until every thread of the run is gone.

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class FrameSource(Protocol):
-    """A camera or a recording."""
+    """A camera or a recording, opened already."""
 
     @property
     def camera(self) -> str:
@@ -29,7 +29,7 @@ class FrameSource(Protocol):
         ...
 
     def frames(self) -> Iterator[Frame]:
-        """Frames in order, each with this camera's name; may be slow, but never silent for longer than a few seconds.
+        """Frames in order, each with this camera's name. Blocks as long as the next takes; ends soon after `close`.
 
         Raises:
             FacestreamError: it cannot be read, or no further. Frames given until then count.
@@ -37,7 +37,7 @@ class FrameSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what `frames` acquired. Called once, by the thread that read the frames. Never raises."""
+        """Release everything and end `frames`. From any thread, at any time, once or more. Never raises."""
         ...
 
 
@@ -203,6 +203,7 @@ class CaptureWorker(WorkerThread):
     def stop(self) -> None:
         """Ask the thread to end after the frame it is reading; what it read goes through."""
         self._stopping.set()
+        self._source.close()
 
     def _work(self) -> None:
         self._ready.set()

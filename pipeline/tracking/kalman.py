@@ -24,8 +24,8 @@ WANDER = 30**0.5 / 20
 second: the papers' 1/20 a frame at 30 frames a second"""
 ACCELERATION = 3.0
 """of a velocity, in box heights a second after a second. The papers' 1/160 a frame are 1.0, which predicts the
-faces of ten real clips, looked at every 0.1 s, 7 % better, but gives tracks five times as often to the wrong
-person in simulated hand-held pans (2.3 against 0.4 a scene of six people)"""
+faces of ten real clips, looked at every 0.1 s, 7 % better, but in simulated hand-held pans gives tracks to the
+wrong person four times as often (tests/tracking/people.py: 2.4 against 0.6 a scene of six people)"""
 FIRST_VELOCITY = (6.0, 3.0, 1.0, 1.0)
 """of a new track's velocity, in box heights a second. Six is somebody who walks across the picture, 1.5 m/s by
 faces of 0.25 m; the papers' 1.9 fits pedestrians, whose boxes are seven times as high"""

@@ -29,7 +29,7 @@ class ListSource:
 
     def __init__(self, camera: str, count: int, error: Exception | None = None) -> None:
         self.camera = camera
-        self.closed = 0
+        self.closed = threading.Event()
         self._count = count
         self._error = error
 
@@ -40,7 +40,7 @@ class ListSource:
             raise self._error
 
     def close(self) -> None:
-        self.closed += 1
+        self.closed.set()
 
 
 class EndlessSource(ListSource):
@@ -56,6 +56,19 @@ class EndlessSource(ListSource):
             yield frame(self.camera, index)
             self.started.set()
             index += 1
+
+
+class SilentSource(ListSource):
+    """A camera that gives one frame and then nothing, until it is closed."""
+
+    def __init__(self, camera: str) -> None:
+        super().__init__(camera, 1)
+        self.silent = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        yield from super().frames()
+        self.silent.set()
+        assert self.closed.wait(JOIN_S)
 
 
 class PassStage(StageBase[Frame, Frame]):

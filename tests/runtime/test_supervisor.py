@@ -19,6 +19,7 @@ from tests.runtime.streams import (
     KeepStage,
     ListSource,
     PassStage,
+    SilentSource,
     no_threads_left,
 )
 
@@ -76,7 +77,7 @@ def test_a_failing_stage_stops_everything_and_names_itself_camera_and_frame() ->
         ):
             run.wait()
     assert [stage.calls[-1] for stage in stages] == ["close"] * 3
-    assert [source.closed for source in sources] == [1, 1]
+    assert all(source.closed.is_set() for source in sources)
 
 
 def test_a_known_error_in_a_stage_keeps_its_words_and_exit_code() -> None:
@@ -106,7 +107,7 @@ def test_a_stage_that_cannot_open_closes_those_behind_it_and_starts_no_source() 
     with no_threads_left(), make([PassStage("one"), Stuck("two"), last]) as run, reason:
         run.start([source])
     assert last.calls == ["open", "close"]
-    assert source.closed == 0
+    assert not source.closed.is_set()
 
 
 def test_a_source_that_breaks_off_ends_alone_and_is_reported() -> None:
@@ -141,6 +142,17 @@ def test_drain_lets_everything_in_flight_through_and_ends_every_camera() -> None
         count = len(sink.of(camera))
         assert sink.of(camera) == list(range(count))
         assert f"end {camera} {count} None" in sink.calls
+
+
+def test_drain_ends_a_camera_that_has_gone_silent() -> None:
+    sink = KeepStage()
+    silent = SilentSource("a")
+    with no_threads_left(), make([sink]) as run:
+        run.start([silent])
+        assert silent.silent.wait(JOIN_S)
+        run.drain()
+        assert run.wait().complete
+    assert sink.calls == ["open", "end a 1 None", "close"]
 
 
 def test_drain_gives_up_after_its_time_when_a_stage_hangs() -> None:

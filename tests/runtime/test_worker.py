@@ -154,7 +154,7 @@ def capture(source: ListSource) -> tuple[Diary, list[Frame | StreamEnd], Capture
         worker.stop()
     worker.start(diary)
     worker.join()
-    assert source.closed == 1
+    assert source.closed.is_set()
     return diary, everything_open(outbox), worker
 
 

@@ -1,0 +1,89 @@
+"""The stage: a tracker a camera, predictions between looks, and a new start behind a cut."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from pipeline.arrays import U8
+from pipeline.tracking.stage import TrackingStage
+from pipeline.types import (
+    Detected,
+    Faces,
+    Frame,
+    FrameInfo,
+    HostPixels,
+    LazyPixels,
+    Pixels,
+    StreamEnd,
+    Tracked,
+)
+from tests.tracking.people import faces_of
+
+FACE = (100.0, 60.0, 140.0, 110.0)
+NOISE = np.random.default_rng(0).integers(0, 255, (2, 18, 32, 3)).astype(np.uint8).repeat(12, 1).repeat(12, 2)
+"""two scenes (216, 384, 3)"""
+
+
+def make(min_face_px: float = 24.0) -> TrackingStage:
+    return TrackingStage(
+        min_score=0.5, min_iou=0.2, min_iou_low=0.4, max_lost_s=0.8, min_looks=2, min_face_px=min_face_px
+    )
+
+
+def item(index: int, faces: Faces | None, camera: str = "a", scene: U8 = NOISE[0]) -> Detected:
+    """Frame `index` of 30 a second; looked at where there are faces, even none."""
+    pixels: Pixels = HostPixels(scene)
+    if faces is None:
+        pixels = LazyPixels(scene.shape, _never)
+    info = FrameInfo(camera, index, index / 30, datetime(1970, 1, 1, tzinfo=UTC), 384, 216, 0)
+    return Detected(Frame(info, pixels), Faces.none() if faces is None else faces, faces is not None)
+
+
+def _never() -> U8:
+    raise AssertionError("a frame that is not looked at must not be converted")
+
+
+def ids(tracked: list[Tracked]) -> list[list[int]]:
+    return [one.track_ids.tolist() for one in tracked]
+
+
+def test_one_item_a_frame_found_or_predicted_in_order() -> None:
+    face = faces_of([FACE])
+    looks = [face, None, None, face, None, None, face]
+    batch = [item(index, faces) for index, faces in enumerate(looks)]
+    tracked = list(make().process(batch))
+    assert [one.frame.info.index for one in tracked] == list(range(7))
+    assert ids(tracked) == [[], [], [], [1], [1], [1], [1]]
+    assert [one.observed.tolist() for one in tracked[3:]] == [[True], [False], [False], [True]]
+
+
+def test_how_items_are_batched_makes_no_difference() -> None:
+    looks = [faces_of([FACE]) if index % 3 == 0 else None for index in range(12)]
+    items = [item(index, faces, camera) for index, faces in enumerate(looks) for camera in "ab"]
+    alone, together = make(), make()
+    one_by_one = [answer for one in items for answer in alone.process([one])]
+    at_once = list(together.process(items))
+    assert ids(one_by_one) == ids(at_once)
+    assert [one.faces.boxes.tobytes() for one in one_by_one] == [one.faces.boxes.tobytes() for one in at_once]
+
+
+def test_cameras_are_apart_and_end_apart() -> None:
+    stage, face = make(), faces_of([FACE])
+    assert ids(list(stage.process([item(0, face, "a"), item(0, face, "b"), item(3, face, "a")])))[2] == [1]
+    assert stage.end(StreamEnd("a", 4)) == ()
+    assert ids(list(stage.process([item(3, face, "b"), item(0, face, "a")]))) == [[1], []]
+    stage.end(StreamEnd("never there", 0))
+
+
+def test_a_cut_ends_tracks_even_when_somebody_stands_in_the_same_place() -> None:
+    stage, face = make(), faces_of([FACE])
+    before = [item(index, face) for index in (0, 3, 6)]
+    behind = [item(index, face, scene=NOISE[1]) for index in (9, 12)]
+    assert ids(list(stage.process([*before, *behind]))) == [[], [1], [1], [], [2]]
+
+
+def test_small_faces_are_not_followed() -> None:
+    stage, face = make(min_face_px=41.0), faces_of([FACE])
+    assert ids(list(stage.process([item(0, face), item(3, face)]))) == [[], []]
