@@ -28,9 +28,14 @@ class FeedbackBoard:
     state as of frame k - lag: it waits for exactly that frame and never sees a later one, so that its answer is
     the same however the threads were scheduled. Only changes are kept, and none older than what was last asked
     for, so that a camera without faces costs nothing.
+
+    Who asks must have passed on frame k - lag before, or it waits for itself: a stage that asks takes at most
+    `lag` items in a batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, exact: bool = True) -> None:
+        """Not `exact` (live, where frames are dropped and nothing is repeated): the newest state, at once."""
+        self._exact = exact
         self._changed = threading.Condition()
         self._records: dict[str, _Record] = {}
         self._aborted = False
@@ -54,10 +59,14 @@ class FeedbackBoard:
     def state_at(self, camera: str, frame_index: int) -> frozenset[int]:
         """Known tracks after this frame and before the next; waits for it. A negative index: nobody, at once.
 
+        A board that is not exact answers with the newest state instead, and never waits.
+
         Raises:
             ChannelClosed: the run was stopped, now or while waiting.
             LookupError: the camera finished before this frame, or an older state was asked for than before.
         """
+        if not self._exact:
+            return self.latest(camera)
         if frame_index < 0:
             return NOBODY
         with self._changed:

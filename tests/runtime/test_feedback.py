@@ -58,6 +58,15 @@ def test_what_is_older_than_the_last_question_is_gone() -> None:
         board.state_at("a", 1)
 
 
+def test_live_answers_with_the_newest_at_once_even_for_frames_that_were_dropped() -> None:
+    board = FeedbackBoard(exact=False)
+    assert board.state_at("a", 5) == frozenset()
+    board.publish("a", 0, frozenset({1}))
+    board.publish("a", 9, frozenset({2}))
+    assert board.state_at("a", 100) == {2}
+    assert board.state_at("a", 3) == {2}
+
+
 def test_frames_come_in_order_and_once() -> None:
     board = FeedbackBoard()
     board.publish("a", 3, frozenset())
