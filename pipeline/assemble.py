@@ -25,7 +25,7 @@ from engines.backends.choose import EngineChoice, choose
 from engines.prepare import Prepared, prepare
 from engines.preprocess import Standardise
 from engines.progress import OnProgress
-from engines.zoo.catalogue import Catalogue, read_catalogue
+from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.gate import GateRules
@@ -37,7 +37,7 @@ from pipeline.detection.stage import DetectionStage, Detector
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.errors import BadInputError
-from pipeline.events.broker import choose_broker
+from pipeline.events.broker import Broker, choose_broker
 from pipeline.events.event import Mode
 from pipeline.events.merge import PtsMerge
 from pipeline.events.publish import Observe, PublishingStage
@@ -121,30 +121,18 @@ def open_recognition(config: Config, models: Path, on_progress: OnProgress) -> R
     log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
     catalogue = read_catalogue(CATALOGUE_FILE)
     with ExitStack() as opened:
-        detector = _open_engine(config.detection.model, catalogue, models, choice, on_progress, opened)
-        embedder = _open_engine(config.embedding.model, catalogue, models, choice, on_progress, opened)
-        networks = _networks(config, detector, embedder)
-        return Recognition(networks, opened.pop_all())
+        detector = prepare(config.detection.model, catalogue, models, choice, on_progress, role="detection")
+        embedder = prepare(config.embedding.model, catalogue, models, choice, on_progress, role="embedding")
+        for prepared in (detector, embedder):
+            prepared.engine.open()
+            opened.callback(prepared.engine.close)
+        return Recognition(_networks(config, detector, embedder), opened.pop_all())
 
 
 def engine_choice(config: Config) -> EngineChoice:
     """What runs the networks, and why. Raises BackendError."""
     keys = config.engine
     return choose(keys.backend, keys.precision, keys.require, keys.threads)
-
-
-def _open_engine(
-    name: str,
-    catalogue: Catalogue,
-    models: Path,
-    choice: EngineChoice,
-    on_progress: OnProgress,
-    opened: ExitStack,
-) -> Prepared:
-    prepared = prepare(name, catalogue, models, choice, on_progress)
-    prepared.engine.open()
-    opened.callback(prepared.engine.close)
-    return prepared
 
 
 def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Networks:
@@ -175,12 +163,16 @@ def open_store(config: Config, data: Path) -> Store:
     return store
 
 
-def open_redis_sink(config: Config, data: Path) -> RedisSink:
-    """Where events are published; a server of our own unless redis.url names one. Opened by the run."""
+def redis_broker(config: Config, data: Path) -> Broker:
+    """The Redis that redis.url names, or one of our own below `data`. Starts nothing yet."""
+    url = None if config.redis.url is None else config.redis.url.reveal()
+    return choose_broker(url, "" if url is None else mask(url), data)
+
+
+def redis_sink(config: Config, data: Path) -> RedisSink:
+    """Publishes to Redis; opened by the run."""
     keys = config.redis
-    url = None if keys.url is None else keys.url.reveal()
-    broker = choose_broker(url, "" if url is None else mask(url), data)
-    return RedisSink(broker, keys.stream, keys.replay_stream, keys.max_events)
+    return RedisSink(redis_broker(config, data), keys.stream, keys.replay_stream, keys.max_events)
 
 
 def load_gallery(config: Config, store: Store, recognition: Recognition) -> Replica:

@@ -116,7 +116,7 @@ def replay_and_check(
     context: Context, recording: Path, recognition: Recognition, gallery: Replica, out: Path
 ) -> int:
     """Replay the recording, print who is seen as sightings close, write the video, and compare with the script."""
-    from pipeline.assemble import open_redis_sink
+    from pipeline.assemble import redis_sink
     from pipeline.capture.play import PLAY
     from pipeline.commands.output import EventPrinter, Tally
     from pipeline.commands.replaying import (
@@ -136,7 +136,7 @@ def replay_and_check(
         recordings = open_recordings(context, request, stack)
         table = SightingTable(context, {one.source.camera: one.info.started_at for one in recordings})
         shown = [table, EventPrinter(context)] if context.json else [table]
-        sinks = [open_redis_sink(context.config, context.data), *shown, tally]
+        sinks = [redis_sink(context.config, context.data), *shown, tally]
         played = play(context, recordings, recognition, gallery, sinks, [trace], realtime=False)
     if not context.json:
         for line in LEGEND:

@@ -17,8 +17,8 @@ from pipeline.assemble import (
     build_run,
     load_gallery,
     open_recognition,
-    open_redis_sink,
     open_store,
+    redis_sink,
 )
 from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
@@ -112,8 +112,8 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         gallery = load_gallery(context.config, store, recognition)
         if not gallery.people:
             log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
-        redis = open_redis_sink(context.config, context.data)
-        told: list[EventSink] = [redis, EventPrinter(context), *sinks, tally]
+        published = redis_sink(context.config, context.data)
+        told: list[EventSink] = [published, EventPrinter(context), *sinks, tally]
         traces = [Trace(camera) for camera in outputs]
         played = play(context, recordings, recognition, gallery, told, traces, request.realtime)
     say_how_it_went(context, played, tally)
