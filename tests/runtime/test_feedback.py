@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.buffer import ChannelClosed
+from pipeline.runtime.buffer import ChannelClosed, Overflow
+from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.feedback import FeedbackBoard
-from tests.runtime.streams import running
+from pipeline.runtime.supervisor import Step, Supervisor
+from pipeline.types import Frame
+from tests.runtime.streams import ListSource, PassStage, running
 
 STATES = st.lists(st.frozensets(st.integers(1, 3)), min_size=1, max_size=30)
 
@@ -47,6 +50,32 @@ def test_cameras_are_apart() -> None:
     assert board.state_at("a", 0) == {1}
     assert board.state_at("b", 0) == {2}
     assert board.latest("c") == frozenset()
+
+
+@pytest.mark.parametrize(("lag", "max_batch"), [(1, 1), (4, 4), (24, 24), (24, 7)])
+def test_a_gate_in_a_run_sees_exactly_the_results_of_lag_frames_ago(lag: int, max_batch: int) -> None:
+    board = FeedbackBoard()
+    seen: dict[tuple[str, int], frozenset[int]] = {}
+
+    def ask(item: Frame) -> None:
+        info = item.info
+        seen[info.camera, info.index] = board.state_at(info.camera, info.index - lag)
+
+    def tell(item: Frame) -> None:
+        board.publish(item.info.camera, item.info.index, frozenset({item.info.index}))
+
+    fan_in: FanIn[Frame] = FanIn(16, Overflow.BLOCK, "frames")
+    steps = [
+        Step(PassStage("early"), 4),
+        Step(PassStage("gate", ask), max_batch),
+        Step(PassStage("late", tell), 32),
+    ]
+    with Supervisor(fan_in, steps, abortables=[board]) as run:
+        run.start([ListSource("a", 150), ListSource("b", 60)])
+        assert run.wait().complete
+    for (_, index), state in seen.items():
+        assert state == (frozenset({index - lag}) if index >= lag else frozenset())
+    assert len(seen) == 210
 
 
 def test_what_is_older_than_the_last_question_is_gone() -> None:
