@@ -227,7 +227,9 @@ class Decoding:
 
 def _tagged_orientation(stream: VideoStream) -> Orientation:
     """What an old `rotate` tag says, in degrees clockwise; newer files carry a display matrix instead."""
+    # Matroska writes tags in capitals.
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
     try:
-        return Orientation(False, round(float(stream.metadata.get("rotate", "0")) / 90.0) % 4)
-    except ValueError:
+        return Orientation(False, round(float(tags.get("rotate", "0")) / 90.0) % 4)
+    except (ValueError, OverflowError):
         return UPRIGHT

@@ -147,8 +147,8 @@ def _bmp(data: bytes) -> _Size:
 
 def _tiff(data: bytes) -> _Size:
     values = tiff_values(data)
-    # 338, ExtraSamples: 1 and 2 are alpha.
-    return values.get(256, 0), values.get(257, 0), values.get(338, 0) in (1, 2)
+    # 262: 2 is RGB; 277: a fourth sample of it is alpha, whether ExtraSamples says so or not. CMYK has four too.
+    return values.get(256, 0), values.get(257, 0), values.get(262) == 2 and values.get(277, 1) >= 4
 
 
 def _gif(data: bytes) -> _Size:

@@ -10,12 +10,15 @@ FALLBACK_RATE = Fraction(25)
 JUMP_BACK_S = 1.0
 """timestamps that fall back farther than this began anew (recordings joined into one file); less is jitter"""
 
+JUMP_AHEAD_S = 86_400.0
+"""a gap of more than a day is a damaged timestamp; a shorter one is kept, a camera may have been off"""
+
 
 class Timeline:
     """Seconds since the first frame, one frame after the other, never decreasing.
 
-    A missing timestamp continues at the frame rate, one that goes back a little is held, and one that goes
-    back by more than `JUMP_BACK_S` starts a new stretch one frame period later. Gaps forward are kept.
+    A missing timestamp continues at the frame rate, one that goes back a little is held, and one that jumps
+    starts a new stretch one frame period after the last.
     """
 
     def __init__(self, time_base: Fraction, rate: Fraction | None, origin: int | None = None) -> None:
@@ -53,7 +56,7 @@ class Timeline:
             self._origin = stamp
             self._shift_s = self._last_s + self._period_s
         seconds = self._to_s(stamp) + self._shift_s
-        if seconds < self._last_s - JUMP_BACK_S:
+        if not -JUMP_BACK_S <= seconds - self._last_s <= JUMP_AHEAD_S:
             self._shift_s += self._last_s + self._period_s - seconds
             seconds = self._to_s(stamp) + self._shift_s
         self._last_s = max(self._last_s, seconds)
