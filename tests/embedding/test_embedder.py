@@ -1,0 +1,83 @@
+"""Crops to unit vectors, in bounded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from engines.backends.base import TensorSpec
+from engines.backends.fake import FakeEngine, fake_embedder
+from engines.preprocess import Standardise
+from pipeline.arrays import F32, U8
+from pipeline.embedding.embedder import Embedder, unit_length
+from pipeline.errors import BadInputError
+
+SIDE = 16
+
+
+def crops_of(count: int, seed: int = 0) -> U8:
+    return np.random.default_rng(seed).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def opened(max_batch: int = 4) -> Embedder:
+    engine = fake_embedder(SIDE, dimension=32)
+    engine.open()
+    return Embedder(engine, Standardise(), "fake-1", max_batch)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
+def test_batches_change_nothing(count: int) -> None:
+    crops = crops_of(count)
+
+    together = opened().embed(crops)
+
+    assert together.shape == (count, 32)
+    assert together.dtype == np.float32
+    np.testing.assert_array_equal(together, np.concatenate([opened().embed(crop[None]) for crop in crops]))
+
+
+def test_no_batch_is_larger_than_allowed() -> None:
+    sizes: list[int] = []
+
+    def answer(inputs: Mapping[str, F32]) -> Mapping[str, F32]:
+        sizes.append(len(inputs["crops"]))
+        return {"vectors": np.ones((len(inputs["crops"]), 8), np.float32)}
+
+    engine = FakeEngine(
+        answer, (TensorSpec("crops", ("n", 3, SIDE, SIDE)),), (TensorSpec("vectors", ("n", 8)),)
+    )
+    engine.open()
+    Embedder(engine, Standardise(), "fake-1", max_batch=4).embed(crops_of(10))
+
+    assert sizes == [4, 4, 2]
+
+
+def test_no_crops_need_no_run() -> None:
+    assert opened().embed(crops_of(0)).shape == (0, 32)
+
+
+def test_vectors_have_unit_length_whatever_the_network_gives() -> None:
+    vectors = np.random.default_rng(1).normal(0, 50, (20, 64)).astype(np.float32)
+
+    lengths = np.linalg.norm(unit_length(vectors).astype(np.float64), axis=1)
+
+    np.testing.assert_allclose(lengths, 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_a_vector_without_a_direction_is_an_error(bad: float) -> None:
+    with pytest.raises(ValueError, match="without a direction"):
+        unit_length(np.full((1, 8), bad, np.float32))
+
+
+def test_another_network_is_refused_with_what_it_is() -> None:
+    engine = FakeEngine(
+        lambda inputs: {},
+        (TensorSpec("crops", ("n", 3, SIDE, SIDE)),),
+        (TensorSpec("heat", ("n", 1, "h", "w")),),
+    )
+
+    with pytest.raises(BadInputError, match=r"not an embedder.*heat"):
+        _ = Embedder(engine, Standardise(), "odd", 4).dimension
