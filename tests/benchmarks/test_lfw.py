@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks._lfw import (
     Pairs,
+    area_under_roc,
     central_face,
     read_pairs,
     read_photos,
