@@ -33,14 +33,16 @@ DIFFERS = 3
 """exit code where the sightings are not the script's"""
 
 ABOUT = (
-    "Obama is enrolled from a photo in which he speaks, half turned; the recording shows him in other photos, in",
-    "the last half hidden. There is one photo of Biden: it is enrolled, and plays mirrored, scaled and relit.",
-    "The stranger is an astronaut, Eileen Collins. Nobody told the gallery about her.",
+    "Obama is enrolled from a photo in which he speaks, half turned. The recording",
+    "shows him in others, at last half hidden. There is one photo of Biden: it is",
+    "enrolled, and plays mirrored, scaled and relit. The stranger is an astronaut,",
+    "Eileen Collins, whom the gallery does not know.",
 )
 
 LEGEND = (
-    "distance: squared L2 of the two faces' vectors, from 0 (the same image) to 4; a name is given below {limit:.2f}",
-    "margin: how much farther the second person of the gallery is. For an unknown face both are those of the nearest.",
+    "distance: from 0, the same image, to 4, the opposite; a name is given below {limit:.2f}",
+    "margin: how much farther the second person of the gallery is",
+    "(for an unknown face, those of the person who is nearest all the same)",
 )
 
 OutOption = Annotated[Path, typer.Option("--out", metavar="OUT.mp4", help="The video with boxes and names.")]
