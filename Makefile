@@ -43,5 +43,8 @@ test: lint models
 test-all: lint models
 	$(RUN) -m pytest
 
+docs/demo.svg: $(VENV)/installed
+	$(RUN) docs/demo_svg.py
+
 clean:
 	rm -rf $(VENV) data models demo.mp4 .mypy_cache .ruff_cache .pytest_cache

@@ -204,7 +204,7 @@ class Run:
 
 def build_run(config: Config, recognition: Recognition, gallery: Search, plan: RunPlan) -> Run:
     """The threads of a run, from the first queue to the sinks, ready for `supervisor.start(sources)`."""
-    board = FeedbackBoard()
+    board = FeedbackBoard(exact=plan.mode is Mode.REPLAY)
     overflow = Overflow.BLOCK if plan.mode is Mode.REPLAY else Overflow.DROP_OLDEST
     fan_in: FanIn[Frame] = FanIn(config.runtime.frames_queued, overflow, "frames")
     metrics = Metrics()
@@ -248,7 +248,8 @@ def _steps(
     return [
         Step(DetectionStage(networks.detector, detection.rate_hz), detection.max_batch),
         Step(tracking_stage(config), queued, queued),
-        Step(align, queued, queued),
+        # A batch no longer than the lag: the gate must not wait for a frame of its own batch.
+        Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
         Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, fill_s),
         Step(MatchingStage(gallery, config.matching.best_shots, config.matching.candidates), queued, queued),
         Step(LifecycleStage(sighting_rules(config), context, board), queued, queued),

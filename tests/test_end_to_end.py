@@ -177,6 +177,13 @@ def test_a_replay_repeats_itself_byte_for_byte(
     assert len(first.lines) >= 10
 
 
+def test_a_lag_shorter_than_the_queues_does_not_lock_the_gate(recognition: Recognition, store: Store) -> None:
+    lockstep = Config.model_validate({**CONFIG.model_dump(), "sightings": {"feedback_lag_frames": 1}})
+    sink, report = replay(recognition, store, {"yard": YARD}, config=lockstep)
+    assert report.complete
+    assert told(sink.events) == ["0.60 yard new 1 Bob", "2.90 yard end 1 Bob"]
+
+
 def test_a_camera_tells_the_same_alone_as_among_others(recognition: Recognition, store: Store) -> None:
     together, _ = replay(recognition, store, {"door": DOOR, "yard": YARD, "empty": EMPTY})
     alone, _ = replay(recognition, store, {"door": DOOR})
