@@ -71,7 +71,10 @@ class Context:
         console = Console(markup=False, highlight=False, emoji=False)
         if not console.is_terminal:
             console.width = PIPE_COLUMNS
-        console.print(*renderables)
+        with console.capture() as capture:
+            console.print(*renderables)
+        # through sys.stdout, which a progress bar redirects so that it stays below what is printed
+        sys.stdout.write(capture.get())
         sys.stdout.flush()
 
     def progress(self) -> Progress:
@@ -84,6 +87,8 @@ class Context:
             console=self.console,
             disable=not self.console.is_terminal,
             transient=True,
+            # rich would send standard output to its own console, which is standard error
+            redirect_stdout=sys.stdout.isatty(),
         )
 
 
