@@ -25,6 +25,9 @@ COUNTED = frozenset({"mov", "avi"})
 TIMED = frozenset({"mov", "matroska", "flv", "asf"})
 """containers whose header says how long they are; for others FFmpeg estimates it from what is there"""
 
+FEW = 3
+"""frames that may be missing: muxers miscount by one or two, and a lost last frame is no event"""
+
 SHORT_BY_S = 1.0
 """a recording that ends this much before its header says broke off. Headers round, and count a last frame's
 duration, so less is nothing"""
@@ -94,8 +97,8 @@ class Promise:
     """What a header says will come, to be held against what came.
 
     A recording that was cut off (a copy that stopped, a full disk) often ends without any error. The header
-    knows better where it counts frames or says a duration; both are only promises, so a few missing frames
-    and less than a second are nothing.
+    knows better where it counts frames or says a duration; both are only promises, so `FEW` missing frames and
+    less than `SHORT_BY_S` are nothing.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -104,6 +107,8 @@ class Promise:
         indexed = len(stream.index_entries) if family == "mov" else stream.frames
         self.packets = min(stream.frames, indexed) if family in COUNTED else 0
         """of the video stream; 0 where nothing is promised"""
+        # AVI counts frames that its writer dropped as well; FFmpeg passes over those.
+        self._tolerated = max(FEW, self.packets // 100) if family == "avi" else FEW
         self.judges = family in COUNTED | TIMED
         """whether the container says where it should end; a transport stream may be cut anywhere"""
         timed = family in TIMED and container.duration is not None
@@ -113,7 +118,7 @@ class Promise:
     def broken_by(self, packets: int, last_s: float) -> str | None:
         """What is missing after so many video packets and seconds of the longest stream, or None."""
         missing = self.packets - packets
-        if missing > max(3, self.packets // 100):
+        if missing > self._tolerated:
             return f"{missing} of the {self.packets} frames in its header are missing"
         if self.duration_s is not None and self.duration_s - last_s > SHORT_BY_S:
             return f"its header says {self.duration_s:.1f} s"

@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from pipeline.capture.container import Promise, open_container, rate, video_stream
+from pipeline.capture.container import FEW, Promise, open_container, rate, video_stream
 from pipeline.capture.rgb import UPRIGHT, Orientation, orientation_of
 from pipeline.capture.timeline import Timeline
 from pipeline.errors import SourceError
@@ -26,9 +26,6 @@ SEEK_FROM_S = 10.0
 SEEK_MARGINS_S = (1.0, 15.0)
 """how long before the target to look for a keyframe, the second where the first found none: demuxers without
 an index land anywhere, and those that go by decoding time a few frames late"""
-
-LOST_AT_END = 3
-"""packets that may be lost at the very end before the recording counts as broken off"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +194,8 @@ class Decoding:
     def _count_damage(self, packets: int = 0, frames: int = 0) -> None:
         if self.damage == Damage():
             self.damage = Damage(first_frame=self._frames, first_s=self.last_s)
-            log.warning(
-                "%s: damaged after frame %d at %.2f s; going on", self._path, self._frames - 1, self.last_s
-            )
+            where = f"at frame {self._frames}, after {self.last_s:.2f} s"
+            log.warning("%s: damaged %s; going on", self._path, where)
         known = self.damage
         self.damage = replace(known, packets=known.packets + packets, frames=known.frames + frames)
 
@@ -218,7 +214,7 @@ class Decoding:
         pictures = self._decode(None)
         if self.broken is None and self._held is not None:
             self.broken = "the file ends inside a frame"
-        if self.broken is None and self._refused_since_frame > LOST_AT_END:
+        if self.broken is None and self._refused_since_frame > FEW:
             self.broken = f"the {self._refused_since_frame} packets after it cannot be decoded"
         if self.broken is None:
             self.broken = self._promise.broken_by(self._video_packets, self._furthest_s)

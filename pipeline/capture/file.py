@@ -63,8 +63,8 @@ class FileSource:
         self._threads = threads
         self._closed = threading.Event()
         self._pacer = Pacer(clock or SystemClock(), self._closed) if realtime else None
-        # Held while FFmpeg works, so that close never frees a container in use.
-        self._lock = threading.Lock()
+        # Held while FFmpeg works, so that close never frees a container in use; open closes what it could not use.
+        self._lock = threading.RLock()
         self._decoding: Decoding | None = None
         self._ready: deque[Picture] = deque()
         self._converter = RgbConverter()
@@ -87,9 +87,10 @@ class FileSource:
         """
         self._check_range()
         try:
-            first = self._first_picture()
-            assert self._decoding is not None
-            self._info = self._describe(self._decoding, first)
+            with self._lock:
+                first = self._first_picture()
+                assert self._decoding is not None
+                self._info = self._describe(self._decoding, first)
         except (SourceError, OSError, av.FFmpegError) as error:
             self.close()
             if isinstance(error, SourceError):
@@ -152,6 +153,8 @@ class FileSource:
             pictures = self._decoding.seek(start_s) or self._begin()
         ready = [picture for picture in pictures if picture.pts_s >= start_s]
         while not ready:
+            if self._closed.is_set():
+                raise SourceError(f"{self.path}: was closed before its first frame; open it again")
             following = self._decoding.step()
             if following is None:
                 raise SourceError(
@@ -198,8 +201,8 @@ class FileSource:
         damage = decoding.damage
         if damage.packets or damage.frames:
             log.warning(
-                "%s: %d packets could not be decoded and %d frames have holes, the first after frame %d",
-                *(self.path, damage.packets, damage.frames, damage.first_frame - 1),
+                "%s: %d packets could not be decoded and %d frames have holes, the first at frame %d",
+                *(self.path, damage.packets, damage.frames, damage.first_frame),
             )
         broken = decoding.broken
         self.close()

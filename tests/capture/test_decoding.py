@@ -124,7 +124,7 @@ def test_a_damaged_packet_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptu
     assert source.damage.packets == 3
     assert source.damage.first_frame == 12
     warnings = [record.getMessage() for record in caplog.records]
-    assert sum("damaged after frame 11 at 0.44 s" in line for line in warnings) == 1
+    assert sum("damaged at frame 12, after 0.44 s" in line for line in warnings) == 1
 
 
 def test_nothing_decodable_up_to_the_end_is_a_break(tmp_path: Path) -> None:
