@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from engines.backends.choose import choose
-from engines.prepare import prepare
-from engines.zoo.catalogue import Catalogue, read_catalogue
+from engines.zoo.catalogue import Catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.quality import judge
@@ -24,30 +20,15 @@ FRAMES = {"profile": 25, "dark": 75, "frontal": 150}
 
 
 @pytest.fixture(scope="module")
-def frames() -> dict[str, U8]:
+def frames(videos: Path) -> dict[str, U8]:
     """Frames of hamilton_640x360.mp4 (H, W, 3) RGB, by what they show."""
-    folder = os.environ.get("FACESTREAM_TEST_DATA")
-    if not folder:
-        pytest.skip("FACESTREAM_TEST_DATA is not set")
-    capture = cv2.VideoCapture(str(Path(folder) / "video" / "hamilton_640x360.mp4"))
+    capture = cv2.VideoCapture(str(videos / "hamilton_640x360.mp4"))
     decoded = [capture.read()[1] for _ in range(max(FRAMES.values()) + 1)]
     capture.release()
     return {
         name: np.ascontiguousarray(decoded[index][:, :, ::-1], dtype=np.uint8)
         for name, index in FRAMES.items()
     }
-
-
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    return read_catalogue(Path(__file__).parents[2] / "config" / "models.yaml")
-
-
-@pytest.fixture(scope="module")
-def centerface(catalogue: Catalogue) -> Iterator[CenterFace]:
-    models = Path(os.environ.get("FACESTREAM_MODELS") or "models")
-    with prepare("centerface", catalogue, models, choose()).engine as engine:
-        yield CenterFace(engine, 960, low_score=0.5, max_iou=0.3)
 
 
 @pytest.fixture(scope="module")

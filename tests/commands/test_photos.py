@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,6 @@ PHOTOS = {
     "Joe Biden": "biden.jpg",
     "Lin-Manuel Miranda": "lin-manuel-miranda.png",
 }
-
-
-@pytest.fixture(scope="module")
-def photos() -> Path:
-    root = os.environ.get("FACESTREAM_TEST_DATA")
-    if not root:
-        pytest.skip("FACESTREAM_TEST_DATA is not set")
-    return Path(root) / "people"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,58 @@
+"""What tests of several packages share: the real faces and videos, and the real models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.backends.choose import choose
+from engines.prepare import prepare
+from engines.zoo.catalogue import Catalogue, read_catalogue
+from pipeline.detection.centerface import CenterFace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real faces and videos; where FACESTREAM_REQUIRE promises `data`, its absence is a failure."""
+    folder = os.environ.get("FACESTREAM_TEST_DATA")
+    if folder:
+        return Path(folder)
+    if "data" in os.environ.get("FACESTREAM_REQUIRE", "").split(","):
+        pytest.fail("FACESTREAM_REQUIRE promises data, and FACESTREAM_TEST_DATA is not set")
+    pytest.skip("FACESTREAM_TEST_DATA is not set")
+
+
+@pytest.fixture(scope="session")
+def videos(test_data: Path) -> Path:
+    """The folder of real recordings."""
+    return test_data / "video"
+
+
+@pytest.fixture(scope="session")
+def photos(test_data: Path) -> Path:
+    """The folder of real people's photos."""
+    return test_data / "people"
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The models that ship with the project."""
+    return read_catalogue(ROOT / "config" / "models.yaml")
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Where `make models` puts the real model files."""
+    return Path(os.environ.get("FACESTREAM_MODELS") or ROOT / "models")
+
+
+@pytest.fixture(scope="session")
+def centerface(catalogue: Catalogue, models_dir: Path) -> Iterator[CenterFace]:
+    """CenterFace as cameras use it by default."""
+    with prepare("centerface", catalogue, models_dir, choose()).engine as engine:
+        yield CenterFace(engine, 960, low_score=0.5, max_iou=0.3)
