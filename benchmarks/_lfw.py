@@ -98,7 +98,10 @@ class View2:
     threshold: float
     """mean squared L2 distance of the ten accuracy thresholds"""
     auc: float
-    """area under the ROC curve of all pairs: less moved by single pairs than the others"""
+    """area under the ROC curve of all pairs"""
+    d_prime: float
+    """how many standard deviations matched and mismatched distances lie apart: unlike the others, moved little
+    by single pairs"""
 
 
 def score(distances: F64, pairs: Pairs) -> View2:
@@ -114,7 +117,13 @@ def score(distances: F64, pairs: Pairs) -> View2:
         strict = threshold_at_far(train_d[~train_same], VAL_FAR)
         vals.append(float(np.mean(distances[test & pairs.same] < strict)))
     auc = area_under_roc(distances, pairs.same)
-    return View2(*_mean_sem(accuracies), *_mean_sem(vals), float(np.mean(thresholds)), auc)
+    return View2(
+        *_mean_sem(accuracies),
+        *_mean_sem(vals),
+        float(np.mean(thresholds)),
+        auc,
+        separation(distances, pairs.same),
+    )
 
 
 def threshold_at_far(impostors: F64, far: float) -> float:
@@ -130,6 +139,13 @@ def area_under_roc(distances: F64, same: Bools) -> float:
     """How often a matched pair is nearer than a mismatched one, over all pairs (P,)."""
     order = np.searchsorted(np.sort(distances[~same]), distances[same], side="right")
     return float(1.0 - np.mean(order) / np.count_nonzero(~same))
+
+
+def separation(distances: F64, same: Bools) -> float:
+    """d', the difference of the means of mismatched and matched distances (P,) over their pooled deviation."""
+    matched, mismatched = distances[same], distances[~same]
+    pooled = np.sqrt((matched.var() + mismatched.var()) / 2)
+    return float((mismatched.mean() - matched.mean()) / max(pooled, 1e-12))
 
 
 def squared_distances(first: F32, second: F32) -> F64:

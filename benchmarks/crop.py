@@ -47,6 +47,7 @@ class CropRow:
     val_sem: float
     threshold: float
     auc: float
+    d_prime: float
     detection_failures: int
     """photos without a detection; their middle was cut instead"""
     against: str
@@ -148,6 +149,7 @@ def _row(kind: str, iou: float | None, view2: View2, failures: int, base: View2)
         val_sem=round(view2.val_sem, 4),
         threshold=round(view2.threshold, 3),
         auc=round(view2.auc, 5),
+        d_prime=round(view2.d_prime, 3),
         detection_failures=failures,
         against=PLAIN,
         ratio=round((1.0 - view2.accuracy) / (1.0 - base.accuracy), 3),
@@ -159,7 +161,7 @@ def _line(row: CropRow) -> str:
     return (
         f"{row.crop:30} IoU {iou:6}  accuracy {row.accuracy:.4f} ± {row.accuracy_sem:.4f}  "
         f"VAL@1e-3 {row.val_at_far_1e3:.4f} ± {row.val_sem:.4f}  threshold {row.threshold:.3f}  "
-        f"AUC {row.auc:.5f}  "
+        f"AUC {row.auc:.5f}  d' {row.d_prime:.3f}  "
         f"failures {row.detection_failures}  errors x{row.ratio:.2f}"
     )
 

@@ -17,6 +17,7 @@ from benchmarks._lfw import (
     read_pairs,
     read_photos,
     score,
+    separation,
     squared_distances,
     threshold_at_far,
 )
@@ -85,6 +86,13 @@ def test_area_under_roc_agrees_with_counting() -> None:
     nearer = [m < i for m in distances[same] for i in distances[~same]]
 
     assert area_under_roc(distances, same) == pytest.approx(np.mean(nearer))
+
+
+def test_separation_is_in_standard_deviations() -> None:
+    rng = np.random.default_rng(5)
+    same = np.repeat([True, False], 20_000)
+
+    assert separation(rng.normal(np.where(same, 1.0, 2.0), 0.25), same) == pytest.approx(4.0, abs=0.05)
 
 
 def test_squared_distances() -> None:
