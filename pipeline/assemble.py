@@ -33,6 +33,7 @@ from pipeline.alignment.quality import judge
 from pipeline.alignment.stage import AlignmentStage, Judge
 from pipeline.arrays import U8
 from pipeline.detection.centerface import CenterFace
+from pipeline.detection.photo import PhotoDetector
 from pipeline.detection.stage import DetectionStage, Detector
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.stage import EmbeddingStage
@@ -142,17 +143,18 @@ def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Network
         raise BadInputError(
             f"embedding.model {config.embedding.model}: its entry in models.yaml needs input.side_px"
         )
-    find = CenterFace(detector.engine, keys.input_px, keys.low_score, keys.max_iou)
+    streams = CenterFace(detector.engine, keys.input_px, keys.low_score, keys.max_iou)
+    photos = PhotoDetector(CenterFace(detector.engine, keys.input_px, keys.min_score, keys.max_iou))
     fitted = detector.description.crop if config.alignment.crop == "fitted" else None
     crop = CropRule(
         size_px=about.side_px,
-        margin_px=config.alignment.margin_px,
+        margin_px=0.0,
         margin_fraction=config.alignment.margin_fraction,
         transform=None if fitted is None else BoxTransform(np.array(fitted.coefficients, np.float64)),
     )
     standardise = Standardise(about.mean, about.scale, about.colour)
     embed = Embedder(embedder.engine, standardise, embedder.description.model_id, config.embedding.max_batch)
-    return Networks(find, find, embed, crop, judge)
+    return Networks(streams, photos, embed, crop, judge)
 
 
 def open_store(config: Config, data: Path) -> Store:
