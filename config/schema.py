@@ -103,7 +103,7 @@ class Matching(Section):
     max_distance: SquaredL2 = 0.85
     """a name is given only below this squared L2 distance. With one photo a person of LFW, 1 in 100 strangers
     comes nearer to somebody in a gallery of 100; at 1 in 100, a gallery of 10 allows 1.0, one of 1,000 only
-    0.73 (docs/crop.md)"""
+    0.73 (docs/thresholds.md)"""
     min_margin: SquaredL2 = 0.08
     """and only when the second person is at least this much farther"""
     keep_margin: SquaredL2 = 0.08
@@ -120,7 +120,7 @@ class Verification(Section):
 
     max_distance: SquaredL2 = 1.02
     """the same person below this squared L2 distance: FAR 0.001 on people of LFW whom no test pair names, where
-    97 % of the pairs of one person are nearer (docs/crop.md)"""
+    97 % of the pairs of one person are nearer (docs/thresholds.md)"""
 
 
 class Enrolment(Section):
