@@ -27,7 +27,8 @@ def write_onnx(network: nn.Module, input_: TensorSpec, output: TensorSpec, path:
         for spec in (input_, output)
     }
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.filterwarnings("ignore", "You are using the legacy TorchScript-based", DeprecationWarning)
+        # Torch deprecates this exporter, and then warns of what it calls itself; the version is pinned.
+        warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             network,
             (example,),
