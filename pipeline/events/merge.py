@@ -14,8 +14,9 @@ class PtsMerge:
     """Holds events back until none that belongs before them can come.
 
     The order is: pts_s of the event's frame, camera, and within both the order in which the camera stated them,
-    so that a name is taken from one face before another gets it. Each camera has a watermark: its promise to push no more event whose
-    frame's pts_s is *below* it. It starts at minus infinity, `advance` raises it, `finish` removes it.
+    so that a name is taken from one face before another gets it. Each camera has a watermark: its promise to
+    push no more event whose frame's pts_s is *below* it. It starts at minus infinity, `advance` raises it,
+    `finish` removes it.
 
     An `end` speaks of the frame in which the person was last found, which lies before the frame that made it
     due: after the events of the frame at `pts_s` were pushed, `pts_s - gap_s` is what a camera can promise.

@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.arrays import F32, I64, Bools, check_rows
 from pipeline.events.event import (
     EventCandidate,
-    EventType,
     FrameRef,
     Identity,
     IdentityEvent,
