@@ -14,8 +14,6 @@ from pipeline.types import Faces
 
 RESET_GAP_S = 5.0
 """after no look for this long (a camera that was away) whoever is seen is somebody new, wherever he stands"""
-MIN_SIDE_PX = 1.0
-"""a predicted face of which less than this is left in the frame is not reported"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,7 @@ class TrackRows:
     """The tracks that count in one frame, by ascending id."""
 
     faces: Faces
+    """a predicted one is cut off at the frame's edge, so that nothing may be left of it"""
     track_ids: I64
     """(N,)"""
     observed: Bools
@@ -48,7 +47,8 @@ class Tracker:
 
     Its answers depend on the looks alone: asking for predictions in between changes nothing. A track counts, and
     gets an id, once its face was found in `min_looks` looks; ids count from 1 in the order in which tracks come
-    to count.
+    to count. From then on it is in every answer until a look ends it, however far it is predicted to have gone:
+    who no longer finds an id may forget it.
     """
 
     def __init__(self, rules: TrackRules) -> None:
@@ -79,8 +79,7 @@ class Tracker:
 
     def predict(self, pts_s: float, width: int, height: int) -> TrackRows:
         """Where the tracks that count should be in a frame that was not looked at."""
-        tracks = self._tracks.predicted(pts_s - self._at_s)
-        return self._rows(tracks.take(self._recent(tracks, pts_s)), Faces.none(), width, height)
+        return self._rows(self._tracks.predicted(pts_s - self._at_s), Faces.none(), width, height)
 
     def reset(self) -> None:
         """End all tracks: what is seen next is a new scene. Ids go on counting."""
@@ -93,14 +92,12 @@ class Tracker:
         self._last_id += len(due)
         return replace(tracks, ids=ids)
 
-    def _recent(self, tracks: Tracks, pts_s: float) -> Bools:
-        return np.asarray(pts_s - tracks.seen_s < self._rules.max_lost_s, dtype=np.bool_)
-
     def _may_return(self, tracks: Tracks, pts_s: float, width: int, height: int) -> Bools:
         """Lost not long ago, and not through the frame's edge."""
         centres = tracks.states.values[:, :2]
         inside = np.all((centres >= 0.0) & (centres < (width, height)), axis=1)
-        return np.asarray(inside & self._recent(tracks, pts_s), dtype=np.bool_)
+        recent = pts_s - tracks.seen_s < self._rules.max_lost_s
+        return np.asarray(inside & recent, dtype=np.bool_)
 
     def _rows(self, tracks: Tracks, seen: Faces, width: int, height: int) -> TrackRows:
         """The tracks that count; the first were found as `seen`, row by row, the rest are predictions."""
@@ -110,8 +107,7 @@ class Tracker:
         landmarks = guess.landmarks.copy()
         boxes[observed], landmarks[observed] = seen.boxes, seen.landmarks
         faces = Faces(boxes, landmarks, tracks.scores)
-        shown = observed | (_shorter_sides(faces) >= MIN_SIDE_PX)
-        rows = np.flatnonzero((tracks.ids > 0) & shown)
+        rows = np.flatnonzero(tracks.ids > 0)
         rows = rows[np.argsort(tracks.ids[rows])]
         return TrackRows(faces.take(rows), tracks.ids[rows], observed[rows])
 
