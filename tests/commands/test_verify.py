@@ -30,7 +30,7 @@ def test_the_json_line_of_one_person(tmp_path: Path, capsys: pytest.CaptureFixtu
         "same": True,
         "distance": pytest.approx(distance, abs=6e-5),
         "similarity": pytest.approx(1 - distance / 2, abs=6e-5),
-        "threshold": 1.1,
+        "threshold": 1.02,
     }
     assert list(json.loads(printed.out)) == ["same", "distance", "similarity", "threshold"]
     assert printed.err == ""
@@ -44,7 +44,7 @@ def test_two_people_are_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run(tmp_path, a, b, as_json=False) == 1
     assert "not the same person: distance" in capsys.readouterr().out
     assert run(tmp_path, a, a, as_json=False) == 0
-    assert "the same person: distance 0.0000, the same below 1.1000" in capsys.readouterr().out
+    assert "the same person: distance 0.0000, the same below 1.0200" in capsys.readouterr().out
 
 
 def test_of_several_faces_the_largest_is_compared_and_that_is_said(
