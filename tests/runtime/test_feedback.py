@@ -96,6 +96,15 @@ def test_live_answers_with_the_newest_at_once_even_for_frames_that_were_dropped(
     assert board.state_at("a", 3) == {2}
 
 
+@pytest.mark.parametrize(("exact", "most"), [(True, 26), (False, 1)])
+def test_weeks_leave_no_more_behind_than_an_hour(exact: bool, most: int) -> None:
+    board = FeedbackBoard(exact)
+    for index in range(1000):
+        board.publish("a", index, frozenset({index}))
+        board.state_at("a", index - 24)
+        assert board.held <= most
+
+
 def test_frames_come_in_order_and_once() -> None:
     board = FeedbackBoard()
     board.publish("a", 3, frozenset())
