@@ -136,7 +136,7 @@ class Sightings(Section):
     """From decisions on frames to one sighting a person."""
 
     decide_after_s: Seconds = 1.0
-    """a face not recognised for this long is published as unknown"""
+    """a face not recognised for this long is published as unknown, also if no shot of it was good enough to embed"""
     min_shots: Count = 2
     """shots fused before a name is given; a sighting that ends earlier is decided on what there is"""
     gap_s: Seconds = 2.0
@@ -144,7 +144,8 @@ class Sightings(Section):
     rejoin_distance: SquaredL2 = 0.9
     """an unknown face back within gap_s is the same sighting below this distance"""
     min_seen_s: Annotated[float, Field(ge=0.0)] = 0.25
-    """a sighting shorter than this is not published: a passing false detection"""
+    """a sighting shorter than this is not published: a passing false detection; one without a single shot good
+    enough to embed has to last decide_after_s"""
     update_quality_by: Annotated[float, Field(gt=1.0)] = 1.5
     """an `update` is published for a clearly better shot: this factor in quality"""
     feedback_lag_frames: Count = 24

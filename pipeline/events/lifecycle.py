@@ -175,7 +175,7 @@ class SightingBook:
         evidence = sighting.evidence
         if sighting.number is None:
             waited = pts_s - sighting.first.pts_s >= self._rules.decide_after_s
-            ready = sighting.named is not None or (waited and evidence is not None)
+            ready = sighting.named is not None or waited
             return EventType.NEW if ready else None
         if not same_person(previous, sighting.named):
             return EventType.UPDATE
@@ -211,9 +211,10 @@ class SightingBook:
         return events, closed
 
     def _worth_telling(self, sighting: Sighting) -> bool:
-        """Long enough to be no passing false detection, and clear enough for one embedding."""
+        """Too long for a passing false detection; a face never clear enough for one embedding has to stay longer."""
         seen_s = sighting.last.pts_s - sighting.first.pts_s
-        return seen_s >= self._rules.min_seen_s and sighting.evidence is not None
+        unclear = sighting.evidence is None
+        return seen_s >= (self._rules.decide_after_s if unclear else self._rules.min_seen_s)
 
     def _forget(self, sighting: Sighting) -> None:
         del self._open[sighting.order]

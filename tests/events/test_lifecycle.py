@@ -126,9 +126,18 @@ def test_a_stranger_is_published_as_unknown_after_a_while_and_stays_unknown() ->
     assert door.events[0].stranger_id is not None
 
 
-def test_a_face_never_embedded_is_not_published() -> None:
+def test_a_face_never_clear_enough_for_an_embedding_is_unknown_if_it_stays() -> None:
     door = Door()
-    door.frames(30, [1])
+    door.frames(10, [1])
+    assert door.frames(20, [1]) == ["new 1 ?"]
+    assert door.end() == ["end 1 ?"]
+    assert door.events[0].distance is None
+    assert door.events[0].frames_fused == 0
+
+
+def test_an_unclear_face_that_passes_is_not_published() -> None:
+    door = Door()
+    door.frames(9, [1])
     assert door.end() == []
 
 
