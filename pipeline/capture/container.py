@@ -8,7 +8,8 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from pipeline.capture.readable import check_readable
@@ -107,18 +108,28 @@ class Promise:
         indexed = len(stream.index_entries) if family == "mov" else stream.frames
         self.packets = min(stream.frames, indexed) if family in COUNTED else 0
         """of the video stream; 0 where nothing is promised"""
-        # AVI counts frames that its writer dropped as well; FFmpeg passes over those.
-        self._tolerated = max(FEW, self.packets // 100) if family == "avi" else FEW
+        # AVI has a fixed rate, and counts the places of frames that its writer dropped or that others last
+        # into; FFmpeg gives no packets for those, but its decoding times count them too.
+        self._by_place = family == "avi"
+        self._came = 0
+        self._longest = 0
+        """places that a frame lasted beyond its own; the last one may too"""
         self.judges = family in COUNTED | TIMED
         """whether the container says where it should end; a transport stream may be cut anywhere"""
         timed = family in TIMED and container.duration is not None
         self.duration_s = (container.duration or 0) / av.time_base if timed else None
         """of the longest stream"""
 
-    def broken_by(self, packets: int, last_s: float) -> str | None:
-        """What is missing after so many video packets and seconds of the longest stream, or None."""
-        missing = self.packets - packets
-        if missing > self._tolerated:
+    def count(self, packet: Packet[Stream]) -> None:
+        """Take in a packet of the video stream."""
+        place = packet.dts if self._by_place and packet.dts is not None else self._came
+        self._longest = max(self._longest, place - self._came)
+        self._came = place + 1
+
+    def broken_by(self, last_s: float) -> str | None:
+        """What is missing after the packets counted, and so many seconds of the longest stream, or None."""
+        missing = self.packets - self._came
+        if missing > FEW + self._longest:
             return f"{missing} of the {self.packets} frames in its header are missing"
         if self.duration_s is not None and self.duration_s - last_s > SHORT_BY_S:
             return f"its header says {self.duration_s:.1f} s"

@@ -14,6 +14,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from pipeline.capture.container import FEW, Promise, open_container, rate, video_stream
+from pipeline.capture.cut_short import ends_early
 from pipeline.capture.rgb import UPRIGHT, Orientation, orientation_of
 from pipeline.capture.timeline import Timeline
 from pipeline.errors import SourceError
@@ -89,9 +90,12 @@ class Decoding:
         self._has_pts = self.container.format.name != "avi"
         self._fallback = _tagged_orientation(stream)
         self._promise = Promise(self.container, stream)
+        family = self.container.format.name.split(",")[0]
+        self._ends_early = ends_early(path, family)
+        # FFmpeg gives what is there of a GIF's last picture, and does not say that it is not all.
+        self._last_is_cut = self._ends_early and family == "gif"
         self._packets: Iterator[Packet[Stream]] = self.container.demux()
         self._held: Packet[Stream] | None = None
-        self._video_packets = 0
         self._furthest_s = 0.0
         self._frames = 0
         self._refused_since_frame = 0
@@ -148,7 +152,7 @@ class Decoding:
         self._held = None
         if packet.stream_index != self.stream.index or packet.size == 0:
             return pictures
-        if packet.is_corrupt and self._promise.judges:
+        if self._last_is_cut or (packet.is_corrupt and self._promise.judges):
             self._held = packet
             return pictures
         return pictures + self._decode(packet)
@@ -168,7 +172,8 @@ class Decoding:
 
     def _note(self, packet: Packet[Stream]) -> None:
         """Count what came, for the promise."""
-        self._video_packets += packet.stream_index == self.stream.index
+        if packet.stream_index == self.stream.index:
+            self._promise.count(packet)
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None:
             self._furthest_s = max(
@@ -217,7 +222,9 @@ class Decoding:
         if self.broken is None and self._refused_since_frame > FEW:
             self.broken = f"the {self._refused_since_frame} packets after it cannot be decoded"
         if self.broken is None:
-            self.broken = self._promise.broken_by(self._video_packets, self._furthest_s)
+            self.broken = self._promise.broken_by(self._furthest_s)
+        if self.broken is None and self._ends_early:
+            self.broken = "the file is shorter than its header says"
         return pictures
 
 

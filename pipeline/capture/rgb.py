@@ -48,7 +48,12 @@ def orientation_of(frame: av.VideoFrame, fallback: Orientation = UPRIGHT) -> Ori
 
     The matrix (libavutil/display.h) is nine int32; a b c d at 0 1 3 4 map stored x, y to a x + c y, b x + d y.
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
+    try:
+        matrix = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
+    except ValueError:
+        # FFmpeg knows kinds of side data, EXIF among them, whose names PyAV does not, and then PyAV shows none.
+        # Its own reading of the matrix is left, which does not tell a mirrored one.
+        return Orientation(False, round(-frame.rotation / 90.0) % 4) if frame.rotation else fallback
     if matrix is None:
         return fallback
     a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].astype(np.float64)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from itertools import product
+from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.capture.rgb import UPRIGHT, Orientation, RgbConverter, over
+from pipeline.capture.rgb import UPRIGHT, Orientation, RgbConverter, orientation_of, over
+from tests.capture.films import quarters
 
 BT709, BT601 = 1, 6
 """AVCOL_SPC_BT709 and AVCOL_SPC_SMPTE170M"""
@@ -78,6 +82,19 @@ def test_orientations(mirrored: bool, turns: int) -> None:
     upright = orientation.apply(picture)
     np.testing.assert_array_equal(upright, by_hand(picture, orientation))
     assert upright.shape[1::-1] == orientation.size(7, 5)
+
+
+@pytest.mark.parametrize(("exif", "turns"), [(1, 0), (3, 2), (6, 1), (8, 3)])
+def test_a_frame_with_side_data_that_has_no_name_here(exif: int, turns: int, tmp_path: Path) -> None:
+    """JPEG frames carry their EXIF beside the matrix, and PyAV has no name for EXIF."""
+    jpeg = cv2.imencode(".jpg", quarters())[1].tobytes()
+    tag = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + struct.pack("<HHI", exif, 0, 0)
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(tag) + 2) + tag + jpeg[2:])
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        assert orientation_of(frame) == Orientation(quarter_turns=turns)
+        assert orientation_of(frame, Orientation(quarter_turns=2)).quarter_turns == (turns or 2)
 
 
 def test_pixels_are_converted_once_and_when_asked_for() -> None:
