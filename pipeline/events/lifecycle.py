@@ -10,7 +10,7 @@ due. Time is the frames' own: what it says depends on what it is shown, never on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,19 +54,25 @@ class SightingBook:
         self._write = write
         self._open: dict[int, Sighting] = {}
         self._by_track: dict[int, Sighting] = {}
+        """the sighting of each track that is still followed"""
         self._orders = 0
         self._numbers = 0
         self._last_look_s = float("-inf")
         self._gallery_version = 0
 
     @property
-    def known_tracks(self) -> frozenset[int]:
-        """Tracks of open sightings that have a name."""
-        return frozenset(t for s in self._open.values() if s.named is not None for t in s.matches)
+    def named_tracks(self) -> dict[int, str]:
+        """Whom the tracks that are still followed are taken for: the person's id, of those that have a name."""
+        return {t: s.named.person_id for t, s in self._by_track.items() if s.named is not None}
 
     def advance(self, item: Matched) -> tuple[list[IdentityEvent], list[Closed]]:
-        """Take in one frame; returns the events due and the sightings that are over."""
+        """Take in one frame; returns the events due and the sightings that are over.
+
+        A track that is missing is gone: its id must not come back.
+        """
         self._gallery_version = item.gallery_version
+        for track in sorted(self._by_track.keys() - set(item.track_ids.tolist())):
+            self._by_track.pop(track).let_go(track)
         self._observe(item)
         for match in item.matches:
             self._by_track[match.track_id].matches[match.track_id] = match
@@ -89,23 +95,36 @@ class SightingBook:
             track = int(item.track_ids[row])
             sighting = self._by_track.get(track)
             if sighting is None:
-                sighting = self._open_sighting(track, None, item.info, item.faces.boxes[row])
+                sighting = self._open_sighting(track, item.info, item.faces.boxes[row])
             elif sighting.last.index == item.info.index:
-                # two tracks of one sighting in one frame are two people after all: the later one leaves
-                match = sighting.matches.pop(track)
-                sighting = self._open_sighting(track, match, item.info, item.faces.boxes[row])
+                sighting = self._part(sighting, track, item.info, item.faces.boxes[row])
             sighting.last, sighting.box = item.info, item.faces.boxes[row]
             self._last_look_s = item.info.pts_s
         here = [s for s in self._open.values() if s.last.index == item.info.index]
         for sighting in here:
             sighting.apart.update(other.order for other in here if other is not sighting)
 
-    def _open_sighting(self, track: int, match: Match | None, info: FrameInfo, box: F32) -> Sighting:
+    def _open_sighting(self, track: int, info: FrameInfo, box: F32) -> Sighting:
         self._orders += 1
-        sighting = Sighting(self._orders, info, info, box, {track: match})
+        sighting = Sighting(self._orders, info, info, box, [track])
         self._open[sighting.order] = sighting
         self._by_track[track] = sighting
         return sighting
+
+    def _part(self, joined: Sighting, track: int, info: FrameInfo, box: F32) -> Sighting:
+        """Two tracks of one sighting in one frame are two people after all: this one leaves.
+
+        Which of the two shared earlier frames with somebody is not known, so both stay apart from them.
+        """
+        joined.tracks.remove(track)
+        leaver = self._open_sighting(track, info, box)
+        if (match := joined.matches.pop(track, None)) is not None:
+            leaver.matches[track] = match
+        leaver.barred |= joined.barred
+        leaver.apart |= joined.apart
+        for order in joined.apart:
+            self._open[order].apart.add(leaver.order)
+        return leaver
 
     def _in_frame(self, item: Matched) -> list[Sighting]:
         """Sightings visible in this frame: found in it, or predicted and not missed by the latest look."""
@@ -128,6 +147,8 @@ class SightingBook:
         ours, theirs = fresh.evidence, lost.evidence
         if ours is None or theirs is None or lost.order in fresh.apart:
             return None
+        if lost.named is not None and lost.named.person_id in self._ruled_out(fresh):
+            return None
         who = fresh.decide(self._rules).identity
         if who is not None and lost.named is not None:
             return None if who.person_id != lost.named.person_id else _distance(ours, theirs)
@@ -137,8 +158,9 @@ class SightingBook:
     def _merge(self, lost: Sighting, fresh: Sighting) -> None:
         lost.absorb(fresh)
         del self._open[fresh.order]
-        for track in fresh.matches:
-            self._by_track[track] = lost
+        for track in fresh.tracks:
+            if track in self._by_track:
+                self._by_track[track] = lost
         for other in self._open.values():
             if fresh.order in other.apart:
                 other.apart.discard(fresh.order)
@@ -147,28 +169,42 @@ class SightingBook:
     # deciding
 
     def _name(self, here: list[Sighting], pts_s: float) -> list[IdentityEvent]:
-        """Decide on every visible sighting together, and state what changed: withdrawals first."""
-        decisions = assign_names([self._allowed(s, s.decide(self._rules), here) for s in here])
+        """Decide on every visible sighting together, and state what changed: names are taken before they are given."""
+        allowed = [self._allowed(s, s.decide(self._rules), here) for s in here]
         statements = []
-        for sighting, decision in zip(here, decisions, strict=True):
+        for sighting, decision in zip(here, self._one_by_one(here, assign_names(allowed)), strict=True):
             previous, sighting.named = sighting.named, decision.identity
             kind = self._due(sighting, previous, pts_s)
             if kind is not None:
                 statements.append(Statement(kind, sighting, previous, self._gallery_version))
-        statements.sort(key=lambda s: (s.sighting.named is not None, s.sighting.order))
+        statements.sort(key=lambda s: (s.sighting.named is not None, s.previous is None, s.sighting.order))
         return [self._publish(statement) for statement in statements]
+
+    def _one_by_one(self, here: list[Sighting], decisions: Sequence[Decision]) -> list[Decision]:
+        """Refuse, for this frame, a change from one name to another that somebody else here had until now.
+
+        Two who were mixed up could not exchange their names event by event without one name being told of both
+        in between. So both lose the wrong name in this frame and get the right one in the next.
+        """
+        holders = {s.named.person_id: s for s in here if s.named is not None}
+        agreed = []
+        for sighting, decision in zip(here, decisions, strict=True):
+            who = decision.identity
+            held = who is not None and holders.get(who.person_id, sighting) is not sighting
+            exchange = held and sighting.named is not None
+            agreed.append(replace(decision, identity=None) if exchange else decision)
+        return agreed
 
     def _allowed(self, sighting: Sighting, decision: Decision, here: Iterable[Sighting]) -> Decision:
         """Refuse a name that a sighting which once shared a frame with this one carries out of sight."""
-        if decision.identity is None:
-            return decision
-        visible = {s.order for s in here}
-        taken = set(sighting.barred)
-        for order in sighting.apart - visible:
-            other = self._open.get(order)
-            if other is not None and other.named is not None:
-                taken.add(other.named.person_id)
-        return replace(decision, identity=None) if decision.identity.person_id in taken else decision
+        who = decision.identity
+        refused = who is not None and who.person_id in self._ruled_out(sighting, here)
+        return replace(decision, identity=None) if refused else decision
+
+    def _ruled_out(self, sighting: Sighting, but: Iterable[Sighting] = ()) -> set[str]:
+        """Whom this sighting cannot be: who shared a frame with it, but for these, is or was taken for them."""
+        others = (self._open[order] for order in sighting.apart.difference(s.order for s in but))
+        return sighting.barred | {other.named.person_id for other in others if other.named is not None}
 
     def _due(self, sighting: Sighting, previous: Candidate | None, pts_s: float) -> EventType | None:
         """Which event, if any, this sighting owes now."""
@@ -179,7 +215,7 @@ class SightingBook:
             return EventType.NEW if ready else None
         if not same_person(previous, sighting.named):
             return EventType.UPDATE
-        if evidence is None or evidence.quality < sighting.published_quality * self._rules.update_quality_by:
+        if evidence is None or evidence.quality <= sighting.published_quality * self._rules.update_quality_by:
             return None
         return EventType.UPDATE
 
@@ -206,7 +242,7 @@ class SightingBook:
             if sighting.number is not None:
                 end = Statement(EventType.END, sighting, sighting.named, self._gallery_version)
                 events.append(self._publish(end))
-            closed.append(Closed(tuple(sighting.matches), sighting.number, sighting.named))
+            closed.append(Closed(tuple(sighting.tracks), sighting.number, sighting.named))
             self._forget(sighting)
         return events, closed
 
@@ -218,7 +254,7 @@ class SightingBook:
 
     def _forget(self, sighting: Sighting) -> None:
         del self._open[sighting.order]
-        for track in sighting.matches:
+        for track in sighting.tracks:
             self._by_track.pop(track, None)
         for other in self._open.values():
             if sighting.order in other.apart:

@@ -35,8 +35,12 @@ class Sighting:
     """the frame it was last found in"""
     box: F32
     """(4,) pixels of `last`"""
-    matches: dict[int, Match | None]
-    """the latest match of each of its tracks; None before the track's first embedding"""
+    tracks: list[int]
+    """all its tracks, also those that are gone"""
+    matches: dict[int, Match] = field(default_factory=dict)
+    """the latest match of each track that is still followed; none before its first embedding"""
+    gone: Match | None = None
+    """the match with most evidence of the tracks that are gone: weeks of lost tracks leave no more than this"""
     named: Candidate | None = None
     """whom the sighting is taken for now"""
     number: int | None = None
@@ -52,8 +56,7 @@ class Sighting:
     @property
     def evidence(self) -> Match | None:
         """The match of the track with most evidence: a short blurred track does not overrule a long clear one."""
-        matches = [m for m in self.matches.values() if m is not None]
-        return max(matches, key=lambda m: (m.weight, -m.track_id), default=None)
+        return _strongest(*self.matches.values(), self.gone)
 
     def decide(self, rules: SightingRules, *, last_chance: bool = False) -> Decision:
         """Who this is, by its evidence alone.
@@ -73,10 +76,16 @@ class Sighting:
             return replace(decision, identity=None)
         return decision
 
+    def let_go(self, track: int) -> None:
+        """This track is gone for good; what it showed still counts."""
+        self.gone = _strongest(self.matches.pop(track, None), self.gone)
+
     def absorb(self, later: Sighting) -> None:
         """Go on as this later sighting, which turned out to be the same person."""
         self.last, self.box = later.last, later.box
+        self.tracks += later.tracks
         self.matches |= later.matches
+        self.gone = _strongest(self.gone, later.gone)
         self.apart |= later.apart
         self.barred |= later.barred
 
@@ -84,3 +93,9 @@ class Sighting:
 def same_person(a: Candidate | None, b: Candidate | None) -> bool:
     """Whether two decisions name the same person, or both nobody."""
     return (a and a.person_id) == (b and b.person_id)
+
+
+def _strongest(*matches: Match | None) -> Match | None:
+    """The match with most evidence, of the earlier track on a tie."""
+    there = [match for match in matches if match is not None]
+    return max(there, key=lambda m: (m.weight, -m.track_id), default=None)

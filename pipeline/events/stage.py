@@ -156,7 +156,7 @@ class LifecycleStage(StageBase[Matched, Outcome]):
             book = self._books[camera] = SightingBook(self._rules, EventWriter(camera, self._context))
         events, closed = book.advance(item)
         self._last[camera] = item.info
-        self._board.publish(camera, item.info.index, book.known_tracks)
+        self._board.publish(camera, item.info.index, frozenset(book.named_tracks))
         return Outcome(
             info=item.info,
             track_ids=item.track_ids,

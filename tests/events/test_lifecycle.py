@@ -62,15 +62,21 @@ class Door:
         self.said: list[str] = []
         self.events: list[IdentityEvent] = []
 
-    def frame(self, tracks: Sequence[int], *matches: Match, observed: bool = True) -> list[str]:
-        """One frame with these tracks; returns what was said of it, `type number name` a line."""
+    def frame(
+        self, tracks: Sequence[int], *matches: Match, observed: bool = True, predicted: Sequence[int] = ()
+    ) -> list[str]:
+        """One frame with these tracks, and others that are only predicted; returns what was said of it.
+
+        That is `type number name`, a line an event.
+        """
         self.index += 1
+        seen = np.array([observed] * len(tracks) + [False] * len(predicted), np.bool_)
+        tracks = [*tracks, *predicted]
         n = len(tracks)
         pts_s = round(self.index / 10, 6)
         info = FrameInfo("door", self.index, pts_s, EPOCH + timedelta(seconds=pts_s), 640, 360, 0)
         boxes = np.array([[100 * t, 50, 100 * t + 60, 130] for t in tracks], np.float32).reshape(n, 4)
         faces = Faces(boxes, np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
-        seen = np.full(n, observed)
         item = Matched(info, faces, np.array(tracks, np.int64), seen, np.full(n, 0.5, np.float32), matches, 1)
         return self._note(self.book.advance(item)[0])
 
@@ -239,9 +245,9 @@ def test_two_tracks_that_turn_out_to_be_two_people_part_again() -> None:
     twin = face(99)
     door.frame([1], match(1, people(ann=0.5), template=twin))
     door.frames(5, [1])
-    door.frame([])
-    door.frame([2], match(2, (), template=twin), observed=True)
-    door.frames(2, [2])  # taken for the same sighting
+    door.frame([], predicted=[1])
+    door.frame([2], match(2, (), template=twin), predicted=[1])
+    door.frame([2], predicted=[1])  # taken for the same sighting
     said = door.frame([1, 2])  # both at once
     assert said == []
     door.frames(12, [1, 2])
@@ -256,10 +262,12 @@ def test_predicted_boxes_do_not_prolong_a_sighting() -> None:
     assert door.frame([1], observed=False) == ["end 1 ann"]
 
 
-def test_known_tracks_are_those_with_a_name() -> None:
+def test_named_tracks_are_those_that_are_followed_and_have_a_name() -> None:
     door = Door()
     door.frame([1, 2], match(1, people(ann=0.5)), match(2, people(bob=1.4)))
-    assert door.book.known_tracks == frozenset({1})
+    assert door.book.named_tracks == {1: "p_ann"}
+    door.frame([2])
+    assert door.book.named_tracks == {}
 
 
 def test_withdrawals_come_before_namings() -> None:
