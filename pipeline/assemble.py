@@ -32,6 +32,7 @@ from pipeline.alignment.gate import GateRules
 from pipeline.alignment.quality import judge
 from pipeline.alignment.stage import AlignmentStage, Judge
 from pipeline.arrays import U8
+from pipeline.clock import SystemClock
 from pipeline.detection.centerface import CenterFace
 from pipeline.detection.photo import PhotoDetector
 from pipeline.detection.stage import DetectionStage, Detector
@@ -52,7 +53,6 @@ from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 from pipeline.matching.stage import MatchingStage, Search
 from pipeline.runtime.buffer import Overflow
-from pipeline.runtime.clock import SystemClock
 from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.runtime.metrics import Metrics

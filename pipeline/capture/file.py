@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -15,9 +16,10 @@ import av
 from pipeline.capture.container import duration_s, rate, started_at
 from pipeline.capture.decoding import SEEK_FROM_S, Damage, Decoding, Picture
 from pipeline.capture.fingerprint import recording_id
-from pipeline.capture.pacing import Clock, Pacer, SystemClock
+from pipeline.capture.pacing import Pacer
 from pipeline.capture.rgb import RgbConverter
 from pipeline.capture.source import SourceInfo
+from pipeline.clock import Clock, SystemClock
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.types import Frame, FrameInfo
 
@@ -127,6 +129,10 @@ class FileSource:
                 self._decoding.close()
 
     def _check_range(self) -> None:
+        if self._start_s is not None and not math.isfinite(self._start_s):
+            raise SourceError(f"{self.path}: the start must be a number of seconds, got {self._start_s:g}")
+        if self._end_s is not None and math.isnan(self._end_s):
+            raise SourceError(f"{self.path}: the end must be a number of seconds, got nan")
         if self._start_s is not None and self._start_s < 0:
             raise SourceError(f"{self.path}: the start must not be negative, got {self._start_s:g} s")
         if self._end_s is not None and self._end_s <= (self._start_s or 0.0):

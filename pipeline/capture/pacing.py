@@ -3,30 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from typing import Protocol
 
-
-class Clock(Protocol):
-    """Time that never goes back, and a wait that can be ended early; those of runtime.clock fit."""
-
-    def monotonic_s(self) -> float:
-        """Seconds since some moment."""
-        ...
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait until the event is set or the time has passed; whether it is set."""
-        ...
-
-
-class SystemClock:
-    """The machine's own clock."""
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        return event.wait(timeout_s)
+from pipeline.clock import Clock
 
 
 class Pacer:

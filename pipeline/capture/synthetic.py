@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipeline.arrays import U8
-from pipeline.capture.pacing import Clock, Pacer, SystemClock
+from pipeline.capture.pacing import Pacer
 from pipeline.capture.source import SourceInfo
+from pipeline.clock import Clock, SystemClock
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.types import Frame, FrameInfo, LazyPixels
 

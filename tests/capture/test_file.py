@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.arrays import U8
 from pipeline.capture.file import FileSource
+from pipeline.clock import ManualClock
 from pipeline.errors import SourceError
-from pipeline.runtime.clock import ManualClock
 from tests.capture.films import (
     FRAMES,
     HEIGHT,

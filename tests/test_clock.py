@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.runtime.clock import Clock, ManualClock, SystemClock
+from pipeline.clock import Clock, ManualClock, SystemClock
 
 START = datetime(2020, 2, 2, tzinfo=UTC)
 
