@@ -220,4 +220,12 @@ class Config(Section):
     def _consistent(self) -> Config:
         if self.detection.low_score > self.detection.min_score:
             raise ValueError("detection.low_score must not exceed detection.min_score")
+        if self.tracking.max_lost_s > self.sightings.gap_s:
+            raise ValueError(
+                "tracking.max_lost_s must not exceed sightings.gap_s, or tracks outlive sightings"
+            )
+        if self.detection.rate_hz * self.sightings.gap_s < 1.0:
+            raise ValueError(
+                "sightings.gap_s must not be shorter than the time between two looks, 1 / detection.rate_hz"
+            )
         return self

@@ -127,6 +127,14 @@ def test_nothing_resets_a_key_that_may_be_none(nothing: str) -> None:
         ),
         ("detection: {}\ndetection: {}\n", "line 2: detection is given twice, first on line 1"),
         ("detection:\n  low_score: 0.9\n", "detection.low_score must not exceed detection.min_score"),
+        (
+            "tracking:\n  max_lost_s: 2.5\n",
+            "tracking.max_lost_s must not exceed sightings.gap_s, or tracks outlive sightings",
+        ),
+        (
+            "detection:\n  rate_hz: 0.4\n",
+            "sightings.gap_s must not be shorter than the time between two looks, 1 / detection.rate_hz",
+        ),
         ("[" * 3000, "not a configuration: nested too deeply"),
         (b"\x7fELF\xff", "no UTF-8 text (byte 4); name a YAML file"),
     ],
