@@ -41,11 +41,21 @@ def clean_name(name: str) -> str:
     return kept
 
 
+def is_text(name: str) -> bool:
+    """Whether the string can be written as UTF-8, as databases and Redis take it."""
+    return not any(unicodedata.category(character) == "Cs" for character in name)
+
+
 def suggest(asked: str, people: Iterable[Person]) -> str:
-    """Who may have been meant, for the end of a message: "did you mean Ann (p_...)?", or nothing."""
-    by_folded: dict[str, list[Person]] = {}
-    for person in people:
-        by_folded.setdefault(person.name.casefold(), []).append(person)
-    close = get_close_matches(asked.casefold(), by_folded, n=3, cutoff=0.6)
-    meant = [f"{person.name} ({person.id})" for folded in close for person in by_folded[folded]]
-    return f"; did you mean {' or '.join(meant)}?" if meant else ""
+    """Who may have been meant, for the end of a message: "did you mean Ann (p_...)?", or where to look.
+
+    A part of a name that is nearly right is enough: `Barak` means Barack Obama.
+    """
+    meant = [f"{person.name} ({person.id})" for person in people if _resembles(asked, person.name)]
+    return f"; did you mean {' or '.join(meant[:3])}?" if meant else "; 'people list' shows everybody"
+
+
+def _resembles(asked: str, name: str) -> bool:
+    """Whether the name, or a word of it, is nearly what was asked for."""
+    folded = name.casefold()
+    return bool(get_close_matches(asked.casefold(), [folded, *folded.split()], n=1, cutoff=0.75))

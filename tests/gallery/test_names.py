@@ -69,5 +69,11 @@ def test_close_names_are_suggested_with_their_ids() -> None:
     assert suggest("Zacharis", people) == "; did you mean Zacharias (p_zacharias)?"
 
 
-def test_nothing_is_suggested_where_nothing_is_close() -> None:
-    assert suggest("Ann", [person("Zacharias")]) == suggest("Ann", []) == ""
+def test_a_word_of_a_name_is_enough() -> None:
+    assert suggest("Barak", [person("Barack Obama"), person("Joe Biden")]).startswith(
+        "; did you mean Barack Obama"
+    )
+
+
+def test_where_nothing_is_close_the_list_is_named() -> None:
+    assert suggest("Ann", [person("Zacharias")]) == suggest("Ann", []) == "; 'people list' shows everybody"
