@@ -52,24 +52,26 @@ class HostPixels:
 
 
 class LazyPixels:
-    """Pixels converted when first asked for: most decoded frames are never looked at, and conversion costs."""
+    """Pixels converted when first asked for: most decoded frames are never looked at, and conversion costs.
+
+    On any thread. Two that ask at the same moment both convert, and get the same.
+    """
 
     def __init__(self, shape: tuple[int, ...], convert: Callable[[], U8]) -> None:
         self._shape = shape
-        self._convert: Callable[[], U8] | None = convert
-        self._array: U8 | None = None
+        self._pixels: U8 | Callable[[], U8] = convert
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self._shape
 
     def to_host(self) -> U8:
-        if self._array is None:
-            assert self._convert is not None
-            self._array = self._convert()
-            self._convert = None
-            check_array("pixels", self._array, np.uint8, self._shape)
-        return self._array
+        pixels = self._pixels
+        if callable(pixels):
+            pixels = pixels()
+            check_array("pixels", pixels, np.uint8, self._shape)
+            self._pixels = pixels  # lets go of the decoded frame
+        return pixels
 
 
 @dataclass(frozen=True, slots=True)

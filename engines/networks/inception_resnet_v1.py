@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIDE_PX = 160
 DIMENSION = 512
 GRAPH = "InceptionResnetV1/"
 """the scope that every layer of the frozen graph is in"""

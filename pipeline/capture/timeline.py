@@ -38,11 +38,6 @@ class Timeline:
         """Timestamp of second 0 in units of the time base; None until a frame had one."""
         return self._origin
 
-    @property
-    def period_s(self) -> float:
-        """Seconds from a frame to the next at the nominal rate."""
-        return self._period_s
-
     def next_s(self, pts: int | None, dts: int | None) -> float:
         """Seconds of the next frame in display order with these timestamps, in units of the time base."""
         stamp = self._stamps.choose(pts, dts)
