@@ -16,6 +16,7 @@ from pipeline.capture.readable import check_readable
 from pipeline.errors import SourceError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR_FUTURE = datetime(3000, 1, 1, tzinfo=UTC)
 
 TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg paints text files as video; nobody means that"""
@@ -85,11 +86,11 @@ def started_at(container: InputContainer, stream: VideoStream) -> datetime:
             continue
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             continue
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        # Cameras without a set clock write 1904, where QuickTime's clock begins.
-        if moment > EPOCH:
+        # Cameras without a set clock write 1904, where QuickTime's clock begins, or a random number.
+        if EPOCH < moment < FAR_FUTURE:
             return moment
     return EPOCH
 

@@ -124,7 +124,7 @@ class Decoding:
             assert stamp is not None
             try:
                 self.container.seek(stamp, stream=self.stream)
-            except av.FFmpegError:
+            except (av.FFmpegError, OverflowError):  # or a second that no stamp has room for
                 return []
             self._packets, self._held = self.container.demux(), None
             self._timeline = Timeline(self.stream.time_base, rate(self.stream), origin)

@@ -34,6 +34,8 @@ def refusal(path: Path) -> str:
         ("2020-05-06T07:08:09Z", datetime(2020, 5, 6, 7, 8, 9, tzinfo=UTC)),
         ("2020-05-06T07:08:09+02:00", datetime(2020, 5, 6, 5, 8, 9, tzinfo=UTC)),
         ("1904-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59Z", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+14:00", datetime(1970, 1, 1, tzinfo=UTC)),
         ("last summer", datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -70,13 +71,17 @@ def test_a_late_start_without_timestamps_is_decoded_to(tmp_path: Path) -> None:
     ("start_s", "end_s", "says"),
     [
         (99.0, None, "no frame at 99 s or later"),
+        (1e30, None, r"no frame at 1e\+30 s or later"),
         (-1.0, None, "must not be negative"),
+        (math.nan, None, "the start must be a number of seconds"),
+        (math.inf, None, "the start must be a number of seconds"),
+        (None, math.nan, "the end must be a number of seconds"),
         (2.0, 1.0, "the end must come after the start"),
         (1.001, 1.002, "no frame between 1.001 and 1.002 s"),
     ],
 )
 def test_a_range_without_frames_is_refused(
-    start_s: float, end_s: float | None, says: str, tmp_path: Path
+    start_s: float | None, end_s: float | None, says: str, tmp_path: Path
 ) -> None:
     source = FileSource(MP4.make(tmp_path), "door", start_s=start_s, end_s=end_s)
     with pytest.raises(SourceError, match=says):
