@@ -193,7 +193,10 @@ def check_redis(config: Config, data: Path, problems: Problems) -> RedisHealth |
         return RedisHealth("remote", mask(url), True, _redis_version(RemoteRedis(url, mask(url))))
     except FacestreamError as error:
         problems.append(Problem("redis", str(error)))
-        return None
+    except OSError as error:
+        where = error.filename or data / "redis"
+        problems.append(Problem("redis", f"{where}: {error.strerror}; make it readable and writable"))
+    return None
 
 
 def _check_embedded_redis(data: Path) -> RedisHealth:
@@ -204,6 +207,10 @@ def _check_embedded_redis(data: Path) -> RedisHealth:
 
     executable = redis_executable()
     lock = data / "redis" / "server.lock"
+    if lock.parent.exists() and not lock.parent.is_dir():
+        raise BrokerError(
+            f"{lock.parent} is no folder, and our own Redis keeps its files there; move it away"
+        )
     if lock.exists() and is_held(lock):
         return RedisHealth("embedded", str(lock.parent), True, _redis_version(EmbeddedRedis(data)))
     command = [str(executable), "--version"]
@@ -239,17 +246,15 @@ def check_gallery(
         return GalleryHealth(address, False, 0, 0, {}, 0)
     try:
         with open_store(config, data) as store:
-            problems += [
-                Problem("gallery", f"{line}; restore a copy of it, or enroll anew in another --data folder")
-                for line in store.problems()
-            ]
+            problems += [Problem("gallery", line) for line in store.problems()]
             people = store.people()
             model_ids = Counter(
                 template.model_id for one in people for template in store.templates_of(one.person.id)
             )
             version = store.version()
     except FacestreamError as error:
-        problems.append(Problem("gallery", str(error)))
+        stopped = Problem("gallery", str(error))
+        problems += [stopped] if stopped not in problems else []
         return None
     if model_ids and model_id is not None and model_id not in model_ids:
         there = ", ".join(sorted(model_ids))

@@ -120,7 +120,13 @@ class Database:
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         try:
-            return create_engine(make_url(str(self._url)))
+            url = make_url(str(self._url))
+            if url.get_backend_name() != "postgresql":
+                raise GalleryError(
+                    f"gallery.url: {url.get_backend_name()} is not supported; write it as postgresql://..., or "
+                    "leave it out for a file in the data folder"
+                )
+            return create_engine(url)
         except (ArgumentError, NoSuchModuleError) as error:
             raise GalleryError("gallery.url: not a database address; write it as postgresql://...") from error
         except ImportError as error:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from pipeline.arrays import F32
 from pipeline.errors import StoreError
-from pipeline.gallery.names import PERSON_ID
+from pipeline.gallery.names import PERSON_ID, is_text
 from pipeline.gallery.records import Contents, Crop, NewTemplate, Person, Template
 from pipeline.gallery.tables import change_counter, changes, people, templates
 from pipeline.gallery.vectors import check_unit, from_bytes, to_bytes
@@ -71,8 +71,13 @@ def crop_values(new: Crop) -> dict[str, object]:
 
 
 def find(connection: Connection, name_or_id: str) -> Person | None:
-    """The person of exactly this name or id; a name never looks like an id, so that one call finds one."""
+    """The person of exactly this name or id; a name never looks like an id, so that one call finds one.
+
+    Nobody is called what is no text (halves of surrogate pairs, as bytes on a command line become).
+    """
     name = unicodedata.normalize("NFC", name_or_id).strip()
+    if not is_text(name):
+        return None
     column = people.c.id if PERSON_ID.fullmatch(name) else people.c.name
     row = connection.execute(select(people).where(column == name)).one_or_none()
     return None if row is None else person(row)

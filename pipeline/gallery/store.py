@@ -187,14 +187,16 @@ class Store:
             )
 
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the gallery, a line each; reads all of it. For `doctor`."""
+        """What is wrong with the gallery and how to repair it, a line each; reads all of it. For `doctor`."""
         try:
             found = list(self._database.problems())
             with self._database.reading() as connection:
                 found += rows.problems(connection)
         except StoreError as error:
             return (str(error),)
-        return tuple(found)
+        return tuple(
+            f"{line}; restore a copy of it, or enroll anew in another --data folder" for line in found
+        )
 
 
 def _require(connection: Connection, person_id: str) -> Person:

@@ -160,6 +160,23 @@ def test_our_own_redis_is_asked_while_it_runs(tmp_path: Path) -> None:
     assert health.version == stopped.version
 
 
+def test_a_file_in_place_of_our_own_redis_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("x")
+    problems: Problems = []
+    assert check_redis(configured(), tmp_path, problems) is None
+    assert [problem.message for problem in problems] == [
+        f"{tmp_path}/redis is no folder, and our own Redis keeps its files there; move it away"
+    ]
+
+
+def test_locks_of_our_own_redis_that_cannot_be_opened_are_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "redis" / "server.lock").mkdir(parents=True)
+    problems: Problems = []
+    assert check_redis(configured(), tmp_path, problems) is None
+    (problem,) = problems
+    assert problem.message.startswith(f"{tmp_path}/redis/server.lock: ")
+
+
 def test_a_redis_that_does_not_answer_is_a_problem_without_its_password(tmp_path: Path) -> None:
     problems: Problems = []
     # Port 1 is never a Redis: refused at once.
@@ -204,8 +221,20 @@ def test_a_file_that_is_no_gallery_is_a_problem(tmp_path: Path) -> None:
     assert [problem.part for problem in problems] == ["gallery"]
 
 
+def test_a_damaged_gallery_is_one_problem_with_one_repair(tmp_path: Path) -> None:
+    enrolled(tmp_path, MODEL)
+    file = tmp_path / DATABASE_FILE
+    whole = file.read_bytes()
+    file.write_bytes(whole[: 4096 * 2] + b"\x55" * (len(whole) - 4096 * 2))
+    problems: Problems = []
+    assert check_gallery(configured(), tmp_path, MODEL, problems) is None
+    assert [problem.message for problem in problems] == [
+        f"{file}: it is damaged; restore a copy of it or move it away"
+    ]
+
+
 def test_a_gallery_address_is_shown_without_its_password(tmp_path: Path) -> None:
     problems: Problems = []
-    url = f"sqlite://u:hunter2@/{tmp_path}/x.db"
+    url = "postgresql+nodriver://u:hunter2@host/x"
     check_gallery(configured(f"gallery.url={url}"), tmp_path, MODEL, problems)
     assert "hunter2" not in repr(problems)

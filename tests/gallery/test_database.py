@@ -212,7 +212,8 @@ def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
     ("url", "said"),
     [
         ("nonsense", "not a database address"),
-        ("nosuch://user:secret@host/db", "not a database address"),
+        ("nosuch://user:secret@host/db", "nosuch is not supported; write it as postgresql://"),
+        ("sqlite://user:secret@/x.db", "sqlite is not supported; write it as postgresql://"),
     ],
 )
 def test_an_address_that_is_none_is_refused_without_its_password(tmp_path: Path, url: str, said: str) -> None:

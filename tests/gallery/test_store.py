@@ -195,3 +195,11 @@ def test_contents_are_those_of_one_model_in_order_of_label(store: Store) -> None
 def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="not open"):
         Store(tmp_path).version()
+
+
+def test_nobody_is_called_what_is_no_text(tmp_path: Path) -> None:
+    """A command line's bytes that are no UTF-8 arrive as halves of surrogate pairs, which no database takes."""
+    with Store(tmp_path) as store:
+        assert store.known("Ann\udcff") is None
+        with pytest.raises(GalleryError, match=r"nobody is called 'Ann\\udcff'"):
+            store.find("Ann\udcff")
