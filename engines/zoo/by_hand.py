@@ -20,6 +20,8 @@ def accept(model: ModelDescription, given: Path, cache: ModelCache) -> tuple[Pat
     decides. Raises ModelFileError where it is neither or cannot be read, ModelFetchError where the cache
     cannot be written.
     """
+    if given.exists() and not (given.is_file() or given.is_dir()):
+        raise ModelFileError(f"{given} is a device or a pipe; give a file")
     try:
         sha256 = hash_file(given)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_a_source_distribution_under_any_name(tmp_path: Path, cache: ModelCache)
     model = packaged_model(archive, MEMBERS)
 
     assert len(accept(model, archive.rename(tmp_path / "x.gz"), cache)) == 2
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, cache: ModelCache) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ModelFileError, match="is a device or a pipe; give a file"):
+        accept(packaged_model(wheel(tmp_path, MEMBERS), MEMBERS), pipe, cache)
 
 
 def test_one_file_is_known_by_its_hash(tmp_path: Path, cache: ModelCache) -> None:
