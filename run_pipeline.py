@@ -3,7 +3,7 @@
     python run_pipeline.py --help
 
 Exit codes: 0 done, 1 the answer is no, 2 bad usage or bad input, 3 something outside failed or a defect,
-130 interrupted, 141 the reader of standard output went away.
+130 interrupted, 129 and 143 ended by SIGHUP and SIGTERM, 141 the reader of standard output went away.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import io
 import os
 import select
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
-from pipeline.commands.report import USAGE, explain, explain_at_length
+from pipeline.commands.report import USAGE, Ended, explain, explain_at_length
 
 PROGRAM = "run_pipeline.py"
 READER_GONE = 141  # 128 + SIGPIPE, as a shell reports it
@@ -80,5 +82,29 @@ def _reader_is_gone() -> bool:
     return gone
 
 
+def _fill_standard_streams() -> None:
+    """Open the null device for each standard stream that we were started without (`>&-`).
+
+    Else the next file to be opened, the gallery perhaps, would get its number and take in what is written there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8"))
+
+
+def _unwind_on_signals() -> None:
+    """Let a signal that ends the program end it as Ctrl-C does: with servers stopped and half files removed."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise Ended(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup is to be obeyed
+            signal.signal(number, end)
+
+
 if __name__ == "__main__":
+    _fill_standard_streams()
+    _unwind_on_signals()
     sys.exit(main(sys.argv[1:]))

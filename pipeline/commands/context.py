@@ -18,24 +18,37 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from config.load import load
 from config.schema import Config
 from config.secrets import mask
+from pipeline.commands.report import one_line, visible
 from pipeline.errors import OutsideError
 
 
-def _path(text: str) -> Path:
+def path_given(text: str) -> Path:
     """A path that was given. `--data "$UNSET"` is a mistake, and no way to write "here"."""
     if not text:
         raise typer.BadParameter("is empty")
     return Path(text)
 
 
+def text_given(text: str) -> str:
+    """A name or address that was given. Unlike a path's, its bytes must be text."""
+    if not text:
+        raise typer.BadParameter("is empty")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise typer.BadParameter(f"{text!a} is not UTF-8")
+    return text
+
+
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", parser=_path, help="YAML file; keys: config/default.yaml."),
+    typer.Option("--config", metavar="FILE", parser=path_given, help="YAML file; keys: config/default.yaml."),
 ]
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="DIR", parser=_path, help="Folder of all written data. [FACESTREAM__DATA, or data]"
+        "--data",
+        metavar="DIR",
+        parser=path_given,
+        help="Folder of all written data. [FACESTREAM__DATA, or data]",
     ),
 ]
 SetOption = Annotated[
@@ -61,10 +74,13 @@ class Context:
     console: Console
     """writes to standard error; markup is off, since names and paths may hold brackets"""
 
+    def say(self, text: str) -> None:
+        """One line to standard error, whatever names it holds."""
+        self.console.print(one_line(text))
+
     def print_json(self, value: Mapping[str, object]) -> None:
         """One JSON line to standard output, at once."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-        sys.stdout.flush()
+        write_out(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
     def print(self, *renderables: RenderableType) -> None:
         """A result for people, to standard output; not together with --json. Markup in texts is printed as it is."""
@@ -73,9 +89,7 @@ class Context:
             console.width = PIPE_COLUMNS
         with console.capture() as capture:
             console.print(*renderables)
-        # through sys.stdout, which a progress bar redirects so that it stays below what is printed
-        sys.stdout.write(capture.get())
-        sys.stdout.flush()
+        write_out(capture.get())
 
     def progress(self) -> Progress:
         """Progress bars on standard error; nothing where that is no terminal."""
@@ -115,6 +129,23 @@ def make_context(
     return Context(config=loaded, data=folder, models=models, json=json_, console=console)
 
 
+def write_out(text: str) -> None:
+    """Results to standard output, at once.
+
+    Through sys.stdout as it is now, which a progress bar redirects so that it stays below what is printed. Raises
+    BrokenPipeError where nobody reads any more, OutsideError where it cannot be written.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutsideError(
+            f"standard output cannot be written ({error.strerror}); make room, or send it elsewhere"
+        ) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make the data folder where it is missing. Raises OutsideError with the way out."""
     try:
@@ -138,9 +169,8 @@ class ConsoleLog(logging.Handler):
         """Write the record; a traceback only with --debug."""
         if not self._tracebacks and record.exc_info:
             record = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
-        text = mask(self.format(record))
-        if not self._tracebacks:
-            text = " ".join(text.splitlines())
+        text = self.format(record)
+        text = mask(text) if self._tracebacks else visible(mask(" ".join(text.splitlines())))
         try:
             self._console.print(text, soft_wrap=True)
         except (OSError, ValueError):

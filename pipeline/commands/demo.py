@@ -85,7 +85,7 @@ def run_demo(context: Context, out: Path) -> int:
             enroll_cast(own, store, recognition, cast, ENROLLED)
             gallery = load_gallery(own.config, store, recognition)
         for line in ABOUT:
-            context.console.print(line)
+            context.say(line)
         return replay_and_check(context, recording, recognition, gallery, out)
 
 
@@ -108,7 +108,7 @@ def film_once(own: Context, cast: Cast) -> Path:
     path = own.data / RECORDING
     if is_filmed(own.data, recipe):
         return path
-    own.console.print(f"filming {path}: {PLAY.duration_s:.0f} s, {PLAY.width}x{PLAY.height}, {PLAY.rate} fps")
+    own.say(f"filming {path}: {PLAY.duration_s:.0f} s, {PLAY.width}x{PLAY.height}, {PLAY.rate} fps")
     with own.progress() as bars:
         task = bars.add_task("filming", total=PLAY.frames)
         return film(PLAY, cast.read(shown), own.data, recipe, lambda done: bars.update(task, completed=done))
@@ -160,7 +160,7 @@ def say_verdict(context: Context, comparison: Comparison, out: Path) -> None:
         lines += ["try next:", *(f"  {command}" for command in next_commands())]
     for line in lines:
         if context.json:
-            context.console.print(line)
+            context.say(line)
         else:
             context.print(line)
 

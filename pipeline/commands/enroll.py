@@ -18,6 +18,7 @@ from pipeline.commands.context import (
     JsonOption,
     SetOption,
     make_context,
+    path_given,
 )
 from pipeline.errors import SourceError
 
@@ -47,7 +48,10 @@ def enroll(
         str, typer.Argument(metavar="NAME", help="The person's name; an existing one gets more photos.")
     ],
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE_OR_FOLDER...", help="Photos of them, or folders of photos.")
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE_OR_FOLDER...", parser=path_given, help="Photos of them, or folders of photos."
+        ),
     ],
     largest: Annotated[bool, typer.Option("--largest", help="Take the largest of several faces.")] = False,
     force: Annotated[
@@ -104,7 +108,7 @@ def run_enroll(
         )
     for verdict in enrolment.verdicts:
         if verdict.warning is not None:
-            context.console.print(f"{verdict.path}: {verdict.warning}")
+            context.say(f"{verdict.path}: {verdict.warning}")
     if context.json:
         for verdict in enrolment.verdicts:
             context.print_json(document(verdict, enrolment))
@@ -165,11 +169,13 @@ def show(context: Context, name: str, enrolment: Enrolment, store: Store) -> Non
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.commands.report import visible
+
     table = Table("photo", "faces", "quality", "verdict")
     for verdict in enrolment.verdicts:
         quality = "" if verdict.quality is None else f"{verdict.quality:.2f}"
         said = "accepted" if verdict.reason is None else verdict.reason
-        table.add_row(Text(verdict.path), str(verdict.faces), quality, Text(said))
+        table.add_row(Text(visible(verdict.path)), str(verdict.faces), quality, Text(said))
     context.print(table)
     accepted = sum(verdict.accepted for verdict in enrolment.verdicts)
     counted = f"{accepted} of {len(enrolment.verdicts)} photos accepted"

@@ -30,7 +30,7 @@ def given_photos(context: Context, paths: Sequence[Path]) -> tuple[Path, ...]:
         if under.skipped:
             names = ", ".join(str(one.path.relative_to(path)) for one in under.skipped[:NAMED])
             more = "" if len(under.skipped) <= NAMED else f" and {len(under.skipped) - NAMED} more"
-            context.console.print(f"{path}: skipped what are no photos: {names}{more}")
+            context.say(f"{path}: skipped what are no photos: {names}{more}")
     if not found:
         raise BadInputError(f"{paths[0]}: no photo in this folder; give photos or a folder that has some")
     return tuple(dict.fromkeys(found))

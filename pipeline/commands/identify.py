@@ -16,6 +16,7 @@ from pipeline.commands.context import (
     JsonOption,
     SetOption,
     make_context,
+    path_given,
 )
 from pipeline.errors import SourceError
 
@@ -30,7 +31,10 @@ UNREADABLE = 2
 
 
 def identify(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos, or folders of photos.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", parser=path_given, help="Photos, or folders of photos."),
+    ],
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -62,7 +66,7 @@ def run_identify(context: Context, paths: Sequence[Path], replica: Replica, reco
     from rich.table import Table
 
     if not replica.people:
-        context.console.print("nobody is enrolled, so everybody is unknown; see 'enroll --help'")
+        context.say("nobody is enrolled, so everybody is unknown; see 'enroll --help'")
     table = Table("photo", "face", "who", "distance", "quality", "next")
     code = 0
     with context.progress() as bars:
@@ -71,7 +75,7 @@ def run_identify(context: Context, paths: Sequence[Path], replica: Replica, reco
                 faces = look(context, path, replica, recogniser)
             except SourceError as error:
                 code = UNREADABLE
-                context.console.print(str(error))
+                context.say(str(error))
                 if context.json:
                     context.print_json({"image": str(path), "error": str(error)})
                 continue
@@ -116,13 +120,15 @@ def add_rows(table: Table, path: Path, faces: Sequence[IdentifiedFace]) -> None:
     """A row a face, numbered from the left."""
     from rich.text import Text
 
+    from pipeline.commands.report import visible
+
     if not faces:
-        table.add_row(Text(str(path)), "", "no face")
+        table.add_row(Text(visible(str(path))), "", "no face")
     for number, face in enumerate(faces, 1):
         who, distance = face.decision.identity, face.decision.distance
         others = [one for one in face.candidates if who is None or one.person_id != who.person_id]
         table.add_row(
-            Text(str(path)),
+            Text(visible(str(path))),
             str(number),
             Text("unknown" if who is None else who.name),
             "" if distance is None else f"{distance:.2f}",

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
 from engines.progress import OnProgress, Progress
-from pipeline.commands.context import Context
+from pipeline.commands.context import Context, write_out
 from pipeline.events.encode import encode
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.readable import readable
@@ -29,11 +29,13 @@ class EventPrinter:
         """Nothing to acquire."""
 
     def publish(self, events: Sequence[IdentityEvent]) -> None:
-        """Print these events. A reader that went away (`| head`) ends the printing, not the run."""
+        """Print these events. A reader that went away (`| head`) ends the printing, not the run.
+
+        Raises OutsideError where they cannot be written.
+        """
         lines = [encode(event) if self._context.json else readable(event) for event in events]
         try:
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
-            sys.stdout.flush()
+            write_out("".join(f"{line}\n" for line in lines))
         except BrokenPipeError:
             # the interpreter would complain once more when it flushes at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

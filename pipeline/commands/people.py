@@ -162,7 +162,7 @@ def forget(
         if not yes and sys.stdin.isatty():
             question = f"Erase {person.name} ({person.id}) and all their templates for good?"
             if not typer.confirm(question, err=True):
-                context.console.print("nothing was erased")
+                context.say("nothing was erased")
                 raise typer.Exit(NOTHING_ERASED)
         forgotten = store.forget(person.id)
         if context.json:
@@ -180,7 +180,7 @@ def forget(
                 f"{forgotten.crops} crops, {forgotten.snapshots} snapshots"
             )
         if not forgotten.traceless:
-            context.console.print(
+            context.say(
                 "another program was reading the gallery: old pages stay in its log until that program ends"
             )
 

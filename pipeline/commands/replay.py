@@ -15,8 +15,13 @@ from pipeline.commands.context import (
     JsonOption,
     SetOption,
     make_context,
+    path_given,
+    text_given,
 )
 from pipeline.errors import BadInputError
+
+FIRST_YEAR, LAST_YEAR = 1800, 2999
+"""of recordings: before there was a camera, and far from where times cannot be counted on"""
 
 
 def replay(
@@ -30,13 +35,15 @@ def replay(
         str | None, typer.Option(metavar="TIME", help="When the recording began, as 2026-05-01T09:00:00Z.")
     ] = None,
     annotate: Annotated[
-        Path | None, typer.Option(metavar="OUT.mp4", help="Write the video with boxes and names.")
+        Path | None,
+        typer.Option(metavar="OUT.mp4", parser=path_given, help="Write the video with boxes and names."),
     ] = None,
     summary: Annotated[
-        Path | None, typer.Option(metavar="OUT.json", help="Write counts, speed and latency.")
+        Path | None,
+        typer.Option(metavar="OUT.json", parser=path_given, help="Write counts, speed and latency."),
     ] = None,
     redis: Annotated[
-        str | None, typer.Option(metavar="URL", help="Publish here instead of redis.url.")
+        str | None, typer.Option(metavar="URL", parser=text_given, help="Publish here instead of redis.url.")
     ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -50,7 +57,7 @@ def replay(
     """
     from pipeline.commands.replaying import ReplayRequest, run_replay
 
-    keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis else ())]
+    keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis is not None else ())]
     context = make_context(config, data, keys, json_, debug)
     request = ReplayRequest(
         videos=tuple(videos),
@@ -68,6 +75,9 @@ def parse_time(text: str) -> datetime:
     """A moment in ISO 8601; without a zone it is UTC. Raises BadInputError."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadInputError(f"--start-time {text}: not a time; write it as 2026-05-01T09:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise BadInputError(f"--start-time {text}: not between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return moment

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -26,7 +25,8 @@ from pipeline.capture.overlay import Drawn, annotate, face_label
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.context import Context
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
-from pipeline.errors import BadInputError, BrokenRecordingError, OutsideError
+from pipeline.commands.outputs import annotated_files, check_summary, write_summary
+from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink
 from pipeline.events.trace import Trace, TracedFace
@@ -105,7 +105,10 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
     tally = Tally()
     with ExitStack() as stack:
         recordings = open_recordings(context, request, stack)
-        outputs = annotated_files(request.annotate, [r.source.camera for r in recordings])
+        watched = [r.source.path for r in recordings]
+        outputs = annotated_files(request.annotate, [r.source.camera for r in recordings], watched)
+        if request.summary is not None:
+            check_summary(request.summary, [*watched, *outputs.values()])
         with model_progress(context) as on_progress:
             recognition = stack.enter_context(open_recognition(context.config, context.models, on_progress))
         store = stack.enter_context(open_store(context.config, context.data))
@@ -128,6 +131,8 @@ def open_recordings(context: Context, request: ReplayRequest, stack: ExitStack) 
     """Every recording, opened; `stack` closes them. Raises SourceError for the first that cannot be read."""
     recordings = []
     for camera, path in name_cameras(request.videos):
+        if "://" in path and not Path(path).exists():
+            raise SourceError(f"{path}: is an address; replay reads files, so record it to one first")
         source = source_of(context, request, camera, Path(path))
         stack.callback(source.close)
         recordings.append(Recording(source, source.open()))
@@ -177,58 +182,15 @@ def play(
 def say_how_it_went(context: Context, played: Played, tally: Tally) -> None:
     """The problems, a line each, and one line of counts, on standard error."""
     for problem in played.report.problems:
-        context.console.print(f"facestream: {problem.error}")
+        context.say(f"facestream: {problem.error}")
     if played.interrupted:
-        context.console.print("facestream: ended early by a signal; events up to there were published")
+        context.say("facestream: ended early by a signal; events up to there were published")
     metrics = played.metrics
-    context.console.print(
+    context.say(
         f"{metrics.frames} frames in {metrics.seconds:.1f} s ({metrics.fps:.0f} fps), {metrics.faces} faces "
         f"in {metrics.frames_looked} looks, {metrics.embeddings} embeddings, {tally.sightings} sightings, "
         f"{tally.identities} people named"
     )
-
-
-def write_summary(path: Path, metrics: MetricsSummary, tally: Tally) -> None:
-    """The counts of a replay as one JSON object. Raises OutsideError where the file cannot be written."""
-    summary = {
-        "frames": metrics.frames,
-        "seconds": round(metrics.seconds, 4),
-        "fps": round(metrics.fps, 2),
-        "looks": metrics.frames_looked,
-        "faces": metrics.faces,
-        "embeddings": metrics.embeddings,
-        "events": tally.events,
-        "sightings": tally.sightings,
-        "identities": tally.identities,
-        "drops": {f"{drop.queue}:{drop.camera}": drop.count for drop in metrics.drops},
-        "latency_ms": {"p50": _rounded(metrics.latency_p50_ms), "p99": _rounded(metrics.latency_p99_ms)},
-        "stages": {
-            stage.stage: {"batches": stage.batches, "items": stage.items, "busy_s": round(stage.busy_s, 4)}
-            for stage in metrics.stages
-        },
-    }
-    try:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutsideError(
-            f"--summary {path}: cannot be written ({error.strerror}); name another file"
-        ) from error
-
-
-def annotated_files(annotate_to: Path | None, cameras: Sequence[str]) -> dict[str, Path]:
-    """Where each camera's annotated video goes: OUT.mp4, or OUT-CAMERA.mp4 where there are several.
-
-    Raises BadInputError where the folder is not there: better now than after an hour.
-    """
-    if annotate_to is None:
-        return {}
-    if not annotate_to.parent.is_dir():
-        raise BadInputError(
-            f"--annotate {annotate_to}: there is no folder {annotate_to.parent}; make it first"
-        )
-    if len(cameras) == 1:
-        return {cameras[0]: annotate_to}
-    return {camera: annotate_to.with_stem(f"{annotate_to.stem}-{camera}") for camera in cameras}
 
 
 def annotate_recording(context: Context, request: ReplayRequest, trace: Trace, path: Path) -> None:
@@ -267,7 +229,3 @@ def _seconds(recordings: Sequence[Recording]) -> float | None:
     """Of all recordings together, as their headers claim."""
     claimed = [r.info.duration_from_header_s for r in recordings]
     return None if None in claimed else sum(s for s in claimed if s is not None)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)

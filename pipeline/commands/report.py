@@ -5,7 +5,9 @@ Imports nothing that may be missing, since a missing package is one of the error
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import traceback
 
 from config.secrets import mask
@@ -15,16 +17,39 @@ INTERRUPTED = 130
 OURS = ("pipeline", "engines", "config", "benchmarks")
 
 
+class Ended(KeyboardInterrupt):
+    """A signal other than Ctrl-C's asked the program to end; like that, it lets go of everything on its way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 def explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]:
-    """The line, secrets masked, and the exit code.
+    """The line, as `one_line` makes it, and the exit code.
 
     An error with an `exit_code` of its own is one that was foreseen: its message is the line.
     """
     message, code = _explain(error, program, debug)
-    return mask(" ".join(message.split())), code
+    return one_line(message), code
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, with secrets masked and without characters that a terminal obeys.
+
+    A file's name may hold line ends, escape sequences and bytes that are no text: they are shown as \\x1b.
+    """
+    return visible(mask(" ".join(text.split())))
+
+
+def visible(text: str) -> str:
+    """`text` with what cannot be printed, line ends too, as it is written in Python."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]:
+    if isinstance(error, Ended):
+        return f"ended by {signal.Signals(error.number).name}", 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, ModuleNotFoundError):
@@ -46,6 +71,8 @@ def _explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]
         return str(error), code
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}", OUTSIDE
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space left on a disk; make room, or send the output elsewhere", OUTSIDE
     if isinstance(error, MemoryError):
         return "out of memory; give fewer or smaller inputs at once", OUTSIDE
     hint = "" if debug else "; run again with --debug for the traceback"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.context import Context
+from pipeline.commands.context import Context, write_out
 from pipeline.events.event import EventType, IdentityEvent
 
 
@@ -96,8 +95,7 @@ def show(table: Table) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     with console.capture() as text:
         console.print(table)
-    sys.stdout.write(text.get())
-    sys.stdout.flush()
+    write_out(text.get())
 
 
 def sighting_of(event: IdentityEvent, started_at: datetime) -> Sighting:

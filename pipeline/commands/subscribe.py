@@ -18,6 +18,8 @@ from pipeline.commands.context import (
     JsonOption,
     SetOption,
     make_context,
+    text_given,
+    write_out,
 )
 from pipeline.errors import BadInputError
 from pipeline.events.event import EventType
@@ -41,18 +43,26 @@ def subscribe(
     group: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Share the events with others of this group, and go on where it was."
+            metavar="NAME",
+            parser=text_given,
+            help="Share the events with others of this group, and go on where it was.",
         ),
     ] = None,
     member: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Own name within the group. [host name]")
+        str | None,
+        typer.Option(metavar="NAME", parser=text_given, help="Own name within the group. [host name]"),
     ] = None,
     camera: Annotated[
-        list[str] | None, typer.Option(metavar="CAMERA", help="Only of this camera; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="CAMERA", parser=text_given, help="Only of this camera; repeatable."),
     ] = None,
     person: Annotated[
         list[str] | None,
-        typer.Option(metavar="WHO", help="Only of this person, by id or name, or stranger id; repeatable."),
+        typer.Option(
+            metavar="WHO",
+            parser=text_given,
+            help="Only of this person, by id or name, or stranger id; repeatable.",
+        ),
     ] = None,
     type_: Annotated[
         list[EventType] | None,
@@ -61,7 +71,8 @@ def subscribe(
     replay: Annotated[bool, typer.Option("--replay", help="What replays publish, not the cameras.")] = False,
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after N events.")] = None,
     redis: Annotated[
-        str | None, typer.Option(metavar="URL", help="Follow this Redis instead of redis.url.")
+        str | None,
+        typer.Option(metavar="URL", parser=text_given, help="Follow this Redis instead of redis.url."),
     ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -120,7 +131,7 @@ def follow(context: Context, reader: StreamReader, interest: Interest, count: in
     with ended_by_signals(Following(subscription)):
         for event in subscription:
             if interest.wants(event):
-                typer.echo(encode(event) if context.json else readable(event))
+                write_out(f"{encode(event) if context.json else readable(event)}\n")
                 printed += 1
             if printed == count:
                 subscription.stop()

@@ -15,6 +15,7 @@ from pipeline.commands.context import (
     JsonOption,
     SetOption,
     make_context,
+    path_given,
 )
 from pipeline.errors import BadInputError
 
@@ -27,8 +28,8 @@ NOT_THE_SAME = 1
 
 
 def verify(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A photo.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another photo.")],
+    a: Annotated[Path, typer.Argument(metavar="A", parser=path_given, help="A photo.")],
+    b: Annotated[Path, typer.Argument(metavar="B", parser=path_given, help="Another photo.")],
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -78,7 +79,7 @@ def largest_of(context: Context, path: Path, image: U8, recogniser: Recogniser) 
     if described is None:
         raise BadInputError(f"{path}: no face found; give a photo that shows a face")
     if described.faces > 1:
-        context.console.print(f"{path}: {described.faces} faces; the largest is compared")
+        context.say(f"{path}: {described.faces} faces; the largest is compared")
     return described
 
 

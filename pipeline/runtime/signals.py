@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT ask a run to end: once to drain, twice to stop now."""
+"""SIGTERM, SIGINT and SIGHUP ask a run to end: once to drain, twice to stop now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""SIGHUP is what a closed terminal sends"""
 
 
 class Endable(Protocol):
@@ -30,7 +31,9 @@ class Endable(Protocol):
 
 @contextmanager
 def ended_by_signals(run: Endable) -> Iterator[None]:
-    """While in the block, the first SIGTERM or SIGINT drains `run`, the next stops it. Main thread only.
+    """While in the block, the first of SIGNALS drains `run`, the next stops it. Main thread only.
+
+    A SIGHUP that is ignored, as under nohup, stays so.
 
     A handler interrupts the main thread anywhere, perhaps while it holds the lock that `drain` needs. So it only
     puts the signal into a SimpleQueue, whose put is safe there, and a thread of its own acts on it.
@@ -41,12 +44,14 @@ def ended_by_signals(run: Endable) -> Iterator[None]:
         received.put(number)
 
     thread = threading.Thread(target=_obey, args=(run, received), name="facestream-signals")
-    before = [signal.signal(number, receive) for number in SIGNALS]
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    taken = [number for number in SIGNALS if not (ignored and number == signal.SIGHUP)]
+    before = [signal.signal(number, receive) for number in taken]
     thread.start()
     try:
         yield
     finally:
-        for number, handler in zip(SIGNALS, before, strict=True):
+        for number, handler in zip(taken, before, strict=True):
             signal.signal(number, handler)
         received.put(None)
         thread.join()

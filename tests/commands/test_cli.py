@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
             "Invalid value for '--data': is empty; see: python run_pipeline.py doctor --help",
         ),
         (["doctor", "--config", "."], ".: is a folder; name a YAML file"),
+        (
+            ["identify", ""],
+            "Invalid value for 'IMAGE...': is empty; see: python run_pipeline.py identify --help",
+        ),
+        (
+            ["replay", "x.mp4", "--summary", ""],
+            "Invalid value for '--summary': is empty; see: python run_pipeline.py replay --help",
+        ),
+        (
+            ["subscribe", "--group", "\udcff"],
+            r"Invalid value for '--group': '\udcff' is not UTF-8; see: python run_pipeline.py subscribe --help",
+        ),
     ],
 )
 def test_bad_usage_is_one_line_and_2(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,6 +176,26 @@ def test_a_reader_that_went_away_is_no_error() -> None:
         os.close(write_end)
     assert done.returncode == 141
     assert done.stderr == b""
+
+
+def test_standard_streams_that_are_closed_are_nowhere_and_no_files(tmp_path: Path) -> None:
+    command = f"{sys.executable} run_pipeline.py people list --json --data {tmp_path} <&- >&- 2>&-"
+    assert subprocess.run(["bash", "-c", command], cwd=ROOT, timeout=60, check=False).returncode == 0
+    assert (tmp_path / "gallery.db").read_bytes().startswith(b"SQLite format 3")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_unwinds_what_a_command_began(number: signal.Signals, tmp_path: Path) -> None:
+    """Reading a pipe that nobody writes to stands for a command at work."""
+    os.mkfifo(tmp_path / "keys.yaml")
+    command = [sys.executable, "run_pipeline.py", "doctor", "--config", str(tmp_path / "keys.yaml")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as working:
+        os.close(
+            os.open(tmp_path / "keys.yaml", os.O_WRONLY)
+        )  # returns when the command has come to its pipe
+        working.send_signal(number)
+        _, said = working.communicate(timeout=60)
+    assert (working.returncode, said) == (128 + number, f"facestream: ended by {number.name}\n")
 
 
 def test_a_missing_package_is_one_line() -> None:

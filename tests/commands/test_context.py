@@ -13,7 +13,7 @@ from rich.table import Table
 
 from config.errors import ConfigError
 from config.schema import Config
-from pipeline.commands.context import Context, make_context, make_folder, set_up_logging
+from pipeline.commands.context import Context, make_context, make_folder, set_up_logging, write_out
 from pipeline.errors import OutsideError
 
 
@@ -152,3 +152,26 @@ def test_json_of_numbers_and_lists_reads_back(plain: Context, capsys: pytest.Cap
     value = {"box": [0.41, 0.22], "n": 3, "yes": True}
     plain.print_json(value)
     assert json.loads(capsys.readouterr().out) == value
+
+
+def test_what_is_said_is_one_line_whatever_it_names(
+    plain: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain.say("a\x1b[31m\nb\udcff.jpg: rtsp://u:p@h is away")
+    assert capsys.readouterr().err == "a\\x1b[31m b\\udcff.jpg: rtsp://*****@h is away\n"
+
+
+def test_a_name_in_the_log_gives_no_orders_to_a_terminal() -> None:
+    log, written = logged(debug=False)
+    log.warning("\x1b]0;owned\x07.mp4: damaged\nand more")
+    assert "\\x1b]0;owned\\x07.mp4: damaged and more" in written.getvalue()
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(
+            OutsideError, match=r"standard output cannot be written .No space left on device.; make"
+        ):
+            write_out("x" * 100_000)
+        monkeypatch.undo()

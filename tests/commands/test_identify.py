@@ -105,3 +105,13 @@ def test_an_empty_gallery_is_said_once(tmp_path: Path, capsys: pytest.CaptureFix
         "distance": None,
         "candidates": [],
     }
+
+
+def test_a_file_name_gives_no_orders_to_a_terminal(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = write_photo(tmp_path / "\x1b[31mred.png", PaintedFace(1))
+    assert run(store, tmp_path, good, tmp_path / "\x1b[2Jgone.png", as_json=False) == 2
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
+    assert "\\x1b[2Jgone.png" in printed.err

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import signal
+
 import pytest
 import typer
 
 from config.errors import ConfigError
 from engines.errors import EngineError, ModelFileError
-from pipeline.commands.report import explain, explain_at_length
+from pipeline.commands.report import Ended, explain, explain_at_length
 from pipeline.errors import BadInputError, BrokerError
 
 PROGRAM = "run_pipeline.py"
@@ -29,7 +32,15 @@ PROGRAM = "run_pipeline.py"
             2,
         ),
         (FileNotFoundError(2, "No such file or directory", "x.mp4"), "x.mp4: No such file or directory", 3),
-        (PermissionError(13, "Permission denied", b"x\xff"), "x\udcff: Permission denied", 3),
+        (PermissionError(13, "Permission denied", b"x\xff"), "x\\udcff: Permission denied", 3),
+        (BadInputError("a\x1b[31m\nb\x07 \u202e.jpg: Ünï 😀"), "a\\x1b[31m b\\x07 \\u202e.jpg: Ünï 😀", 2),
+        (Ended(signal.SIGTERM), "ended by SIGTERM", 143),
+        (Ended(signal.SIGHUP), "ended by SIGHUP", 129),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "no space left on a disk; make room, or send the output elsewhere",
+            3,
+        ),
         (
             ModuleNotFoundError("No module named 'av'", name="av"),
             "av is not installed here; run: make install, then .venv/bin/python run_pipeline.py",

@@ -38,6 +38,22 @@ def test_first_drain_then_stop() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
+def test_a_closed_terminal_drains_unless_it_is_to_be_ignored() -> None:
+    run = Asked()
+    with no_threads_left(), ended_by_signals(run):
+        signal.raise_signal(signal.SIGHUP)
+        assert run.drained.wait(JOIN_S)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ignoring = Asked()
+        with no_threads_left(), ended_by_signals(ignoring):
+            signal.raise_signal(signal.SIGHUP)
+        assert not ignoring.drained.is_set()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_run_without_a_signal_is_asked_nothing() -> None:
     run = Asked()
     with no_threads_left(), ended_by_signals(run):
