@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from pipeline.arrays import F32
 from pipeline.events.event import IdentityEvent, Mode
@@ -277,3 +278,32 @@ def test_withdrawals_come_before_namings() -> None:
     assert door.said == ["new 1 ann", "new 2 ?"]
     said = door.frame([1, 2], match(1, people(ann=0.4)), match(2, people(ann=1.4)))
     assert said == ["update 1 ?", "update 2 ann"]
+
+
+def test_two_who_were_mixed_up_lose_the_wrong_names_before_they_get_the_right_ones() -> None:
+    door = Door()
+    door.frame([1, 2], match(1, people(ann=0.5, bob=0.8)), match(2, people(bob=0.5, ann=0.8)))
+    assert door.said == ["new 1 ann", "new 2 bob"]
+    said = door.frame([1, 2], match(1, people(bob=0.3, ann=0.8)), match(2, people(ann=0.3, bob=0.8)))
+    assert said == ["update 1 ?", "update 2 ?"]
+    assert door.frame([1, 2]) == ["update 1 bob", "update 2 ann"]
+
+
+@pytest.mark.parametrize("ann_ended", [False, True])
+def test_who_parts_from_another_is_not_who_was_seen_beside_either(ann_ended: bool) -> None:
+    door = Door()
+    twin = face(99)
+    door.frame([1, 5], match(1, (), template=twin), match(5, people(ann=0.5)))
+    door.frames(25 if ann_ended else 2, [1])
+    door.frame([2], match(2, (), template=twin), predicted=[1])  # taken for 1, who was lost
+    door.frame([1, 2])  # but there are two of them
+    assert door.frame([1, 2], match(2, people(ann=0.4), template=twin)) == []
+    assert [line for line in door.said if line.endswith("ann")] == ["new 1 ann", "end 1 ann"][: 1 + ann_ended]
+
+
+def test_who_stands_beside_a_person_does_not_continue_her_earlier_sighting() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=0.5)))
+    door.frames(11, [2])  # published before anything is known of the face
+    assert door.frame([2], match(2, people(ann=0.5))) == ["update 2 ann"]  # her again: 1 is about to end
+    assert door.frame([2, 3], match(3, people(ann=0.6))) == []

@@ -89,3 +89,9 @@ def test_tracks_and_cameras_that_are_over_are_forgotten() -> None:
     stage.end(StreamEnd("door", 3))
     (item,) = stage.process([embedded(0, [5], [0], axes(2))])
     assert item.matches[0].frames_fused == 1
+
+
+def test_the_second_person_is_looked_up_even_if_one_is_reported_because_the_margin_needs_it() -> None:
+    stage = MatchingStage(OneByOne(), best_shots=3, candidates=1)
+    (item,) = stage.process([embedded(0, [5], [0], axes(1))])
+    assert len(item.matches[0].candidates) == 2
