@@ -65,7 +65,10 @@ class Trace:
             found = _Found(info.index, info.pts_s, outcome.boxes[row])
             self._found.setdefault(int(outcome.track_ids[row]), []).append(found)
         for closed in outcome.closed:
-            self._closed.update(dict.fromkeys(closed.tracks, closed))
+            for track in closed.tracks:
+                self._closed[track] = closed
+                if closed.number is None:  # never published, so never drawn
+                    self._found.pop(track, None)
 
     def faces(self) -> Iterator[TracedFace]:
         """Faces of published sightings, track by track; complete when the camera has ended."""
