@@ -50,12 +50,12 @@ class Tally:
     def __init__(self) -> None:
         self.events = 0
         self.sightings = 0
-        self._named: dict[str, str] = {}
+        self._named: set[str] = set()
 
     @property
     def identities(self) -> int:
         """Different people named at the end of a sighting."""
-        return len(set(self._named.values()))
+        return len(self._named)
 
     def open(self) -> None:
         """Nothing to acquire."""
@@ -66,7 +66,7 @@ class Tally:
             self.events += 1
             self.sightings += event.type is EventType.NEW
             if event.type is EventType.END and event.identity is not None:
-                self._named[event.sighting_id] = event.identity.id
+                self._named.add(event.identity.id)
 
     def close(self) -> None:
         """Nothing to release."""
