@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-all models lint install install-dev clean
+.PHONY: demo test models lint install install-dev clean
 
 # What compiles (hnswlib) needs these; say so before pip fails with a page of text.
 define check_tools
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or 3.12 is needed: install it, or name it with 'make PYTHON=...'"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { echo "Python 3.11 or 3.12 is needed, $(PYTHON) is $$($(PYTHON) -V): name another with 'make PYTHON=...'"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is needed: on Debian, 'apt install python3-venv'"; exit 2; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || { echo "Python's headers are needed: on Debian, 'apt install python3-dev'"; exit 2; }
 	@command -v $${CXX:-c++} >/dev/null || { echo "a C++ compiler is needed: on Debian, 'apt install g++ python3-dev'"; exit 2; }
 endef
 
@@ -38,9 +39,6 @@ lint: $(VENV)/installed-dev
 	$(RUN) -m mypy
 
 test: lint models
-	$(RUN) -m pytest -m "not slow"
-
-test-all: lint models
 	$(RUN) -m pytest
 
 docs/demo.svg: $(VENV)/installed

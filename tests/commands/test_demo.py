@@ -70,7 +70,6 @@ def test_a_bad_output_is_told_before_anything_is_done(
 
 @pytest.mark.models
 @pytest.mark.redis
-@pytest.mark.slow
 def test_the_demo_names_everybody_twice_the_same_and_the_second_time_without_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
