@@ -16,10 +16,12 @@ from pipeline.detection.centerface import CenterFace
 from pipeline.geometry import box_areas
 from pipeline.types import Faces
 
-NEAR_PX = 320
-"""longer side of the small input: a face that fills the photo is at most this large in it"""
 FAR_PX = 1280
 """longer side of the large input: faces down to 1/50 of the photo's side are found"""
+WIDEST = 16 / 9
+"""a photo with longer sides than this, a panorama, is given a longer input of the same area"""
+NEAR = 1 / 4
+"""the small input's sides against the large one's: a face that fills the photo is at most 320 px in it"""
 NEAR_FACE_PX = 40.0
 """faces whose shorter side has this many pixels in the small input are taken from it; four times as many in
 the large one, which then has only to find faces below 160 px"""
@@ -39,12 +41,14 @@ class PhotoDetector:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: U8) -> Faces:
-        longer = max(image.shape[:2])
-        (near,) = self._centerface.detect_at([image], NEAR_PX)
-        if longer <= NEAR_PX:
+        shorter, longer = sorted(image.shape[:2])
+        far_px = round(FAR_PX * max(1.0, longer / shorter / WIDEST) ** 0.5)
+        near_px = round(far_px * NEAR)
+        (near,) = self._centerface.detect_at([image], near_px)
+        if longer <= near_px:
             return near
-        near = near.take(_shorter_sides(near.boxes) * NEAR_PX / longer >= NEAR_FACE_PX)
-        (far,) = self._centerface.detect_at([image], FAR_PX)
+        near = near.take(_shorter_sides(near.boxes) * near_px / longer >= NEAR_FACE_PX)
+        (far,) = self._centerface.detect_at([image], far_px)
         far = far.take(~_covered(far.boxes, near.boxes))
         return _joined(near, far)
 

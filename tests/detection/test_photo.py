@@ -93,3 +93,18 @@ def test_a_face_that_fills_the_photo(centerface: CenterFace, two_people: U8) -> 
     assert len(found) == 1
     side = tight.shape[1]
     assert found.boxes[0, 2] - found.boxes[0, 0] > 0.6 * side
+
+
+@pytest.mark.models
+@pytest.mark.data
+def test_people_on_a_panorama(centerface: CenterFace, two_people: U8) -> None:
+    small = np.ascontiguousarray(two_people[::2, ::2])
+    panorama = np.full((600, 10_000, 3), 128, np.uint8)
+    height, width = small.shape[:2]
+    panorama[200 : 200 + height, 7000 : 7000 + width] = small
+
+    (faces,) = PhotoDetector(centerface).detect([panorama])
+
+    assert len(faces) == 2
+    assert_faces_make_sense(faces)
+    assert np.all(faces.boxes[:, 0] > 7000)
