@@ -67,7 +67,8 @@ class Alignment(Section):
 
     crop: Literal["fitted", "detector"] = "fitted"
     """fitted: the detector's box moved to where MTCNN, on whose boxes the FaceNet weights were trained, would
-    put it; detector: its own box. Measured by `bench crop`"""
+    put it; detector: its own box. Measured by `bench crop`. Enrol anew after a change in this section: templates
+    keep the crop that they were made of"""
     margin_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.14
     """margin on each side, as a fraction of the box's mean side: for LFW's faces, 95 px in the mean, the 16 px
     that FaceNet was trained with. 0.12 to 0.15 measure alike, 0.18 worse (docs/crop.md)"""
