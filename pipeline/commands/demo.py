@@ -69,10 +69,10 @@ def demo(
 def run_demo(context: Context, out: Path) -> int:
     """The whole demo; returns the exit code. Raises what fetching, filming, enrolling and replaying raise."""
     from pipeline.assemble import load_gallery, open_recognition, open_store
-    from pipeline.capture.play import ENROLLED
     from pipeline.capture.recorder import check_path
     from pipeline.commands.casting import enroll_cast, fetch_cast
     from pipeline.commands.output import model_progress
+    from pipeline.demo.play import ENROLLED
 
     check_path(out)  # better now than after the replay
     own = own_stage(context)
@@ -100,8 +100,8 @@ def own_stage(context: Context) -> Context:
 
 def film_once(own: Context, cast: Cast) -> Path:
     """The recording, made if it is not there or was made differently. Raises OutsideError, SourceError."""
-    from pipeline.capture.play import PLAY
-    from pipeline.commands.filming import RECORDING, film, is_filmed, recipe_of
+    from pipeline.demo.filming import RECORDING, film, is_filmed, recipe_of
+    from pipeline.demo.play import PLAY
 
     shown = [figure.photo for figure in PLAY.figures]
     recipe = recipe_of(PLAY, [cast.photos[name].sha256 for name in shown])
@@ -119,7 +119,6 @@ def replay_and_check(
 ) -> int:
     """Replay the recording, print who is seen as sightings close, write the video, and compare with the script."""
     from pipeline.assemble import redis_sink
-    from pipeline.capture.play import PLAY
     from pipeline.commands.output import EventPrinter, Tally
     from pipeline.commands.replaying import (
         ReplayRequest,
@@ -130,6 +129,7 @@ def replay_and_check(
     )
     from pipeline.commands.script_check import compare
     from pipeline.commands.sightings import SightingTable
+    from pipeline.demo.play import PLAY
     from pipeline.events.trace import Trace
 
     request = ReplayRequest(videos=(f"{CAMERA}={recording}",))

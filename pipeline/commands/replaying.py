@@ -25,7 +25,7 @@ from pipeline.capture.overlay import Drawn, annotate, face_label
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.context import Context
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
-from pipeline.commands.outputs import annotated_files, check_summary, write_summary
+from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink

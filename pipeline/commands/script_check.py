@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.capture.script import Visit
 from pipeline.commands.sightings import Sighting, clock
+from pipeline.demo.script import Visit
 
 TOLERANCE_S = 1.0
 """A face counts as visible from when its centre is in the picture; the detector sees some sooner, some later, looks

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from config.schema import Config
-from pipeline.capture.play import ENROLLED, PLAY
 from pipeline.commands.casting import Cast, CastPhoto, enroll_cast, fetch_cast
 from pipeline.commands.context import Context
+from pipeline.demo.play import ENROLLED, PLAY
 from pipeline.errors import GalleryError
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
 from pipeline.gallery.store import Store

@@ -11,10 +11,10 @@ from rich.console import Console
 
 import run_pipeline
 from config.schema import Config
-from pipeline.capture.play import BIDEN, OBAMA
 from pipeline.commands.context import Context
 from pipeline.commands.demo import own_stage, say_verdict
 from pipeline.commands.script_check import Comparison
+from pipeline.demo.play import BIDEN, OBAMA
 from pipeline.events.encode import decode
 from pipeline.events.event import EventType
 

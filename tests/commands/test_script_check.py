@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.capture.script import Visit
 from pipeline.commands.script_check import TOLERANCE_S, compare
 from pipeline.commands.sightings import Sighting
+from pipeline.demo.script import Visit
 
 
 def seen(name: str | None, from_s: float, to_s: float) -> Sighting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.capture.script import Appearance, Figure, Point, Script, Waypoint
+from pipeline.demo.script import Appearance, Figure, Point, Script, Waypoint
 
 OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.capture.cutout import FACE_PX, cut_out
-from pipeline.capture.lobby import paint_lobby
-from pipeline.capture.play import BIDEN, ENROLLED, OBAMA, PLAY
-from pipeline.capture.scene import Scene, record
-from pipeline.capture.script import Appearance, Figure, Script, Visit, Waypoint, outline_at
+from pipeline.demo.cutout import FACE_PX, cut_out
+from pipeline.demo.lobby import paint_lobby
+from pipeline.demo.play import BIDEN, ENROLLED, OBAMA, PLAY
+from pipeline.demo.scene import Scene, record
+from pipeline.demo.script import Appearance, Figure, Script, Visit, Waypoint, outline_at
 
 GAP_S = 2.0
 BODY = (230, 30, 40)

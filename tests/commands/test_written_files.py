@@ -10,7 +10,7 @@ import pytest
 
 import run_pipeline
 from pipeline.commands.output import Tally
-from pipeline.commands.outputs import annotated_files, check_summary, write_summary
+from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BadInputError, OutsideError
 from pipeline.runtime.metrics import Metrics
 from tests.capture.films import MP4

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.arrays import U8
-from pipeline.capture import cutout, lobby, recorder, scene, script
+from pipeline.capture import recorder
 from pipeline.capture.recorder import Progress
-from pipeline.capture.script import Script
+from pipeline.demo import cutout, lobby, scene, script
+from pipeline.demo.script import Script
 from pipeline.errors import OutsideError
 
 RECORDING = "camera.mp4"

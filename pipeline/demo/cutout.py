@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.arrays import F64, U8, check_array
-from pipeline.capture.script import Figure
+from pipeline.demo.script import Figure
 
 FACE_PX = 200.0
 """Face height that photos are brought to before cutting: the largest a face gets in the demo's recording."""

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from pipeline.arrays import F64, U8, check_array
-from pipeline.capture.cutout import Cutout, cut_out
-from pipeline.capture.lobby import Lobby, paint_lobby, paint_pillar
 from pipeline.capture.recorder import Recorder
-from pipeline.capture.script import Appearance, Figure, Pose, Script, affine_at
+from pipeline.demo.cutout import Cutout, cut_out
+from pipeline.demo.lobby import Lobby, paint_lobby, paint_pillar
+from pipeline.demo.script import Appearance, Figure, Pose, Script, affine_at
 
 NOISE = 2.0
 """standard deviation of the sensor's noise, grey levels of 255: an indoor camera at a modest gain"""

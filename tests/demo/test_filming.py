@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.capture.script import Appearance, Figure, Script, Waypoint
-from pipeline.commands.filming import RECIPE, RECORDING, film, is_filmed, recipe_of
+from pipeline.demo.filming import RECIPE, RECORDING, film, is_filmed, recipe_of
+from pipeline.demo.script import Appearance, Figure, Script, Waypoint
 
 DOLL = Figure("doll.png", (40, 80), (0.3, 0.1, 0.7, 0.4), ((0.2, 0.05), (0.8, 0.05), (0.8, 1.0), (0.2, 1.0)))
 PHOTOS: dict[str, U8] = {"doll.png": np.random.default_rng(0).integers(0, 255, (80, 40, 3)).astype(np.uint8)}
