@@ -112,6 +112,10 @@ class Matching(Section):
     best_shots: Count = 5
     """a track's template is the quality-weighted mean of its best shots; few good ones suffice (FaceNet's
     100 -> 1000 frames gained 0.06 points on YTF)"""
+    handover_distance: SquaredL2 = 1.4
+    """two shots in a row that are farther than this from their track's template, and like each other: another face
+    has taken the track over, and is a sighting of its own. No shot good enough to embed was farther than 1.2 from
+    its own track's in thirteen recordings; the face that took one over was 1.7 away. 4: never"""
     candidates: Count = 5
     """people reported with an event"""
 

@@ -226,15 +226,16 @@ def _steps(
     config: Config, recognition: Recognition, gallery: Search, plan: RunPlan, board: FeedbackBoard
 ) -> list[Step]:
     networks, detection, embedding = recognition.networks, config.detection, config.embedding
+    matching = config.matching
     queued = config.runtime.items_queued
     fill_s = embedding.max_wait_ms / 1000 if plan.mode is Mode.LIVE else 0.0
     context = EventContext(
         mode=plan.mode,
         runs=plan.runs,
-        threshold=config.matching.max_distance,
+        threshold=matching.max_distance,
         detector=detection.model,
         embedder=recognition.model_id,
-        candidates=config.matching.candidates,
+        candidates=matching.candidates,
         now=None if plan.mode is Mode.REPLAY else SystemClock().now,
     )
     align = AlignmentStage(
@@ -246,6 +247,7 @@ def _steps(
         networks.crop.size_px,
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
+    match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers)
     return [
         Step(DetectionStage(networks.detector, detection.rate_hz), detection.max_batch),
@@ -253,7 +255,7 @@ def _steps(
         # A batch no longer than the lag: the gate must not wait for a frame of its own batch.
         Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
         Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, fill_s),
-        Step(MatchingStage(gallery, config.matching.best_shots, config.matching.candidates), queued, queued),
+        Step(match, queued, queued),
         Step(LifecycleStage(sighting_rules(config), context, board), queued, queued),
         Step(publish, queued, queued),
     ]

@@ -240,7 +240,7 @@ class Matched:
     info: FrameInfo
     faces: Faces
     track_ids: I64
-    """(N,)"""
+    """(N,); a track that another face took over has another id than before (matching/stage.py)"""
     observed: Bools
     """(N,)"""
     quality: F32

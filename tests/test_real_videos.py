@@ -65,6 +65,17 @@ def test_passers_by_stay_unknown_and_are_not_split(
     assert 3 <= sum(event["type"] == "new" for event in events) <= 10
 
 
+def test_whoever_steps_in_front_of_a_face_is_a_sighting_of_his_own(
+    data: Path, videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A man with glasses hides the one behind him and takes his track along; a second later both are seen."""
+    events = replay(capsys, data, videos / "opera_1080p.mp4")
+    there = [e for e in events if e["type"] == "end" and 0.55 < e["box"][0] < 0.65]
+    behind, behind_again, in_front = sorted(there, key=lambda e: e["first_seen_at"])
+    assert behind["frame"]["pts_s"] < 2.5 < 4.0 < in_front["frame"]["pts_s"]
+    assert behind_again["frame"] == in_front["frame"]
+
+
 def test_an_empty_room_says_nothing(data: Path, videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert replay(capsys, data, videos / "no_face.mp4") == []
 

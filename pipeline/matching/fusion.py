@@ -1,4 +1,4 @@
-"""A track's template: the quality-weighted mean of its best shots."""
+"""A track's template: the quality-weighted mean of its best shots, as long as they are of one face."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ class BestShots:
         self._capacity = capacity
         self._shots: list[Shot] = []
 
+    @property
+    def count(self) -> int:
+        """How many are kept."""
+        return len(self._shots)
+
     def add(self, shot: Shot) -> None:
         """Keep this shot if it is among the best."""
         self._shots.append(shot)
@@ -66,3 +71,51 @@ class BestShots:
             frames_fused=len(self._shots),
             best_quality=self._shots[0].quality,
         )
+
+
+SURE_OF_SHOTS = 2
+"""a template of fewer shots may itself be the one that is off: then later ones are fused with it"""
+
+
+class TrackFace:
+    """The face of one track, and the notice that another has taken its place.
+
+    Somebody who steps in front of a tracked face can take its track along: where the boxes are, nothing has
+    changed. Their shots have. One shot far from the template may be bad luck and is set aside; a second one that
+    is as far, and nearer to the first than to the template, is of somebody else.
+    """
+
+    def __init__(self, capacity: int, handover_distance: float) -> None:
+        """`handover_distance` is a squared L2 distance; with 4 a track is one face for good."""
+        self._capacity = capacity
+        self._handover_distance = handover_distance
+        self._best = BestShots(capacity)
+        self._doubt: Shot | None = None
+        self.handovers = 0
+        """how often another face has taken the track over"""
+
+    def add(self, shot: Shot) -> Fused:
+        """What the shots of the face that has the track now say, with this one."""
+        doubt, self._doubt = self._doubt, None
+        off = self._off(shot)
+        if off is None:
+            self._best.add(shot)
+        elif doubt is not None and _squared_l2(doubt.vector, shot.vector) < off:
+            self._best = BestShots(self._capacity)
+            self._best.add(doubt)
+            self._best.add(shot)
+            self.handovers += 1
+        else:
+            self._doubt = shot
+        return self._best.fuse()
+
+    def _off(self, shot: Shot) -> float | None:
+        """The squared L2 distance of a shot that is too far from the template to be of its face, else None."""
+        if self._best.count < SURE_OF_SHOTS:
+            return None
+        distance = _squared_l2(self._best.fuse().template, shot.vector)
+        return distance if distance > self._handover_distance else None
+
+
+def _squared_l2(a: F32, b: F32) -> float:
+    return float(np.sum((a.astype(np.float64) - b) ** 2))

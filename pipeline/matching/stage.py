@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from pipeline.arrays import F32
-from pipeline.matching.fusion import BestShots, Shot
+from pipeline.arrays import F32, I64
+from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.stage import StageBase
 from pipeline.types import Candidate, Embedded, Match, Matched, StreamEnd
+
+TAKEN_OVER = 1 << 32
+"""added to a track's id each time another face takes it over; more than a tracker ever counts to"""
 
 
 class Search(Protocol):
@@ -27,15 +30,24 @@ class Search(Protocol):
 
 
 class MatchingStage(StageBase[Embedded, Matched]):
-    """Fuses each track's best shots and searches the gallery with the result."""
+    """Fuses each track's best shots and searches the gallery with the result.
+
+    A track that another face has taken over goes on under an id of its own: to the stages behind, one track has
+    ended and another begun. The embed gate keeps to the tracker's ids and so never hears that the newcomer is
+    known, which costs a re-check a second.
+    """
 
     name = "match"
 
-    def __init__(self, gallery: Search, best_shots: int, candidates: int) -> None:
+    def __init__(
+        self, gallery: Search, best_shots: int, candidates: int, handover_distance: float = 4.0
+    ) -> None:
+        """`handover_distance` is squared L2; see TrackFace. With 4, a track is one face for good."""
         self._gallery = gallery
         self._best_shots = best_shots
+        self._handover_distance = handover_distance
         self._candidates = max(2, candidates)  # the margin needs a second person
-        self._tracks: dict[str, dict[int, BestShots]] = {}
+        self._tracks: dict[str, dict[int, TrackFace]] = {}
 
     def process(self, batch: Sequence[Embedded]) -> Sequence[Matched]:
         return [self._match(item) for item in batch]
@@ -49,27 +61,33 @@ class MatchingStage(StageBase[Embedded, Matched]):
         aligned = item.aligned
         alive = set(aligned.track_ids.tolist())
         before = self._tracks.get(aligned.info.camera, {})
-        tracks = {track: shots for track, shots in before.items() if track in alive}
+        tracks = {track: face for track, face in before.items() if track in alive}
         self._tracks[aligned.info.camera] = tracks
         ids = aligned.track_ids[aligned.rows].tolist()
         fused = []
         for track, row, vector in zip(ids, aligned.rows.tolist(), item.vectors, strict=True):
-            shots = tracks.setdefault(track, BestShots(self._best_shots))
-            shots.add(Shot(vector, float(aligned.quality[row]), aligned.info.index))
-            fused.append(shots.fuse())
+            face = tracks.setdefault(track, TrackFace(self._best_shots, self._handover_distance))
+            fused.append(face.add(Shot(vector, float(aligned.quality[row]), aligned.info.index)))
         found: tuple[tuple[Candidate, ...], ...] = ()
         if fused:
             found = self._gallery.search(np.stack([f.template for f in fused]), self._candidates)
+        track_ids = _by_face(aligned.track_ids, tracks)
         matches = tuple(
             Match(track, f.template, f.frames_fused, f.weight, f.best_quality, people)
-            for track, f, people in zip(ids, fused, found, strict=True)
+            for track, f, people in zip(track_ids[aligned.rows].tolist(), fused, found, strict=True)
         )
         return Matched(
             info=aligned.info,
             faces=aligned.faces,
-            track_ids=aligned.track_ids,
+            track_ids=track_ids,
             observed=aligned.observed,
             quality=aligned.quality,
             matches=matches,
             gallery_version=self._gallery.version,
         )
+
+
+def _by_face(track_ids: I64, tracks: Mapping[int, TrackFace]) -> I64:
+    """The tracker's ids (N,), moved on by TAKEN_OVER for each time that another face took the track."""
+    taken = [tracks[track].handovers if track in tracks else 0 for track in track_ids.tolist()]
+    return track_ids + TAKEN_OVER * np.asarray(taken, np.int64)
