@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.events.event import EventType, IdentityEvent
 
+_BETTER_SHOT = "has a better shot of"
 _VERBS = {
     EventType.NEW: "sees",
     EventType.UPDATE: "now sees",
@@ -25,7 +26,7 @@ def readable(event: IdentityEvent) -> str:
     parts = [
         f"{event.seen_at:%Y-%m-%d %H:%M:%S}.{event.seen_at.microsecond // 1000:03d}",
         event.camera,
-        f"{_VERBS[event.type]} {who}",
+        f"{_verb(event)} {who}",
         f"#{event.sighting_id.rpartition(':')[2]}",
     ]
     if event.previous_identity is not None:
@@ -36,6 +37,12 @@ def readable(event: IdentityEvent) -> str:
     if event.type is EventType.END:
         parts.append(f"for {(event.seen_at - event.first_seen_at).total_seconds():.1f} s")
     return "  ".join(parts)
+
+
+def _verb(event: IdentityEvent) -> str:
+    """An update that neither gives nor takes a name tells of a better shot; of a person it may be either."""
+    unchanged = event.identity is None and event.previous_identity is None
+    return _BETTER_SHOT if event.type is EventType.UPDATE and unchanged else _VERBS[event.type]
 
 
 def _plain(text: str) -> str:

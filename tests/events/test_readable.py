@@ -58,6 +58,11 @@ def test_a_withdrawn_name_is_told() -> None:
     assert readable(withdrawn).endswith("now sees an unknown person  #17  (not Ann)")
 
 
+def test_a_better_shot_of_somebody_unknown_is_no_new_person() -> None:
+    better = replace(EVENT, type=EventType.UPDATE, identity=None, stranger_id="s_1")
+    assert readable(better).endswith("door  has a better shot of an unknown person  #17")
+
+
 def test_a_name_cannot_steer_the_terminal() -> None:
     hostile = replace(EVENT, identity=Identity("p_1", "A\x1b[31mnn\n"))
     assert "\x1b" not in readable(hostile)
