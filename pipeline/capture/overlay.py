@@ -175,15 +175,17 @@ def _draw_label(
     text_width = cv2.getTextSize((width, height), face.label, (0, 0), font, size, FONT_WEIGHT)[2]
     w, h = text_width + 2 * pad, size + 2 * pad
     rim = _line_px(picture) // 2
-    x0 = int(np.clip(round(face.box_px[0]) - rim, 0, max(0, width - w)))
+    flush = round(face.box_px[0]) - rim, round(face.box_px[2]) + rim - w
+    left, right = (int(np.clip(x, 0, max(0, width - w))) for x in flush)
     above, below = round(face.box_px[1]) - rim - h, round(face.box_px[3]) + rim
     inside = [y for y in (above, below, above - h, below + h) if 0 <= y <= height - h]
+    corners = [(x, y) for y in inside for x in (left, right)]
 
-    def cost(y: int) -> tuple[float, float]:
-        place = (x0, y, x0 + w, y + h)
+    def cost(corner: tuple[int, int]) -> tuple[float, float]:
+        place = (*corner, corner[0] + w, corner[1] + h)
         return sum(_shared(place, label) for label in labels), sum(_shared(place, box) for box in others)
 
-    y0 = min(inside, key=cost, default=int(np.clip(above, 0, max(0, height - h))))
+    x0, y0 = min(corners, key=cost, default=(left, int(np.clip(above, 0, max(0, height - h)))))
     x1, y1 = min(width, x0 + w), min(height, y0 + h)
     picture[y0:y1, x0:x1] = KNOWN if face.known else UNKNOWN
     # the baseline leaves room for a g

@@ -129,6 +129,14 @@ def test_a_label_covers_no_other_face_where_it_can_stand_elsewhere() -> None:
     assert count(picture, UNKNOWN) > 1000
 
 
+def test_a_label_reaches_to_the_left_where_faces_stand_on_the_right() -> None:
+    behind = face(label="unknown  #6", box_px=(300.0, 160.0, 335.0, 205.0), known=False)
+    front = [face(label="A", box_px=(340.0, y, 420.0, y + 90.0)) for y in (90.0, 190.0)]
+    picture = draw_faces(grey(), [*front, behind])
+    assert count(picture[:, 340:420], UNKNOWN) == 0
+    assert count(picture[:, :300], UNKNOWN) > 300
+
+
 def test_letters_grow_with_the_frame() -> None:
     small = changed(draw_faces(grey(), [face()]))
     large = changed(draw_faces(grey(1280, 720), [face(box_px=(400.0, 240.0, 560.0, 440.0))]))
