@@ -104,7 +104,11 @@ def test_a_summary_and_an_annotated_video_are_written(
 ) -> None:
     summary, video = tmp_path / "out.json", tmp_path / "out.mp4"
     options = ["--end", "2", "--summary", str(summary), "--annotate", str(video)]
-    events = replay(capsys, data, videos / "hamilton_640x360.mp4", options=options)
+    capsys.readouterr()
+    assert main(["replay", str(videos / "hamilton_640x360.mp4"), "--data", str(data), "--json", *options]) == 0
+    printed = capsys.readouterr()
+    events = [json.loads(line) for line in printed.out.splitlines()]
+    assert printed.err.splitlines()[-1] == f"hamilton_640x360 with boxes and names: {video}"
     counted = json.loads(summary.read_text())
     assert counted["frames"] == 60
     assert counted["drops"] == {}

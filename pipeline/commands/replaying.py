@@ -124,6 +124,7 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         write_summary(request.summary, played.metrics, tally)
     for trace in traces:
         annotate_recording(context, request, trace, outputs[trace.camera])
+        context.say(f"{trace.camera} with boxes and names: {outputs[trace.camera]}")
     return played.exit_code
 
 
