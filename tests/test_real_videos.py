@@ -105,7 +105,9 @@ def test_a_summary_and_an_annotated_video_are_written(
     summary, video = tmp_path / "out.json", tmp_path / "out.mp4"
     options = ["--end", "2", "--summary", str(summary), "--annotate", str(video)]
     capsys.readouterr()
-    assert main(["replay", str(videos / "hamilton_640x360.mp4"), "--data", str(data), "--json", *options]) == 0
+    assert (
+        main(["replay", str(videos / "hamilton_640x360.mp4"), "--data", str(data), "--json", *options]) == 0
+    )
     printed = capsys.readouterr()
     events = [json.loads(line) for line in printed.out.splitlines()]
     assert printed.err.splitlines()[-1] == f"hamilton_640x360 with boxes and names: {video}"
