@@ -117,7 +117,10 @@ class Matching(Section):
     has taken the track over, and is a sighting of its own. No shot good enough to embed was farther than 1.2 from
     its own track's in thirteen recordings; the face that took one over was 1.7 away. 4: never"""
     candidates: Count = 5
-    """people reported with an event"""
+    """people reported with an event at most"""
+    candidate_distance: SquaredL2 = 1.25
+    """and only those nearer than this: of two people's photos one pair in a hundred is (docs/thresholds.md), so
+    that the names of people far away do not travel with every stranger's event"""
 
 
 class Verification(Section):

@@ -236,6 +236,7 @@ def _steps(
         detector=detection.model,
         embedder=recognition.model_id,
         candidates=matching.candidates,
+        candidate_distance=matching.candidate_distance,
         now=None if plan.mode is Mode.REPLAY else SystemClock().now,
     )
     align = AlignmentStage(

@@ -71,6 +71,9 @@ class EventContext:
     detector: str
     embedder: str
     candidates: int
+    """people told of at most"""
+    candidate_distance: float
+    """squared L2; whoever is farther is nobody the face may be, and not told of"""
     now: Callable[[], datetime] | None
     """the wall clock when live; None in a replay, where an event is published when it was seen"""
 
@@ -101,9 +104,7 @@ class EventWriter:
             distance=people[0].distance if people else None,
             threshold=context.threshold,
             margin=people[1].distance - people[0].distance if len(people) > 1 else None,
-            candidates=tuple(
-                EventCandidate(c.person_id, c.name, c.distance) for c in people[: context.candidates]
-            ),
+            candidates=self._candidates(people, sighting.named),
             frames_fused=evidence.frames_fused if evidence is not None else 0,
             quality=evidence.quality if evidence is not None else 0.0,
             box=fraction_box(sighting.box, last.width, last.height),
@@ -116,6 +117,16 @@ class EventWriter:
             embedder=context.embedder,
             gallery_version=statement.gallery_version,
             snapshot=None,
+        )
+
+    def _candidates(
+        self, people: tuple[Candidate, ...], named: Candidate | None
+    ) -> tuple[EventCandidate, ...]:
+        """Whom the face may be: the people near enough, and whoever it was taken for."""
+        limit = self._context.candidate_distance
+        near = [c for c in people if c.distance < limit or same_person(c, named)]
+        return tuple(
+            EventCandidate(c.person_id, c.name, c.distance) for c in near[: self._context.candidates]
         )
 
 

@@ -27,7 +27,7 @@ RULES = SightingRules(
     update_quality_by=1.5,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, None)
+CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, 1.25, None)
 
 
 def face(seed: int) -> F32:
@@ -115,6 +115,14 @@ def test_a_known_person_gets_one_new_and_one_end() -> None:
     assert end.first_seen_at == EPOCH
     assert end.published_at == end.seen_at
     assert new.event_id != end.event_id
+
+
+def test_candidates_are_people_the_face_may_be() -> None:
+    door = Door()
+    door.frame([1], match(1, people(ann=1.0, bob=1.2, eve=1.3)))
+    door.frames(10, [1])
+    (new,) = door.events
+    assert [c.name for c in new.candidates] == ["ann", "bob"]
 
 
 def test_a_name_needs_enough_shots() -> None:

@@ -34,7 +34,7 @@ RULES = SightingRules(
     update_quality_by=1.5,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, None)
+CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, 1.25, None)
 PEOPLE = ("ann", "bob")
 TEMPLATES = np.eye(3, dtype=np.float32)
 """three who do not look alike, a squared L2 of 2 apart"""
