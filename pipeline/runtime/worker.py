@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -77,7 +78,7 @@ class Overseer(Protocol):
         ...
 
 
-class WorkerThread:
+class WorkerThread(ABC):
     """A thread that tells its overseer how it ended."""
 
     def __init__(self, name: str) -> None:
@@ -103,10 +104,11 @@ class WorkerThread:
         if self._thread.ident is not None:
             self._thread.join()
 
+    @abstractmethod
     def _work(self) -> None:
-        raise NotImplementedError
+        """What the thread is for; sets `_ready` once it can take work."""
 
-    def _release(self) -> None:
+    def _release(self) -> None:  # noqa: B027 - not every thread holds something
         """Close what the thread acquired and tell those behind it that nothing more comes."""
 
     def _run(self) -> None:
