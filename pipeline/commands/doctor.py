@@ -154,8 +154,8 @@ def _gallery_lines(gallery: GalleryHealth | None) -> list[str]:
     if not gallery.exists:
         return [f"{gallery.address}: none yet, begins with the first enroll"]
     models = ", ".join(f"{count} of {model_id}" for model_id, count in gallery.model_ids.items())
-    templates = f"{gallery.templates} templates{f' ({models})' if models else ''}"
-    return [f"{gallery.address}: {gallery.people} people, {templates}, version {gallery.version}"]
+    templates = f"templates: {gallery.templates}{f' ({models})' if models else ''}"
+    return [f"{gallery.address}: people: {gallery.people}, {templates}, version {gallery.version}"]
 
 
 def _gigabytes(count: int) -> str:

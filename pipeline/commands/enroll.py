@@ -184,5 +184,5 @@ def show(context: Context, name: str, enrolment: Enrolment, store: Store) -> Non
     else:
         templates = len(store.templates_of(enrolment.person.id))
         context.print(
-            f"{enrolment.person.name} ({enrolment.person.id}): {counted}, {templates} templates now"
+            f"{enrolment.person.name} ({enrolment.person.id}): {counted}, templates now: {templates}"
         )

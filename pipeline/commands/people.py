@@ -176,8 +176,8 @@ def forget(
             )
         else:
             context.print(
-                f"forgot {person.name} ({person.id}): erased {forgotten.templates} templates, "
-                f"{forgotten.crops} crops, {forgotten.snapshots} snapshots"
+                f"forgot {person.name} ({person.id}): erased templates: {forgotten.templates}, "
+                f"crops: {forgotten.crops}, snapshots: {forgotten.snapshots}"
             )
         if not forgotten.traceless:
             context.say(

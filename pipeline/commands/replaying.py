@@ -190,7 +190,7 @@ def say_how_it_went(context: Context, played: Played, tally: Tally) -> None:
     context.say(
         f"{metrics.frames} frames in {metrics.seconds:.1f} s ({metrics.fps:.0f} fps), {metrics.faces} faces "
         f"in {metrics.frames_looked} looks, {metrics.embeddings} embeddings, {tally.sightings} sightings, "
-        f"{tally.identities} people named"
+        f"people named: {tally.identities}"
     )
 
 

@@ -89,7 +89,7 @@ def test_forgetting_says_what_it_erased(data: Path, capsys: pytest.CaptureFixtur
         }
     ]
     assert run(data, "forget", "Bob [b]", "--yes") == 0
-    assert "erased 1 templates, 0 crops, 0 snapshots" in capsys.readouterr().out
+    assert "erased templates: 1, crops: 0, snapshots: 0" in capsys.readouterr().out
     assert run(data, "forget", ann, "--yes") == 2
 
 
