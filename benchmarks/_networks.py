@@ -14,11 +14,11 @@ from engines.preprocess import Standardise
 from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import Catalogue, read_catalogue
 from engines.zoo.fetch import fetch
+from pipeline.assemble import CATALOGUE_FILE
 from pipeline.detection.centerface import CenterFace
 from pipeline.detection.mtcnn import Mtcnn
 from pipeline.embedding.embedder import Embedder
 
-CATALOGUE = Path(__file__).resolve().parent.parent / "config" / "models.yaml"
 LOW_SCORE, MAX_IOU = 0.3, 0.3
 MAX_BATCH = 16
 CASCADE = (
@@ -56,7 +56,7 @@ class Networks:
 def open_networks(models: Path, input_px: int, close: ExitStack) -> Networks:
     """Fetch and build what is missing, and open it until `close` is closed. Raises EngineError."""
     choice = choose()
-    catalogue = read_catalogue(CATALOGUE)
+    catalogue = read_catalogue(CATALOGUE_FILE)
     face = prepare("centerface", catalogue, models, choice)
     vector = prepare("facenet-20180408", catalogue, models, choice)
     embedder = Embedder(

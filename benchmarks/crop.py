@@ -26,6 +26,7 @@ from benchmarks._networks import Networks, open_networks
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import cut
 from pipeline.arrays import F32, U8
+from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError
 
 INPUT_PX = 512
@@ -179,9 +180,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="run_pipeline.py bench crop", description="Compare face crops on LFW."
     )
-    data, models = os.environ.get("FACESTREAM_TEST_DATA"), os.environ.get("FACESTREAM_MODELS", "models")
+    data = os.environ.get("FACESTREAM_TEST_DATA")
     parser.add_argument("--data", type=Path, default=data and Path(data), help="folder of lfw_*.tar")
-    parser.add_argument("--models", type=Path, default=Path(models), help="folder of model files")
+    parser.add_argument("--models", type=Path, default=models_folder(), help="folder of model files")
     parser.add_argument("--fit", action="store_true", help="print the fitted coefficients and stop")
     parser.add_argument("--json", action="store_true", help="JSON Lines")
     return parser.parse_args(argv)

@@ -22,6 +22,7 @@ from config.schema import Config
 from engines.progress import ignore
 from pipeline.assemble import Recognition, RunPlan, build_run, load_gallery, open_recognition, open_store
 from pipeline.capture.file import FileSource
+from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError
 from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
@@ -83,8 +84,10 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     config = load(None, os.environ, args.set)
     videos = args.videos or default_videos()
-    models = Path(os.environ.get("FACESTREAM_MODELS") or "models")
-    with tempfile.TemporaryDirectory() as data, open_recognition(config, models, ignore) as recognition:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        open_recognition(config, models_folder(), ignore) as recognition,
+    ):
         with open_store(config, Path(data)) as store:
             bench = Bench(config, recognition, load_gallery(config, store, recognition))
         for group in [*([video] for video in videos), [videos[0]] * 3]:

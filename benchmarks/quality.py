@@ -22,12 +22,14 @@ import numpy as np
 
 from benchmarks._crop_kinds import shipped_rule
 from benchmarks._lfw import central_face, read_photos, squared_distances
-from benchmarks._networks import CATALOGUE, Networks, open_networks
+from benchmarks._networks import Networks, open_networks
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.quality import RATE, judge
 from pipeline.arrays import U8
+from pipeline.assemble import CATALOGUE_FILE
+from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError
 from pipeline.types import Faces
 
@@ -71,9 +73,9 @@ def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     if options.data is None:
         raise BadInputError("name the folder of lfw_dev.tar with --data or FACESTREAM_TEST_DATA")
-    crop = read_catalogue(CATALOGUE).model("centerface").crop
+    crop = read_catalogue(CATALOGUE_FILE).model("centerface").crop
     if crop is None:
-        raise BadInputError(f"{CATALOGUE}: centerface has no crop; see: bench crop --fit")
+        raise BadInputError(f"{CATALOGUE_FILE}: centerface has no crop; see: bench crop --fit")
     rule = shipped_rule(BoxTransform(np.array(crop.coefficients, np.float64)))
     with ExitStack() as close:
         networks = open_networks(options.models, INPUT_PX, close)
@@ -180,8 +182,8 @@ def _line(row: DefectRow) -> str:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run_pipeline.py bench quality", description="What defects cost.")
-    data, models = os.environ.get("FACESTREAM_TEST_DATA"), os.environ.get("FACESTREAM_MODELS", "models")
+    data = os.environ.get("FACESTREAM_TEST_DATA")
     parser.add_argument("--data", type=Path, default=data and Path(data), help="folder of lfw_dev.tar")
-    parser.add_argument("--models", type=Path, default=Path(models), help="folder of model files")
+    parser.add_argument("--models", type=Path, default=models_folder(), help="folder of model files")
     parser.add_argument("--json", action="store_true", help="JSON Lines")
     return parser.parse_args(argv)

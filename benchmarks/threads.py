@@ -31,6 +31,7 @@ from engines.zoo.catalogue import read_catalogue
 from pipeline.assemble import CATALOGUE_FILE
 from pipeline.capture.file import FileSource
 from pipeline.capture.recorder import Recorder
+from pipeline.commands.context import models_folder
 from pipeline.gallery.hnsw import HnswIndex
 
 Work = Callable[[], object]
@@ -40,7 +41,7 @@ COUNT_ALONE_S = 0.2
 def main(argv: Sequence[str]) -> int:
     """Print one JSON line a call; returns the exit code."""
     parser = argparse.ArgumentParser(prog="run_pipeline.py bench threads", description=__doc__)
-    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--models", type=Path, default=models_folder())
     parser.add_argument("--runs", type=int, default=5, help="of each contestant; medians are printed")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:

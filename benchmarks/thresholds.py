@@ -23,6 +23,7 @@ from config.schema import Config
 from engines.progress import ignore
 from pipeline.arrays import F32, F64
 from pipeline.assemble import Recognition, open_recognition
+from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError
 
 GALLERY_SIZES = (10, 100, 1000)
@@ -43,8 +44,7 @@ def main(argv: Sequence[str]) -> int:
     if args.data is None:
         raise BadInputError("name the folder of lfw_dev.tar with --data or FACESTREAM_TEST_DATA")
     config = load(None, os.environ, args.set)
-    models = Path(os.environ.get("FACESTREAM_MODELS") or "models")
-    with open_recognition(config, models, ignore) as recognition:
+    with open_recognition(config, models_folder(), ignore) as recognition:
         people, vectors = describe(recognition, Path(args.data) / "lfw_dev.tar")
     distances = np.clip(2.0 - 2.0 * vectors.astype(np.float64) @ vectors.T.astype(np.float64), 0.0, 4.0)
     verification(distances, people, config)

@@ -48,7 +48,7 @@ from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.gallery.choose import choose_index
-from pipeline.gallery.recogniser import Described
+from pipeline.gallery.recogniser import Described, Recogniser
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 from pipeline.matching.stage import MatchingStage, Search
@@ -177,10 +177,10 @@ def redis_sink(config: Config, data: Path) -> RedisSink:
     return RedisSink(redis_broker(config, data), keys.stream, keys.replay_stream, keys.max_events)
 
 
-def load_gallery(config: Config, store: Store, recognition: Recognition) -> Replica:
-    """The gallery in memory, searchable."""
-    index = choose_index(config.matching.index, recognition.dimension)
-    return Replica.load(store, recognition.model_id, index)
+def load_gallery(config: Config, store: Store, recogniser: Recogniser) -> Replica:
+    """The gallery in memory, searchable with this recogniser's vectors."""
+    index = choose_index(config.matching.index, recogniser.dimension)
+    return Replica.load(store, recogniser.model_id, index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,13 @@ from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import read_catalogue
 from engines.zoo.fetch import fetch
 from pipeline.arrays import U8
-from pipeline.assemble import CATALOGUE_FILE
+from pipeline.assemble import CATALOGUE_FILE, load_gallery
 from pipeline.capture.photo import read_photo
 from pipeline.commands.context import Context
 from pipeline.commands.enroll import EnrollRequest, rules_of
 from pipeline.errors import GalleryError
-from pipeline.gallery.choose import choose_index
 from pipeline.gallery.enroll import Photo, enroll_photos
 from pipeline.gallery.recogniser import Recogniser
-from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 
 PHOTO_SETS = ("demo-people", "demo-stranger")
@@ -69,8 +67,7 @@ def enroll_cast(
         photo = cast.photos[file_name]
         if store.owners(photo.sha256, recogniser.model_id):
             continue
-        index = choose_index(own.config.matching.index, recogniser.dimension)
-        replica = Replica.load(store, recogniser.model_id, index)
+        replica = load_gallery(own.config, store, recogniser)
         request = EnrollRequest(name, (photo.path,), largest=True)
         enrolment = enroll_photos(
             store,

@@ -125,8 +125,7 @@ def make_context(
     folder = data or Path(os.environ.get("FACESTREAM__DATA") or "data")
     if make_data:
         make_folder(folder)
-    models = Path(os.environ.get("FACESTREAM_MODELS") or "models")
-    return Context(config=loaded, data=folder, models=models, json=json_, console=console)
+    return Context(config=loaded, data=folder, models=models_folder(), json=json_, console=console)
 
 
 def write_out(text: str) -> None:
@@ -144,6 +143,11 @@ def write_out(text: str) -> None:
         raise OutsideError(
             f"standard output cannot be written ({error.strerror}); make room, or send it elsewhere"
         ) from error
+
+
+def models_folder() -> Path:
+    """Where model files are kept: FACESTREAM_MODELS, or models/ here. It may not exist yet."""
+    return Path(os.environ.get("FACESTREAM_MODELS") or "models")
 
 
 def make_folder(folder: Path) -> None:

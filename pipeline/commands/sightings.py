@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.context import Context, write_out
+from pipeline.commands.context import Context
 from pipeline.events.event import EventType, IdentityEvent
 
 
@@ -72,7 +71,7 @@ class SightingTable:
     def open(self) -> None:
         """Print the head."""
         if not self._context.json:
-            show(table_head())
+            self._context.print(table_head())
 
     def publish(self, events: Sequence[IdentityEvent]) -> None:
         """Take in these events; those that close a sighting become rows."""
@@ -80,22 +79,10 @@ class SightingTable:
             if event.type is EventType.END:
                 self.sightings.append(sighting_of(event, self._started_at[event.camera]))
                 if not self._context.json:
-                    show(table_row(self.sightings[-1]))
+                    self._context.print(table_row(self.sightings[-1]))
 
     def close(self) -> None:
         """Nothing to release."""
-
-
-def show(table: Table) -> None:
-    """Print a part of the table to standard output, at once.
-
-    As text through sys.stdout: a progress bar that is shown meanwhile replaces sys.stdout to move out of the
-    way, and a rich console would write past that, into the bar.
-    """
-    console = Console(markup=False, highlight=False, emoji=False)
-    with console.capture() as text:
-        console.print(table)
-    write_out(text.get())
 
 
 def sighting_of(event: IdentityEvent, started_at: datetime) -> Sighting:

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks._crop_fit import Sample, fit, overlap
 from benchmarks._crop_kinds import SHIPPED, SIMILARITY, Shown, crop_kinds, mean_template, shipped_rule
-from benchmarks._networks import CATALOGUE
 from benchmarks.crop import main
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
+from pipeline.assemble import CATALOGUE_FILE
 from pipeline.errors import BadInputError
 from pipeline.types import Faces
 from tests.alignment.test_box_fit import identity, random_faces
@@ -61,7 +61,7 @@ def test_what_ships_is_among_the_kinds_and_crops_nothing_of_nobody() -> None:
 
 
 def test_the_shipped_transform_makes_boxes_like_boxes() -> None:
-    crop = read_catalogue(CATALOGUE).model("centerface").crop
+    crop = read_catalogue(CATALOGUE_FILE).model("centerface").crop
     assert crop is not None
     transform = BoxTransform(np.array(crop.coefficients))
     boxes = np.array([[100, 100, 180, 205]], np.float32)
