@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test models lint install install-dev clean
+.PHONY: demo test test-slow models lint install install-dev clean
 
 # What compiles (hnswlib) needs these; say so before pip fails with a page of text.
 define check_tools
@@ -39,7 +39,11 @@ lint: $(VENV)/installed-dev
 	$(RUN) -m mypy
 
 test: lint models
-	$(RUN) -m pytest
+	$(RUN) -m pytest -m "not slow"
+
+# Whole protocols on the real faces of FACESTREAM_TEST_DATA.
+test-slow: $(VENV)/installed-dev models
+	$(RUN) -m pytest -m slow --timeout 1200
 
 docs/demo.svg: $(VENV)/installed
 	$(RUN) docs/demo_svg.py

@@ -5,6 +5,7 @@ EngineError                     one line for the user, exit code 3
 ├── ModelFetchError     exit 3  the file could not be had: says which, from where, and the flag to give it by hand
 ├── ModelFileError      exit 2  a file given by hand is not the one the description names (size, hash, contents)
 ├── BuildError          exit 3  an engine could not be built
+├── EvaluationError     exit 2  a protocol cannot be run on the data given; says what is missing
 └── BackendError        exit 3  an engine could not be opened or run on this machine
 """
 
@@ -33,6 +34,12 @@ class ModelFileError(EngineError):
 
 class BuildError(EngineError):
     """An engine could not be built."""
+
+
+class EvaluationError(EngineError):
+    """A protocol cannot be run on the data given."""
+
+    exit_code = 2
 
 
 class BackendError(EngineError):

@@ -22,6 +22,7 @@ import numpy as np
 from config.schema import Config
 from config.secrets import mask
 from engines.backends.choose import EngineChoice, choose
+from engines.centre import read_centre
 from engines.prepare import Prepared, prepare
 from engines.preprocess import Standardise
 from engines.progress import OnProgress
@@ -29,7 +30,7 @@ from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.gate import GateRules
-from pipeline.alignment.quality import judge
+from pipeline.alignment.quality import REVISION, judge
 from pipeline.alignment.stage import AlignmentStage, Judge
 from pipeline.arrays import U8
 from pipeline.clock import SystemClock
@@ -75,6 +76,8 @@ class Networks:
     embedder: Embedder
     crop: CropRule
     judge: Judge
+    recipe: str = ""
+    """everything that a vector and its quality depend on; the same recipe gives the same. Empty: not known"""
 
 
 class Recognition:
@@ -153,8 +156,27 @@ def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Network
         transform=None if fitted is None else BoxTransform(np.array(fitted.coefficients, np.float64)),
     )
     standardise = Standardise(about.mean, about.scale, about.colour)
-    embed = Embedder(embedder.engine, standardise, embedder.description.model_id, config.embedding.max_batch)
-    return Networks(streams, photos, embed, crop, judge)
+    centre = None
+    if embedder.description.centre is not None:
+        centre = read_centre(embedder.description.centre, embedder.description.dimension or 0)
+    model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
+    embed = Embedder(embedder.engine, standardise, model_id, max_batch, centre)
+    recipe = repr(
+        [
+            *(_recipe(prepared) for prepared in (detector, embedder)),
+            *(keys.min_score, keys.max_iou, crop.size_px, crop.margin_fraction, REVISION),
+            None if fitted is None else fitted.coefficients,
+            None if centre is None else centre.tolist(),
+        ]
+    )
+    return Networks(streams, photos, embed, crop, judge, recipe)
+
+
+def _recipe(prepared: Prepared) -> str:
+    """What an engine was made of."""
+    if prepared.manifest is not None:
+        return repr(prepared.manifest.recipe)
+    return repr((prepared.description, prepared.engine.info.backend, prepared.engine.info.precision))
 
 
 def open_store(config: Config, data: Path) -> Store:

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-F32 = NDArray[np.float32]
+from engines.arrays import F32
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from engines.backends.base import F32, EngineInfo, TensorSpec
+from engines.arrays import F32
+from engines.backends.base import EngineInfo, TensorSpec
 from engines.errors import BackendError
 
 

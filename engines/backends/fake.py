@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from engines.backends.base import F32, EngineInfo, TensorSpec
+from engines.arrays import F32
+from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
 
 FAKE = EngineInfo(backend="fake", device="none", precision="fp32", reason="asked for by name")

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.backends.base import F32, EngineInfo, TensorSpec
+from engines.arrays import F32
+from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
 from engines.errors import BackendError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from engines.backends.base import F32, EngineInfo, TensorSpec
+from engines.arrays import F32
+from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
 from engines.errors import BackendError
 

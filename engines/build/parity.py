@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.backends.base import F32, Engine
+from engines.arrays import F32
+from engines.backends.base import Engine
 from engines.manifest import Parity
 from engines.zoo.description import ModelDescription
 

@@ -64,9 +64,10 @@ def _model(source: Path, name: str, entry: object) -> ModelDescription:
         model = ModelDescription.model_validate({**entry, "name": name})
     except ValidationError as error:
         raise CatalogueError(f"{source}: {name}{_first_problem(error)}") from error
-    if model.path is not None:
-        model = model.model_copy(update={"path": source.parent / model.path})
-    return model
+    beside = {key: getattr(model, key) for key in ("path", "centre", "strangers")}
+    return model.model_copy(
+        update={key: source.parent / path for key, path in beside.items() if path is not None}
+    )
 
 
 def _first_problem(error: ValidationError) -> str:

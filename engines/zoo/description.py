@@ -96,6 +96,10 @@ class ModelDescription(Entry):
     dimension: int | None = None
     """length of an embedder's vectors"""
     crop: Crop | None = None
+    centre: Path | None = None
+    """file with the mean of an embedder's vectors, taken off each; engines.centre"""
+    strangers: Path | None = None
+    """file with how far apart two people's vectors are; what thresholds are derived from"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pipeline.arrays import F32, F64, U8, check_array, check_rows
 from pipeline.types import Faces
 
+REVISION = 1
+"""raised when a curve or a measure changes, so that judgements that were kept are made anew"""
 RATE = 3.0
 """per squared L2; makes 0.5 of a defect that costs 0.23"""
 

@@ -78,22 +78,27 @@ def read_photo(path: Path) -> U8:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); copy it again") from error
+    return decode_photo(data, str(path))
+
+
+def decode_photo(data: bytes, name: str) -> U8:
+    """The bytes of a picture file as `read_photo` gives them; `name` is for errors. Raises SourceError."""
     picture_format = format_of(data)
     if picture_format is None:
-        raise SourceError(f"{path}: is not a photo that we read; give {FORMATS}")
+        raise SourceError(f"{name}: is not a photo that we read; give {FORMATS}")
     if picture_format == "HEIC":
-        raise SourceError(f"{path}: is HEIC, which we do not read; convert it to JPEG (heif-convert)")
+        raise SourceError(f"{name}: is HEIC, which we do not read; convert it to JPEG (heif-convert)")
     try:
         header = read_header(data, picture_format)
     except ValueError as error:
-        raise SourceError(f"{path}: is a {picture_format} that {error}; copy it again") from error
+        raise SourceError(f"{name}: is a {picture_format} that {error}; copy it again") from error
     if header.width * header.height > MAX_PIXELS:
         raise SourceError(
-            f"{path}: has {header.width}x{header.height} pixels, more than 200 million; make it smaller"
+            f"{name}: has {header.width}x{header.height} pixels, more than 200 million; make it smaller"
         )
     picture = _decode(np.frombuffer(data, np.uint8), header)
     if picture is None:
-        raise SourceError(f"{path}: is a damaged or cut off {picture_format}; copy it again")
+        raise SourceError(f"{name}: is a damaged or cut off {picture_format}; copy it again")
     return picture
 
 

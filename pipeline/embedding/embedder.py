@@ -17,10 +17,14 @@ Prepare = Callable[[U8], F32]
 class Embedder:
     """An embedding network on an engine which the caller has opened and closes."""
 
-    def __init__(self, engine: Engine, prepare: Prepare, model_id: str, max_batch: int) -> None:
+    def __init__(
+        self, engine: Engine, prepare: Prepare, model_id: str, max_batch: int, centre: F32 | None = None
+    ) -> None:
+        """`centre` (D,) is the mean of the network's unit vectors, taken off each (engines.centre)."""
         self._engine = engine
         self._prepare = prepare
         self._max_batch = max_batch
+        self._centre = centre
         self.model_id = model_id
 
     @property
@@ -41,7 +45,8 @@ class Embedder:
             part = slice(start, start + self._max_batch)
             planes = self._prepare(crops[part])
             (vectors[part],) = self._engine.infer({self._engine.inputs[0].name: planes}).values()
-        return unit_length(vectors)
+        units = unit_length(vectors)
+        return units if self._centre is None else unit_length(units - self._centre)
 
 
 def unit_length(vectors: F32) -> F32:

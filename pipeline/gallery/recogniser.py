@@ -60,6 +60,17 @@ class Recogniser(Protocol):
         ...
 
 
+def central_face(faces: Faces, width: int, height: int) -> int:
+    """Row of the face that a photo is of: large and near its middle, area - 2 offset² in pixels.
+
+    The rule of davidsandberg/facenet, src/align/align_dataset_mtcnn.py, for photos of one person with others in
+    the background. Raises ValueError where there is no face.
+    """
+    sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
+    offsets = faces.boxes[:, :2] + sides / 2 - np.array([width, height], np.float32) / 2
+    return int(np.argmax(np.prod(sides, axis=1) - 2.0 * np.sum(offsets**2, axis=1)))
+
+
 def largest_face(faces: Faces) -> int:
     """Row of the face with the largest box, the first on a tie. Raises ValueError where there is none."""
     sides = faces.boxes[:, 2:] - faces.boxes[:, :2]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.preprocess import U8, Standardise
+from engines.arrays import U8
+from engines.preprocess import Standardise
 
 
 @pytest.fixture

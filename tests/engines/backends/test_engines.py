@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.backends.base import F32, Engine, TensorSpec
+from engines.arrays import F32
+from engines.backends.base import Engine, TensorSpec
 from engines.backends.choose import choose
 from engines.backends.fake import FakeEngine
 from engines.build.built import build

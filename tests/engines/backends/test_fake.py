@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.backends.base import F32
+from engines.arrays import F32
 from engines.backends.fake import fake_embedder
 from engines.preprocess import Standardise
 

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from engines.backends.base import F32, Engine, EngineInfo, TensorSpec
+from engines.arrays import F32
+from engines.backends.base import Engine, EngineInfo, TensorSpec
 from engines.backends.choose import EngineChoice, choose
 from engines.backends.openvino import OpenvinoEngine
 from engines.errors import BackendError

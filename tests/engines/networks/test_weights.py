@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engines.backends.base import F32
+from engines.arrays import F32
 from engines.errors import ModelFileError
 from engines.networks.weights import load_facenet
 from engines.zoo.cache import ModelCache

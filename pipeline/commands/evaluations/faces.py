@@ -1,0 +1,155 @@
+"""The faces of a data set through the networks that cameras use, kept so that a second run takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands.context import Context
+from pipeline.errors import BadInputError, OutsideError, SourceError
+
+if TYPE_CHECKING:
+    from engines.evaluation.face_set import FaceSet
+    from pipeline.arrays import U8
+    from pipeline.assemble import Recognition
+    from pipeline.capture.photo_set import PhotoEntry, PhotoSet
+    from pipeline.types import Faces
+
+FOLDER = "evaluation"
+"""below the data folder; whatever lies there may be deleted"""
+BATCH = 16
+NAMED = 3
+"""unreadable photos that a message names"""
+VERSION = 1
+"""raised when the file's layout or this module's choice of face changes"""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """The face that a photo is of."""
+
+    entry: PhotoEntry
+    face: Faces
+    """one row, or none where no face was detected"""
+    crop: U8
+    """(S, S, 3); of the photo's middle where no face was detected"""
+
+
+def describe_set(
+    context: Context, recognition: Recognition, photo_set: PhotoSet, *, flipped: bool = False
+) -> FaceSet:
+    """One face a photo, described; read from the data folder where these photos were described before.
+
+    The key is the photos' names, sizes and times and everything that decides a vector, so that another model,
+    crop or precision is described anew. A photo that cannot be read is told of and left out. Raises
+    BadInputError where none can be read, OutsideError where the result cannot be kept.
+    """
+    from engines.evaluation.face_set import read_face_set
+
+    recipe = recognition.networks.recipe
+    key = sha256(f"{VERSION} {photo_set.fingerprint} {recipe} {flipped}".encode()).hexdigest()[:24]
+    path = context.data / FOLDER / f"{key}.npz"
+    if recipe and (kept := read_face_set(path)) is not None:
+        return kept
+    found = _describe(context, recognition, photo_set, flipped)
+    if recipe:
+        _save(path, found)
+    return found
+
+
+def seen_faces(context: Context, recognition: Recognition, photo_set: PhotoSet) -> Iterator[SeenFace]:
+    """The face of each photo that can be read, with a progress bar; the others are told of at the end."""
+    import numpy as np
+
+    from pipeline.gallery.recogniser import central_face
+
+    unreadable: list[str] = []
+    with context.progress() as bars:
+        task = bars.add_task(f"looking at {photo_set.source.name}", total=len(photo_set.entries))
+        for entry, image in photo_set.photos():
+            bars.advance(task)
+            if isinstance(image, SourceError):
+                unreadable.append(str(image))
+                continue
+            faces = recognition.detect(image)
+            if len(faces):
+                row = central_face(faces, image.shape[1], image.shape[0])
+                faces = faces.take(np.array([row]))
+                crop = recognition.networks.crop.crops(image, faces)[0]
+            else:
+                crop = _middle(image, recognition.networks.crop.size_px)
+            yield SeenFace(entry, faces, crop)
+    for problem in unreadable[:NAMED]:
+        context.say(problem)
+    if len(unreadable) > NAMED:
+        context.say(f"and {len(unreadable) - NAMED} more photos that cannot be read")
+
+
+def _describe(context: Context, recognition: Recognition, photo_set: PhotoSet, flipped: bool) -> FaceSet:
+    from engines.evaluation.face_set import joined
+
+    faces = seen_faces(context, recognition, photo_set)
+    parts = []
+    while batch := list(islice(faces, BATCH)):
+        parts.append(describe_faces(recognition, batch, flipped=flipped))
+    if not parts:
+        raise BadInputError(f"{photo_set.source}: none of its photos can be read; fetch it again")
+    return joined(parts)
+
+
+def describe_faces(recognition: Recognition, faces: Sequence[SeenFace], *, flipped: bool = False) -> FaceSet:
+    """These faces, at least one, described in one batch."""
+    import numpy as np
+
+    from engines.evaluation.face_set import FaceSet
+    from pipeline.alignment.quality import Quality, assess
+
+    crops = np.stack([each.crop for each in faces])
+    embed = recognition.networks.embedder.embed
+    part_names = tuple(field.name for field in fields(Quality))
+    parts = np.zeros((len(faces), len(part_names)), np.float32)
+    quality = np.zeros(len(faces), np.float32)
+    boxes = np.zeros((len(faces), 4), np.float32)
+    for row, each in enumerate(faces):
+        if len(each.face):
+            judged = assess(each.crop[None], each.face)
+            quality[row], boxes[row] = judged.overall[0], each.face.boxes[0]
+            parts[row] = [getattr(judged, name)[0] for name in part_names]
+    return FaceSet(
+        names=tuple(each.entry.name for each in faces),
+        people=tuple(each.entry.person for each in faces),
+        groups=tuple(each.entry.group for each in faces),
+        found=np.array([len(each.face) > 0 for each in faces], np.bool_),
+        vectors=embed(crops),
+        flipped=embed(np.ascontiguousarray(crops[:, :, ::-1])) if flipped else embed(crops[:0]),
+        quality=quality,
+        parts=parts,
+        part_names=part_names,
+        boxes=boxes,
+    )
+
+
+def _middle(image: U8, size_px: int) -> U8:
+    """The middle of a photo (S, S, 3), where data sets have the face."""
+    import numpy as np
+
+    from pipeline.alignment.crop import cut
+
+    height, width = image.shape[:2]
+    box = np.array([[0.25 * width, 0.25 * height, 0.75 * width, 0.75 * height]], np.float32)
+    return np.asarray(cut(image, box, size_px)[0], np.uint8)
+
+
+def _save(path: Path, found: FaceSet) -> None:
+    """Keep it, whole or not at all. Raises OutsideError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found.write(path)
+    except OSError as error:
+        raise OutsideError(
+            f"{path.parent}: cannot be written ({error.strerror}); make room, or name another folder with --data"
+        ) from error
