@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from pipeline.arrays import F32, F64, I64, U8, Bools
+from engines.evaluation.verification import area_under_roc, mean_sem, separation, threshold_at_far
+from pipeline.arrays import F64, I64, U8, Bools
 from pipeline.errors import BadInputError
 from pipeline.types import Faces
 
@@ -117,41 +118,13 @@ def score(distances: F64, pairs: Pairs) -> View2:
         strict = threshold_at_far(train_d[~train_same], VAL_FAR)
         vals.append(float(np.mean(distances[test & pairs.same] < strict)))
     auc = area_under_roc(distances, pairs.same)
+    accuracy, val = mean_sem(accuracies), mean_sem(vals)
     return View2(
-        *_mean_sem(accuracies),
-        *_mean_sem(vals),
+        accuracy.mean,
+        accuracy.sem,
+        val.mean,
+        val.sem,
         float(np.mean(thresholds)),
         auc,
         separation(distances, pairs.same),
     )
-
-
-def threshold_at_far(impostors: F64, far: float) -> float:
-    """The threshold that accepts this part of impostor distances (N,), interpolated between two of them.
-
-    Above the k-th nearest impostor k of N are accepted; below all of them none, whatever `far` is.
-    """
-    levels = np.arange(1, len(impostors) + 1) / len(impostors)
-    return float(np.interp(far, levels, np.sort(impostors)))
-
-
-def area_under_roc(distances: F64, same: Bools) -> float:
-    """How often a matched pair is nearer than a mismatched one, over all pairs (P,)."""
-    order = np.searchsorted(np.sort(distances[~same]), distances[same], side="right")
-    return float(1.0 - np.mean(order) / np.count_nonzero(~same))
-
-
-def separation(distances: F64, same: Bools) -> float:
-    """d', the difference of the means of mismatched and matched distances (P,) over their pooled deviation."""
-    matched, mismatched = distances[same], distances[~same]
-    pooled = np.sqrt((matched.var() + mismatched.var()) / 2)
-    return float((mismatched.mean() - matched.mean()) / max(pooled, 1e-12))
-
-
-def squared_distances(first: F32, second: F32) -> F64:
-    """Squared L2 distances (P,) of vectors (P, D), row by row."""
-    return np.asarray(np.sum((first.astype(np.float64) - second) ** 2, axis=1))
-
-
-def _mean_sem(values: list[float]) -> tuple[float, float]:
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))

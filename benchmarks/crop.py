@@ -21,8 +21,9 @@ import numpy as np
 
 from benchmarks._crop_fit import collect, fit, overlap
 from benchmarks._crop_kinds import PLAIN, SIZE_PX, CropKind, Shown, crop_kinds, mean_template, shipped_rule
-from benchmarks._lfw import View2, central_face, read_pairs, read_photos, score, squared_distances
+from benchmarks._lfw import View2, central_face, read_pairs, read_photos, score
 from benchmarks._networks import Networks, open_networks
+from engines.evaluation.verification import squared_distances
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import cut
 from pipeline.arrays import F32, U8

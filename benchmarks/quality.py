@@ -21,8 +21,9 @@ import cv2
 import numpy as np
 
 from benchmarks._crop_kinds import shipped_rule
-from benchmarks._lfw import central_face, read_photos, squared_distances
+from benchmarks._lfw import central_face, read_photos
 from benchmarks._networks import Networks, open_networks
+from engines.evaluation.verification import squared_distances
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule

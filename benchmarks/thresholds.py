@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._lfw import central_face, read_photos, threshold_at_far
+from benchmarks._lfw import central_face, read_photos
 from config.load import load
 from config.schema import Config
+from engines.evaluation.verification import threshold_at_far
 from engines.progress import ignore
 from pipeline.arrays import F32, F64
 from pipeline.assemble import Recognition, open_recognition

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,10 +24,11 @@ app = typer.Typer(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command of the table: its module pipeline/commands/<name>.py has a function or typer app of its name."""
+    """A command of a table: its module <package>/<name>.py has a function or typer app of its name."""
 
     name: str
     summary: str
+    package: str = "pipeline.commands"
     passes_on: bool = False
     """what follows the first argument is not parsed here, but found in the context's `args`"""
 
@@ -41,6 +43,7 @@ ENTRIES = (
     Entry("replay", "Say who is seen in recorded video, and when."),
     Entry("subscribe", "Follow the published events."),
     Entry("doctor", "Check versions, hardware, models, Redis, gallery."),
+    Entry("evaluate", "Measure accuracy by published protocols."),
     Entry("bench", "Run a benchmark.", passes_on=True),
 )
 
@@ -58,14 +61,20 @@ class LazyCommand(TyperCommand):
 
 
 def load_command(entry: Entry) -> Any:
-    """The command or group of pipeline/commands/<name>.py. Raises ModuleNotFoundError."""
-    found = getattr(importlib.import_module(f"pipeline.commands.{entry.name}"), entry.name)
+    """The command or group of an entry. Raises ModuleNotFoundError.
+
+    Where a group's module has a table ENTRIES of its own, as evaluate.py, those commands are in it, and as lazy.
+    """
+    module = importlib.import_module(f"{entry.package}.{entry.name}")
+    found = getattr(module, entry.name)
     holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     if isinstance(found, typer.Typer):
         holder.add_typer(found, name=entry.name, context_settings=HELP)
         group = typer.main.get_command(holder)
         assert isinstance(group, TyperGroup)
-        return group.commands[entry.name]
+        inner = group.commands[entry.name]
+        assert isinstance(inner, TyperGroup)
+        return add_entries(inner, getattr(module, "ENTRIES", ()))
     settings: dict[str, Any] = dict(HELP)
     if entry.passes_on:
         settings |= {
@@ -75,6 +84,13 @@ def load_command(entry: Entry) -> Any:
         }
     holder.command(entry.name, context_settings=settings)(found)
     return typer.main.get_command(holder)
+
+
+def add_entries(group: TyperGroup, entries: Iterable[Entry]) -> TyperGroup:
+    """The group with a lazy command an entry."""
+    for entry in entries:
+        group.add_command(LazyCommand(entry))
+    return group
 
 
 def print_version(wanted: bool) -> None:
@@ -99,6 +115,4 @@ def root_command() -> TyperGroup:
     """The group of all commands."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    for entry in ENTRIES:
-        group.add_command(LazyCommand(entry))
-    return group
+    return add_entries(group, ENTRIES)

@@ -10,17 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks._lfw import (
-    Pairs,
-    area_under_roc,
-    central_face,
-    read_pairs,
-    read_photos,
-    score,
-    separation,
-    squared_distances,
-    threshold_at_far,
-)
+from benchmarks._lfw import Pairs, central_face, read_pairs, read_photos, score
 from pipeline.errors import BadInputError
 from pipeline.types import Faces
 
@@ -64,42 +54,6 @@ def test_errors_are_counted_and_the_sem_is_of_the_folds() -> None:
     folds = np.array([59 / 60] + [1.0] * 9)
     assert result.accuracy == pytest.approx(folds.mean())
     assert result.accuracy_sem == pytest.approx(folds.std(ddof=1) / np.sqrt(10))
-
-
-def test_threshold_at_far_accepts_that_part() -> None:
-    impostors = np.random.default_rng(2).uniform(0.5, 2.5, 20_000)
-
-    threshold = threshold_at_far(impostors, 0.01)
-
-    assert np.mean(impostors < threshold) == pytest.approx(0.01, abs=1e-3)
-
-
-def test_threshold_at_far_with_few_impostors_accepts_none() -> None:
-    assert threshold_at_far(np.array([1.5, 1.2, 1.9]), 1e-3) == 1.2
-
-
-def test_area_under_roc_agrees_with_counting() -> None:
-    rng = np.random.default_rng(4)
-    same = rng.random(60) < 0.5
-    distances = rng.normal(np.where(same, 0.8, 1.2), 0.5)
-
-    nearer = [m < i for m in distances[same] for i in distances[~same]]
-
-    assert area_under_roc(distances, same) == pytest.approx(np.mean(nearer))
-
-
-def test_separation_is_in_standard_deviations() -> None:
-    rng = np.random.default_rng(5)
-    same = np.repeat([True, False], 20_000)
-
-    assert separation(rng.normal(np.where(same, 1.0, 2.0), 0.25), same) == pytest.approx(4.0, abs=0.05)
-
-
-def test_squared_distances() -> None:
-    a, b = np.eye(3, dtype=np.float32), np.roll(np.eye(3, dtype=np.float32), 1, axis=0)
-
-    assert squared_distances(a, b).tolist() == [2.0, 2.0, 2.0]
-    assert squared_distances(a, -a).tolist() == [4.0, 4.0, 4.0]
 
 
 def test_pairs_are_read(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 import run_pipeline
 from pipeline.commands.app import ENTRIES, Entry, load_command, root_command
+from pipeline.commands.evaluate import ENTRIES as EVALUATIONS
 from pipeline.errors import BadInputError
 
 ROOT = Path(__file__).parents[2]
@@ -75,14 +77,24 @@ def test_help_of_each_people_command_has_an_example(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
 def test_each_command_has_the_shared_options(entry: Entry) -> None:
     command = load_command(entry)
-    commands = (
-        [command.get_command(None, name) for name in command.commands]
-        if entry.name == "people"
-        else [command]
-    )
-    for each in commands if entry.name != "bench" else ():
+    commands = list(command.commands.values()) if isinstance(command, TyperGroup) else [command]
+    for each in commands if entry.name not in ("bench", "evaluate") else ():
         options = {option for parameter in each.params for option in parameter.opts}
         assert {"--config", "--data", "--set", "--json", "--debug"} <= options
+
+
+def test_help_of_evaluate_lists_its_commands_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_pipeline.main(["evaluate", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {each.name} " in shown and each.summary in shown for each in EVALUATIONS)
+    loaded = imported_by("import run_pipeline; run_pipeline.main(['evaluate', '--help'])")
+    assert not loaded & {*HEAVY, "numpy", "pydantic", "sklearn", "matplotlib"}
+
+
+def test_an_unknown_evaluation_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_pipeline.main(["evaluate", "frobnicate"]) == 2
+    line = "facestream: No such command 'frobnicate'; see: python run_pipeline.py evaluate --help\n"
+    assert capsys.readouterr().err == line
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
