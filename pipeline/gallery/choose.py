@@ -8,12 +8,15 @@ from pipeline.gallery.index import Index
 INDEXES = ("hnsw", "exact")
 
 
-def choose_index(kind: str, dimension: int) -> Index:
-    """An empty index of this kind for vectors of this dimension. Raises GalleryError for an unknown kind."""
-    if kind == "hnsw":
-        from pipeline.gallery.hnsw import HnswIndex
+def choose_index(kind: str, dimension: int, *, always_approximate: bool = False) -> Index:
+    """An empty index of this kind for vectors of this dimension. Raises GalleryError for an unknown kind.
 
-        return HnswIndex(dimension)
+    `always_approximate`: not exact while templates are few, so that what approximation costs can be measured.
+    """
+    if kind == "hnsw":
+        from pipeline.gallery.hnsw import EXACT_UP_TO, HnswIndex
+
+        return HnswIndex(dimension, exact_up_to=0 if always_approximate else EXACT_UP_TO)
     if kind == "exact":
         from pipeline.gallery.exact import ExactIndex
 
