@@ -55,7 +55,8 @@ def test_a_missing_or_broken_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_shipped_centre_fits_its_model(catalogue: Catalogue) -> None:
     model = catalogue.model("facenet-20180408")
-    assert model.centre is not None and model.dimension is not None
+    assert model.centre is not None
+    assert model.dimension is not None
     assert 0.1 < np.linalg.norm(read_centre(model.centre, model.dimension)) < 0.3
     assert model.model_id.endswith("-centred")
 
