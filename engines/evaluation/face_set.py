@@ -82,7 +82,7 @@ class FaceSet:
 
     def write(self, path: Path) -> None:
         """Write it to an .npz file, whole or not at all. Raises OSError."""
-        part = path.with_suffix(".part.npz")
+        part = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")  # two runs may write the same set
         arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
         try:
             np.savez(part, allow_pickle=False, **arrays)

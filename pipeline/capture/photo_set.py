@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +12,15 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from pipeline.arrays import U8
-from pipeline.capture.photo import decode_photo, photos_under, read_photo
+from pipeline.capture.photo import MAX_BYTES, decode_photo, photos_under, read_photo
 from pipeline.errors import SourceError
 
 PICTURES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif", ".ppm", ".pgm"}
 )
 """endings that count in an archive, whose files are not looked into before they are read"""
+DAMAGE = (OSError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+"""what reading a damaged archive raises, compressed or not"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,23 @@ class PhotoSet:
     source: Path
     entries: tuple[PhotoEntry, ...]
     fingerprint: str
-    """changes with the files' names, sizes and times"""
-    _read: Callable[[], Iterator[U8 | SourceError]]
+    """changes with the files' names, sizes and times, and with which of them are taken"""
+    _rows: tuple[int, ...]
+    """of the entries among everything that the source holds"""
+    _read: Callable[[Sequence[int]], Iterator[U8 | SourceError]]
 
     def photos(self) -> Iterator[tuple[PhotoEntry, U8 | SourceError]]:
         """Each entry with its picture (H, W, 3) RGB, or with what is wrong with it."""
-        return zip(self.entries, self._read(), strict=True)
+        return zip(self.entries, self._read(self._rows), strict=True)
+
+    def only(self, wanted: Callable[[PhotoEntry], bool]) -> PhotoSet:
+        """The photos that are wanted; this set itself where all are. The others are not read."""
+        kept = [place for place, entry in enumerate(self.entries) if wanted(entry)]
+        if len(kept) == len(self.entries):
+            return self
+        entries = tuple(self.entries[place] for place in kept)
+        mark = _fingerprint([self.fingerprint, *(entry.name for entry in entries)])
+        return PhotoSet(self.source, entries, mark, tuple(self._rows[place] for place in kept), self._read)
 
 
 def open_photo_set(source: Path) -> PhotoSet:
@@ -63,32 +78,42 @@ def _folder(source: Path) -> PhotoSet:
     stats = [file.stat() for file in files]
     marks = [f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in zip(names, stats, strict=True)]
 
-    def read() -> Iterator[U8 | SourceError]:
-        for file in files:
+    def read(rows: Sequence[int]) -> Iterator[U8 | SourceError]:
+        for row in rows:
             try:
-                yield read_photo(file)
+                yield read_photo(files[row])
             except SourceError as error:
                 yield error
 
-    return PhotoSet(source, _entries(source, names), _fingerprint(marks), read)
+    return _whole(source, names, marks, read)
 
 
 def _archive(source: Path) -> PhotoSet:
     try:
         with tarfile.open(source) as tar:
             members = [member for member in tar if _is_picture(member)]
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except DAMAGE as error:
         raise SourceError(
             f"{source}: is no folder and no whole tar archive ({error}); fetch it again"
         ) from error
     marks = [f"{member.name} {member.size} {member.offset_data} {member.mtime}" for member in members]
 
-    def read() -> Iterator[U8 | SourceError]:
+    def read(rows: Sequence[int]) -> Iterator[U8 | SourceError]:
         with tarfile.open(source) as tar:
-            for member in members:
-                yield _extracted(tar, member, source)
+            for row in rows:
+                yield _extracted(tar, members[row], source)
 
-    return PhotoSet(source, _entries(source, [member.name for member in members]), _fingerprint(marks), read)
+    return _whole(source, [member.name for member in members], marks, read)
+
+
+def _whole(
+    source: Path,
+    names: Sequence[str],
+    marks: Sequence[str],
+    read: Callable[[Sequence[int]], Iterator[U8 | SourceError]],
+) -> PhotoSet:
+    entries = _entries(source, names)
+    return PhotoSet(source, entries, _fingerprint(marks), tuple(range(len(entries))), read)
 
 
 def _is_picture(member: tarfile.TarInfo) -> bool:
@@ -97,11 +122,13 @@ def _is_picture(member: tarfile.TarInfo) -> bool:
 
 
 def _extracted(tar: tarfile.TarFile, member: tarfile.TarInfo, source: Path) -> U8 | SourceError:
+    if member.size > MAX_BYTES:
+        return SourceError(f"{source}: {member.name} is larger than 1 GiB; make it smaller")
     try:
         stream = tar.extractfile(member)
         data = b"" if stream is None else stream.read()
         return decode_photo(data, f"{source}: {member.name}")
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except DAMAGE as error:
         return SourceError(f"{source}: {member.name} cannot be read ({error}); fetch the archive again")
     except SourceError as error:
         return error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -46,19 +47,18 @@ def describe_set(
 
     The key is the photos' names, sizes and times and everything that decides a vector, so that another model,
     crop or precision is described anew. A photo that cannot be read is told of and left out. Raises
-    BadInputError where none can be read, OutsideError where the result cannot be kept.
+    BadInputError where none can be read, OutsideError where the data folder cannot be written.
     """
-    from engines.evaluation.face_set import read_face_set
-
     recipe = recognition.networks.recipe
-    key = sha256(f"{VERSION} {photo_set.fingerprint} {recipe} {flipped}".encode()).hexdigest()[:24]
-    path = context.data / FOLDER / f"{key}.npz"
-    if recipe and (kept := read_face_set(path)) is not None:
-        return kept
-    found = _describe(context, recognition, photo_set, flipped)
-    if recipe:
-        _save(path, found)
-    return found
+    if not recipe:
+        return _describe(context, recognition, photo_set, flipped)
+    folder = context.data / FOLDER
+    kept = _kept(folder, recipe, photo_set, flipped)
+    if kept is None:
+        _make(folder)
+        kept = _describe(context, recognition, photo_set, flipped)
+        _keep(context, folder / _file_name(recipe, photo_set, flipped), kept)
+    return kept
 
 
 def seen_faces(context: Context, recognition: Recognition, photo_set: PhotoSet) -> Iterator[SeenFace]:
@@ -144,12 +144,39 @@ def _middle(image: U8, size_px: int) -> U8:
     return np.asarray(cut(image, box, size_px)[0], np.uint8)
 
 
-def _save(path: Path, found: FaceSet) -> None:
-    """Keep it, whole or not at all. Raises OutsideError."""
+def _kept(folder: Path, recipe: str, photo_set: PhotoSet, flipped: bool) -> FaceSet | None:
+    """What an earlier run kept; with mirrored crops it serves as well where those are not asked for."""
+    from engines.evaluation.face_set import read_face_set
+
+    found = read_face_set(folder / _file_name(recipe, photo_set, flipped))
+    if found is None and not flipped:
+        found = read_face_set(folder / _file_name(recipe, photo_set, True))
+        found = None if found is None else replace(found, flipped=found.flipped[:0])
+    return found
+
+
+def _file_name(recipe: str, photo_set: PhotoSet, flipped: bool) -> str:
+    key = sha256(f"{VERSION} {photo_set.fingerprint} {recipe} {flipped}".encode()).hexdigest()[:24]
+    return f"{key}.npz"
+
+
+def _make(folder: Path) -> None:
+    """Make the folder before the minutes of work that it is to keep. Raises OutsideError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found.write(path)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutsideError(
-            f"{path.parent}: cannot be written ({error.strerror}); make room, or name another folder with --data"
+            f"{folder}: cannot be made ({error.strerror}); name another folder with --data"
         ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutsideError(f"{folder}: may not be written; name another folder with --data")
+
+
+def _keep(context: Context, path: Path, found: FaceSet) -> None:
+    """Keep it for the next run; where that fails, this run has it all the same."""
+    try:
+        found.write(path)
+    except OSError as error:
+        context.say(
+            f"{path}: cannot be written ({error.strerror}), so the next run describes the photos again; make room"
+        )
