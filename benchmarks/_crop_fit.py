@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from benchmarks._lfw import Photo, central_face
 from benchmarks._networks import Networks
+from benchmarks._photos import Photo, face_meant
 from pipeline.alignment.box_fit import BoxTransform, fit_box_transform
 from pipeline.arrays import F32, U8
 from pipeline.geometry import iou_matrix
@@ -45,7 +45,7 @@ def collect(networks: Networks, photos: Iterable[Photo]) -> list[Sample]:
     samples = []
     for photo in photos:
         (found,) = networks.mtcnn.detect([photo.image])
-        target = central_face(found, photo.image).boxes
+        target = face_meant(found, photo.image).boxes
         shown = [_shown_at(networks, photo.image, scale) for scale in SCALES] if len(target) else []
         rows = [
             (face, target * np.float32(scale))
@@ -85,4 +85,4 @@ def joined(parts: Sequence[Faces]) -> Faces:
 def _shown_at(networks: Networks, image: U8, scale: float) -> Faces:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how), dtype=np.uint8)
-    return central_face(networks.centerface.detect([small])[0], small)
+    return face_meant(networks.centerface.detect([small])[0], small)

@@ -21,8 +21,10 @@ import numpy as np
 
 from benchmarks._crop_fit import collect, fit, overlap
 from benchmarks._crop_kinds import PLAIN, SIZE_PX, CropKind, Shown, crop_kinds, mean_template, shipped_rule
-from benchmarks._lfw import View2, central_face, read_pairs, read_photos, score
 from benchmarks._networks import Networks, open_networks
+from benchmarks._photos import face_meant, photos_in
+from engines.evaluation.lfw import View2, score
+from engines.evaluation.lfw_pairs import read_pairs
 from engines.evaluation.verification import squared_distances
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import cut
@@ -44,9 +46,9 @@ class CropRow:
     iou_held_out: float | None
     """mean overlap with MTCNN's box on dev people whom the fit had not seen"""
     accuracy: float
-    accuracy_sem: float
+    accuracy_sem: float | None
     val_at_far_1e3: float
-    val_sem: float
+    val_sem: float | None
     threshold: float
     auc: float
     d_prime: float
@@ -74,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     with ExitStack() as close:
         networks = open_networks(options.models, INPUT_PX, close)
         _say(f"{networks.how}; fitting on dev people")
-        samples = collect(networks, read_photos(options.data / "lfw_dev.tar"))
+        samples = collect(networks, photos_in(options.data / "lfw_dev.tar"))
         transform = fit(samples)
         if options.fit:
             _print_fit(transform, len(samples))
@@ -85,10 +87,9 @@ def main(argv: Sequence[str]) -> int:
         _say("embedding the photos of View 2")
         names, vectors = _embed(networks, options.data / "lfw_view2.tar", kinds)
     pairs = read_pairs(options.data / "lfw_pairs.txt")
-    place = {name: row for row, name in enumerate(names)}
-    first, second = ([place[name] for name in side] for side in (pairs.first, pairs.second))
+    at = pairs.rows_in(names, "lfw_view2.tar")
     results = {
-        kind: score(squared_distances(found.rows[first], found.rows[second]), pairs)
+        kind: score(squared_distances(found.rows[at.first], found.rows[at.second]), pairs)
         for kind, found in vectors.items()
     }
     for kind, view2 in results.items():
@@ -117,10 +118,10 @@ def _embed(
 
 def _seen(networks: Networks, archive: Path, names: list[str]) -> Iterator[Shown]:
     """The photos of an archive through both detectors; their names are added to `names`."""
-    for photo in read_photos(archive):
+    for photo in photos_in(archive):
         names.append(photo.name)
         (own,), (other,) = networks.centerface.detect([photo.image]), networks.mtcnn.detect([photo.image])
-        yield Shown(photo.image, central_face(own, photo.image), central_face(other, photo.image))
+        yield Shown(photo.image, face_meant(own, photo.image), face_meant(other, photo.image))
 
 
 def _batches(items: Iterable[Shown]) -> Iterator[list[Shown]]:
@@ -146,9 +147,9 @@ def _row(kind: str, iou: float | None, view2: View2, failures: int, base: View2)
         crop=kind,
         iou_held_out=None if iou is None else round(iou, 4),
         accuracy=round(view2.accuracy, 4),
-        accuracy_sem=round(view2.accuracy_sem, 4),
+        accuracy_sem=_rounded(view2.accuracy_sem),
         val_at_far_1e3=round(view2.val, 4),
-        val_sem=round(view2.val_sem, 4),
+        val_sem=_rounded(view2.val_sem),
         threshold=round(view2.threshold, 3),
         auc=round(view2.auc, 5),
         d_prime=round(view2.d_prime, 3),
@@ -161,11 +162,19 @@ def _row(kind: str, iou: float | None, view2: View2, failures: int, base: View2)
 def _line(row: CropRow) -> str:
     iou = "" if row.iou_held_out is None else f"{row.iou_held_out:.4f}"
     return (
-        f"{row.crop:30} IoU {iou:6}  accuracy {row.accuracy:.4f} ± {row.accuracy_sem:.4f}  "
-        f"VAL@1e-3 {row.val_at_far_1e3:.4f} ± {row.val_sem:.4f}  threshold {row.threshold:.3f}  "
+        f"{row.crop:30} IoU {iou:6}  accuracy {_with_error(row.accuracy, row.accuracy_sem)}  "
+        f"VAL@1e-3 {_with_error(row.val_at_far_1e3, row.val_sem)}  threshold {row.threshold:.3f}  "
         f"AUC {row.auc:.5f}  d' {row.d_prime:.3f}  "
         f"failures {row.detection_failures}  errors x{row.ratio:.2f}"
     )
+
+
+def _with_error(value: float, sem: float | None) -> str:
+    return f"{value:.4f}" if sem is None else f"{value:.4f} ± {sem:.4f}"
+
+
+def _rounded(sem: float | None) -> float | None:
+    return None if sem is None else round(sem, 4)
 
 
 def _print_fit(transform: BoxTransform, photos: int) -> None:

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 
 from benchmarks._crop_kinds import shipped_rule
-from benchmarks._lfw import central_face, read_photos
 from benchmarks._networks import Networks, open_networks
+from benchmarks._photos import face_meant, photos_in
 from engines.evaluation.verification import squared_distances
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
@@ -167,9 +167,9 @@ def _tilted(degrees: float) -> Spoil:
 
 
 def _shots(networks: Networks, archive: Path, rule: CropRule) -> Iterator[Shot]:
-    for number, photo in enumerate(read_photos(archive)):
+    for number, photo in enumerate(photos_in(archive)):
         if number % EVERY == 0:
-            face = central_face(networks.centerface.detect([photo.image])[0], photo.image)
+            face = face_meant(networks.centerface.detect([photo.image])[0], photo.image)
             if len(face):
                 yield Shot(photo.image, face, rule.crops(photo.image, face))
 

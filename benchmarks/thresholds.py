@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._lfw import central_face, read_photos
+from benchmarks._photos import face_meant, photos_in
 from config.load import load
 from config.schema import Config
 from engines.evaluation.verification import threshold_at_far
@@ -58,8 +58,8 @@ def describe(recognition: Recognition, archive: Path) -> tuple[list[str], F32]:
     people: list[str] = []
     vectors: list[F32] = []
     missed = 0
-    for photo in read_photos(archive):
-        faces = central_face(recognition.detect(photo.image), photo.image)
+    for photo in photos_in(archive):
+        faces = face_meant(recognition.detect(photo.image), photo.image)
         if len(faces) == 0:
             missed += 1
             continue
