@@ -108,7 +108,7 @@ def joined(parts: Sequence[FaceSet]) -> FaceSet:
 def read_face_set(path: Path) -> FaceSet | None:
     """What `write` wrote; None where there is no such file, or none that is whole."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             values: dict[str, Any] = {field.name: kept[field.name] for field in fields(FaceSet)}
         for name in ("names", "people", "groups", "part_names"):
             values[name] = tuple(values[name].tolist())

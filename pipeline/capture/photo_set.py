@@ -93,8 +93,9 @@ def _archive(source: Path) -> PhotoSet:
         with tarfile.open(source) as tar:
             members = [member for member in tar if _is_picture(member)]
     except DAMAGE as error:
+        reason = str(error).partition("\n")[0].rstrip(" :")  # the rest is a line a compression tried
         raise SourceError(
-            f"{source}: is no folder and no whole tar archive ({error}); fetch it again"
+            f"{source}: is no folder and no whole tar archive ({reason}); fetch it again"
         ) from error
     marks = [f"{member.name} {member.size} {member.offset_data} {member.mtime}" for member in members]
 

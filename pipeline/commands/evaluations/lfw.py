@@ -138,7 +138,7 @@ def run_lfw(
             "one fold: its thresholds are chosen on the pairs that they judge, and no error can be told"
         )
     if plot is not None:
-        write_plot(drawn(result, recognition.model_id), plot)
+        write_plot(drawn(result, recognition.model_id, variant), plot)
     print_report(context, reported(context, recognition, result, faces, variant))
 
 
@@ -208,12 +208,13 @@ def rounded(figures: Mapping[str, float | None]) -> dict[str, object]:
     return {name: None if value is None else round(value, DIGITS) for name, value in figures.items()}
 
 
-def drawn(result: View2, model: str) -> Figure:
+def drawn(result: View2, model: str, variant: Variant) -> Figure:
     """The ROC of all pairs."""
     from engines.evaluation.lfw import VAL_FAR
     from engines.evaluation.plots import roc_figure
 
-    return roc_figure(result.roc, f"LFW, View 2: {model}", VAL_FAR, result.val, result.val_sem)
+    added = ", flipped" * variant.flip + ", mean subtracted" * variant.subtract_mean
+    return roc_figure(result.roc, f"LFW, View 2: {model}{added}", VAL_FAR, result.val, result.val_sem)
 
 
 def print_table(context: Context, report: Report) -> None:
@@ -223,7 +224,7 @@ def print_table(context: Context, report: Report) -> None:
 
     from pipeline.commands.report import visible
 
-    result, variant = report.result, report.variant
+    result, variant, folds = report.result, report.variant, len(report.result.folds)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -238,7 +239,7 @@ def print_table(context: Context, report: Report) -> None:
         ("AUC", f"{result.auc:.5f}", ""),
         ("EER", f"{result.eer:.5f}", ""),
         ("d'", f"{result.d_prime:.3f}", ""),
-        ("pairs", f"{result.pairs}", f"in {len(result.folds)} folds, of {report.photos} photos"),
+        ("pairs", f"{result.pairs}", f"in {folds} fold{'s' if folds > 1 else ''}, of {report.photos} photos"),
         ("flip", "on" if variant.flip else "off", ""),
         ("subtract mean", "on" if variant.subtract_mean else "off", ""),
         ("photos without a detection", f"{len(report.failures)}", ""),
