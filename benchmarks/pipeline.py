@@ -23,6 +23,7 @@ from engines.progress import ignore
 from pipeline.assemble import Recognition, RunPlan, build_run, load_gallery, open_recognition, open_store
 from pipeline.capture.file import FileSource
 from pipeline.commands.context import models_folder
+from pipeline.commands.thresholds import naming
 from pipeline.errors import BadInputError
 from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
@@ -39,6 +40,8 @@ class Bench:
     config: Config
     recognition: Recognition
     gallery: Search
+    max_distance: float
+    """squared L2: names are given below it"""
 
     def pipeline(self, videos: Sequence[Path]) -> MetricsSummary:
         """Replay these videos at once."""
@@ -47,9 +50,8 @@ class Bench:
             for number, path in enumerate(videos)
         ]
         runs = {source.camera: source.open().recording_id for source in sources}
-        run = build_run(
-            self.config, self.recognition, self.gallery, RunPlan(Mode.REPLAY, runs, True, [MemorySink()])
-        )
+        plan = RunPlan(Mode.REPLAY, runs, True, [MemorySink()], max_distance=self.max_distance)
+        run = build_run(self.config, self.recognition, self.gallery, plan)
         with run.supervisor as supervisor:
             supervisor.start(sources)
             supervisor.wait()
@@ -89,7 +91,9 @@ def main(argv: Sequence[str]) -> int:
         open_recognition(config, models_folder(), ignore) as recognition,
     ):
         with open_store(config, Path(data)) as store:
-            bench = Bench(config, recognition, load_gallery(config, store, recognition))
+            gallery = load_gallery(config, store, recognition)
+        rule = naming(config, Path(data), gallery.own_pairs)
+        bench = Bench(config, recognition, gallery, rule.max_distance)
         for group in [*([video] for video in videos), [videos[0]] * 3]:
             measure(bench, group, args.runs)
     return 0

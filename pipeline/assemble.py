@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -216,6 +216,8 @@ class RunPlan:
     """events of all cameras in the order of their pts (a plain replay), or as they come"""
     sinks: Sequence[EventSink]
     observers: Sequence[Observe] = ()
+    max_distance: float = field(kw_only=True)
+    """names are given below this squared L2 distance: pipeline.commands.thresholds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +250,12 @@ def _steps(
     config: Config, recognition: Recognition, gallery: Search, plan: RunPlan, board: FeedbackBoard
 ) -> list[Step]:
     networks, detection, embedding = recognition.networks, config.detection, config.embedding
-    matching = config.matching
-    queued = config.runtime.items_queued
+    matching, queued = config.matching, config.runtime.items_queued
     fill_s = embedding.max_wait_ms / 1000 if plan.mode is Mode.LIVE else 0.0
     context = EventContext(
         mode=plan.mode,
         runs=plan.runs,
-        threshold=matching.max_distance,
+        threshold=plan.max_distance,
         detector=detection.model,
         embedder=recognition.model_id,
         candidates=matching.candidates,
@@ -279,7 +280,7 @@ def _steps(
         Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
         Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, fill_s),
         Step(match, queued, queued),
-        Step(LifecycleStage(sighting_rules(config), context, board), queued, queued),
+        Step(LifecycleStage(sighting_rules(config, plan.max_distance), context, board), queued, queued),
         Step(publish, queued, queued),
     ]
 
@@ -290,11 +291,11 @@ def gate_rules(config: Config) -> GateRules:
     return GateRules(keys.min_quality, keys.first_shots, keys.better_by, keys.recheck_s, keys.recheck_known_s)
 
 
-def sighting_rules(config: Config) -> SightingRules:
+def sighting_rules(config: Config, max_distance: float) -> SightingRules:
     """When a sighting is named, published and closed."""
     matching, sightings = config.matching, config.sightings
     return SightingRules(
-        max_distance=matching.max_distance,
+        max_distance=max_distance,
         min_margin=matching.min_margin,
         keep_margin=matching.keep_margin,
         decide_after_s=sightings.decide_after_s,

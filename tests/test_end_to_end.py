@@ -113,7 +113,7 @@ def replay(
     ]
     runs = {source.camera: source.open().recording_id for source in sources}
     gallery = Replica.load(store, "painted", HnswIndex(64))
-    run = build_run(config, recognition, gallery, RunPlan(Mode.REPLAY, runs, True, [sink]))
+    run = build_run(config, recognition, gallery, RunPlan(Mode.REPLAY, runs, True, [sink], max_distance=0.85))
     with run.supervisor as supervisor:
         supervisor.start(sources)
         report = supervisor.wait()
@@ -160,7 +160,7 @@ def test_events_carry_what_the_contract_promises(recognition: Recognition, store
     assert new.published_at == new.seen_at
     assert stranger.stranger_id is not None
     assert stranger.distance is not None
-    assert stranger.distance > CONFIG.matching.max_distance
+    assert stranger.distance > stranger.threshold == 0.85
 
 
 @pytest.mark.parametrize("items_queued", [1, 32])

@@ -15,6 +15,7 @@ from pipeline.assemble import CATALOGUE_FILE, load_gallery
 from pipeline.capture.photo import read_photo
 from pipeline.commands.context import Context
 from pipeline.commands.enroll import EnrollRequest, rules_of
+from pipeline.commands.thresholds import naming
 from pipeline.errors import GalleryError
 from pipeline.gallery.enroll import Photo, enroll_photos
 from pipeline.gallery.recogniser import Recogniser
@@ -68,6 +69,7 @@ def enroll_cast(
         if store.owners(photo.sha256, recogniser.model_id):
             continue
         replica = load_gallery(own.config, store, recogniser)
+        rule = naming(own.config, own.data, replica.own_pairs)
         request = EnrollRequest(name, (photo.path,), largest=True)
         enrolment = enroll_photos(
             store,
@@ -77,7 +79,7 @@ def enroll_cast(
             recogniser.detect,
             recogniser.describe,
             recogniser.model_id,
-            rules_of(own, request),
+            rules_of(own, request, rule.max_distance),
         )
         (verdict,) = enrolment.verdicts
         if not verdict.accepted:

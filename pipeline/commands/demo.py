@@ -20,6 +20,7 @@ from pipeline.commands.context import (
     make_context,
     make_folder,
 )
+from pipeline.commands.thresholds import naming
 
 if TYPE_CHECKING:
     from pipeline.assemble import Recognition
@@ -132,6 +133,7 @@ def replay_and_check(
     from pipeline.demo.play import PLAY
     from pipeline.events.trace import Trace
 
+    rule = naming(context.config, context.data, gallery.own_pairs)
     request = ReplayRequest(videos=(f"{CAMERA}={recording}",))
     trace, tally = Trace(CAMERA), Tally()
     with ExitStack() as stack:
@@ -139,10 +141,10 @@ def replay_and_check(
         table = SightingTable(context, {one.source.camera: one.info.started_at for one in recordings})
         shown = [table, EventPrinter(context)] if context.json else [table]
         sinks = [redis_sink(context.config, context.data), *shown, tally]
-        played = play(context, recordings, recognition, gallery, sinks, [trace], realtime=False)
+        played = play(context, recordings, recognition, gallery, rule, sinks, [trace], realtime=False)
     if not context.json:
         for line in LEGEND:
-            context.print(line.format(limit=context.config.matching.max_distance))
+            context.print(line.format(limit=rule.max_distance))
     say_how_it_went(context, played, tally)
     if played.exit_code:
         return played.exit_code

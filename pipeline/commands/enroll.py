@@ -20,6 +20,7 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
+from pipeline.commands.thresholds import naming, verification_distance
 from pipeline.errors import SourceError
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def run_enroll(
     """Judge the photos, add those accepted, print the verdicts; the exit code."""
     from pipeline.gallery.enroll import enroll_photos
 
+    rule = naming(context.config, context.data, replica.own_pairs)
     with context.progress() as bars:
         photos = bars.track(
             read_photos(request.images), total=len(request.images), description=f"looking at {request.name}"
@@ -104,7 +106,7 @@ def run_enroll(
             recogniser.detect,
             recogniser.describe,
             recogniser.model_id,
-            rules_of(context, request),
+            rules_of(context, request, rule.max_distance),
         )
     for verdict in enrolment.verdicts:
         if verdict.warning is not None:
@@ -117,16 +119,22 @@ def run_enroll(
     return 0 if enrolment.person is not None else NOTHING_ACCEPTED
 
 
-def rules_of(context: Context, request: EnrollRequest) -> EnrolmentRules:
-    """What the configuration and the options say about photos."""
+def rules_of(
+    context: Context, request: EnrollRequest, look_alike_distance: float | None = None
+) -> EnrolmentRules:
+    """What the configuration and the options say about photos.
+
+    `look_alike_distance`: below which a newcomer is warned of, the one for names; none: that of two photos.
+    """
     from pipeline.gallery.enroll import EnrolmentRules
 
     config = context.config
+    same_person_distance = verification_distance(config, context.data)
     return EnrolmentRules(
         min_face_px=config.enrolment.min_face_px,
         min_quality=config.enrolment.min_quality,
-        same_person_distance=config.verification.max_distance,
-        look_alike_distance=config.matching.max_distance,
+        same_person_distance=same_person_distance,
+        look_alike_distance=same_person_distance if look_alike_distance is None else look_alike_distance,
         largest=request.largest,
         force=request.force,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
+from pipeline.commands.thresholds import naming
 from pipeline.errors import SourceError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.gallery.identify import IdentifiedFace
     from pipeline.gallery.recogniser import Recogniser
     from pipeline.gallery.replica import Replica
+
+log = logging.getLogger(__name__)
 
 UNREADABLE = 2
 
@@ -67,12 +71,14 @@ def run_identify(context: Context, paths: Sequence[Path], replica: Replica, reco
 
     if not replica.people:
         context.say("nobody is enrolled, so everybody is unknown; see 'enroll --help'")
+    rule = naming(context.config, context.data, replica.own_pairs)
+    log.info("%s", rule)
     table = Table("photo", "face", "who", "distance", "quality", "next")
     code = 0
     with context.progress() as bars:
         for path in bars.track(paths, description="looking"):
             try:
-                faces = look(context, path, replica, recogniser)
+                faces = look(context, path, replica, recogniser, rule.max_distance)
             except SourceError as error:
                 code = UNREADABLE
                 context.say(str(error))
@@ -89,15 +95,15 @@ def run_identify(context: Context, paths: Sequence[Path], replica: Replica, reco
 
 
 def look(
-    context: Context, path: Path, replica: Replica, recogniser: Recogniser
+    context: Context, path: Path, replica: Replica, recogniser: Recogniser, max_distance: float
 ) -> tuple[IdentifiedFace, ...]:
-    """The faces of one photo. Raises SourceError."""
+    """The faces of one photo, named below this distance. Raises SourceError."""
     from pipeline.capture.photo import read_photo
     from pipeline.gallery.identify import identify_faces
 
     rules = context.config.matching
     return identify_faces(
-        read_photo(path), recogniser, replica, rules.max_distance, rules.min_margin, rules.candidates
+        read_photo(path), recogniser, replica, max_distance, rules.min_margin, rules.candidates
     )
 
 

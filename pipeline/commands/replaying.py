@@ -25,6 +25,7 @@ from pipeline.capture.overlay import Drawn, annotate, face_label
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.context import Context
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
+from pipeline.commands.thresholds import Naming, naming
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
@@ -115,10 +116,12 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         gallery = load_gallery(context.config, store, recognition)
         if not gallery.people:
             log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
+        rule = naming(context.config, context.data, gallery.own_pairs)
+        log.info("%s", rule)
         published = redis_sink(context.config, context.data)
         told: list[EventSink] = [published, EventPrinter(context), *sinks, tally]
         traces = [Trace(camera) for camera in outputs]
-        played = play(context, recordings, recognition, gallery, told, traces, request.realtime)
+        played = play(context, recordings, recognition, gallery, rule, told, traces, request.realtime)
     say_how_it_went(context, played, tally)
     if request.summary is not None:
         write_summary(request.summary, played.metrics, tally)
@@ -158,6 +161,7 @@ def play(
     recordings: Sequence[Recording],
     recognition: Recognition,
     gallery: Search,
+    rule: Naming,
     sinks: Sequence[EventSink],
     traces: Sequence[Trace],
     realtime: bool,
@@ -171,6 +175,7 @@ def play(
             in_order=not realtime,
             sinks=sinks,
             observers=(watching, *traces),
+            max_distance=rule.max_distance,
         )
         run = build_run(context.config, recognition, gallery, plan)
         interruptions = _Interruptions(run)

@@ -17,6 +17,7 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
+from pipeline.commands.thresholds import verification_distance
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run_verify(context: Context, images: list[tuple[Path, U8]], recogniser: Reco
     from pipeline.gallery.verify import compare
 
     a, b = (largest_of(context, path, image, recogniser) for path, image in images)
-    comparison = compare(a, b, context.config.verification.max_distance)
+    comparison = compare(a, b, verification_distance(context.config, context.data))
     if context.json:
         context.print_json(document(comparison))
     else:

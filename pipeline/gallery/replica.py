@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.errors import GalleryError
+from pipeline.gallery.calibration import own_pairs
 from pipeline.gallery.index import Index, Neighbours
 from pipeline.gallery.records import Contents, Person
 from pipeline.gallery.store import Store
@@ -44,6 +45,8 @@ class Replica:
         """number of the last change it knows"""
         self.people: Mapping[str, Person] = MappingProxyType({one.id: one for one in contents.people})
         """by id; also those without a template of this model, who are never found"""
+        self.own_pairs = own_pairs(contents.person_ids, contents.vectors)
+        """how alike its people are: what the distance for a rate is derived from"""
         self._index = index
         self._owner_of = dict(zip(contents.labels.tolist(), contents.person_ids, strict=True))
         self._findable = len(set(contents.person_ids))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from config.schema import Config
 from pipeline.capture.photo import read_photo
 from pipeline.commands.verify import run_verify
 from pipeline.errors import BadInputError
@@ -16,8 +18,12 @@ from run_pipeline import main
 from tests.commands.painted_photos import RECOGNISER, make, write_photo
 
 
+CONFIG = Config.model_validate({"verification": {"max_distance": 1.02}})
+
+
 def run(tmp_path: Path, *photos: Path, as_json: bool = True) -> int:
-    return run_verify(make(tmp_path, as_json), [(path, read_photo(path)) for path in photos], RECOGNISER)
+    context = replace(make(tmp_path, as_json), config=CONFIG)
+    return run_verify(context, [(path, read_photo(path)) for path in photos], RECOGNISER)
 
 
 def test_the_json_line_of_one_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
