@@ -14,7 +14,7 @@ import pytest
 from typer.core import TyperGroup
 
 from config.schema import Config
-from pipeline.commands.app import ENTRIES, load_command
+from pipeline.commands.app import ENTRIES, LazyCommand, load_command
 from pipeline.commands.bench import benchmark_names
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +62,7 @@ def options_of(call: Call) -> tuple[set[str], list[str]]:
     command = load_command(next(entry for entry in ENTRIES if entry.name == name))
     if isinstance(command, TyperGroup):
         command = command.commands[rest.pop(0)]
+        command = load_command(command.entry) if isinstance(command, LazyCommand) else command
     return {option for each in command.params for option in (*each.opts, *each.secondary_opts)}, rest
 
 

@@ -66,9 +66,9 @@ def distance_matrix(a: F32, b: F32) -> F32:
 def threshold_at_far(impostors: F64, far: float) -> float:
     """The threshold that accepts this part, and never more, of impostor distances (N,).
 
-    Interpolated between the k-th and the next nearest impostor where `far` lies between k/N and (k+1)/N, as
-    davidsandberg/facenet does. Where `far` is below 1/N no impostor is accepted. Raises EvaluationError where
-    there are none.
+    Interpolated between the k-th and the next nearest impostor where `far` lies between k/N and (k+1)/N, so it
+    errs to the strict side: on its own impostors the rate is up to 1/N lower than asked for. Where `far` is below
+    1/N none is accepted. Raises EvaluationError where there are no impostors.
     """
     _check_some(impostors, "impostor")
     levels = np.arange(1, len(impostors) + 1) / len(impostors)

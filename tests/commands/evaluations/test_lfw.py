@@ -178,7 +178,7 @@ def test_a_fold_of_the_real_protocol(
     """Fold 1 of View 2, 600 pairs, through the networks that cameras use.
 
     One fold has no other to choose a threshold on, and choosing on itself adds at most a pair or two of 600
-    (0.003). In full the accuracy is 0.9907, with folds from 0.983 to 0.997: less than 0.975, six pairs below the
+    (0.003). In full the accuracy is 0.9907, with folds from 0.985 to 0.997: less than 0.975, six pairs below the
     worst of them, is no chance but another detector, crop or network.
     """
     fold = tmp_path / "pairs.txt"
