@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engines.arrays import F64
 from engines.evaluation.identification import Searches, operating_point
+from engines.evaluation.plots import new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POINTS = 60
-SIZE_IN = (6.0, 4.5)
-DPI = 120
+HIGHEST = 0.5
+"""right border: who names every second stranger needs no curve"""
 
 
 def det_curve(draws: Sequence[Searches], max_fpirs: F64) -> F64:
@@ -23,23 +27,21 @@ def det_curve(draws: Sequence[Searches], max_fpirs: F64) -> F64:
     )
 
 
-def draw_det(path: Path, indexes: Mapping[str, Sequence[Searches]]) -> None:
-    """Write a PNG with a curve an index, from the FPIR that a draw can resolve up to one half. Raises OSError."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def det_figure(indexes: Mapping[str, Sequence[Searches]]) -> Figure:
+    """A curve an index, from the FPIR that a draw can resolve up to one half."""
     from matplotlib.ticker import PercentFormatter
 
     fewest = min(int(np.sum(~each.mated)) for draws in indexes.values() for each in draws)
-    rates = np.geomspace(max(1.0 / fewest, 1e-6), 0.5, POINTS) if fewest > 2 else np.array([0.5])
-    figure = Figure(figsize=SIZE_IN, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    rates = np.geomspace(min(1.0 / max(fewest, 1), HIGHEST), HIGHEST, POINTS)
+    axes = new_axes("Open-set identification, rank 1", "FPIR: strangers named", "FNIR: people missed")
+    # Curves that lie on each other are told apart by width.
     for width, (index, draws) in zip(np.geomspace(4.0, 1.0, len(indexes)), indexes.items(), strict=True):
         axes.plot(rates, det_curve(draws, rates), label=index, linewidth=float(width))
-    axes.set(xscale="log", xlabel="FPIR", ylabel="FNIR, rank 1", title="Open-set identification")
+    axes.set_xscale("log")
     axes.set_ylim(bottom=0.0)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=DPI, format="png")
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure

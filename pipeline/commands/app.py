@@ -40,9 +40,11 @@ ENTRIES = (
     Entry("people", "List, show, rename, forget people of the gallery."),
     Entry("verify", "Compare two photos: the same person?"),
     Entry("identify", "Say who is on photos."),
+    Entry("cluster", "Group photos of unknown people by person."),
     Entry("replay", "Say who is seen in recorded video, and when."),
     Entry("subscribe", "Follow the published events."),
     Entry("doctor", "Check versions, hardware, models, Redis, gallery."),
+    Entry("calibrate", "Derive the distance for a rate of false names."),
     Entry("evaluate", "Measure accuracy by published protocols."),
     Entry("bench", "Run a benchmark.", passes_on=True),
 )

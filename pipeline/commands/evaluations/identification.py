@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,8 @@ from pipeline.commands.context import (
 )
 from pipeline.commands.evaluations.gallery_search import NamingRule, enrolled, search_all, without_people
 from pipeline.commands.evaluations.identification_report import EXACT, Draw, Plan, about, over, report
-from pipeline.errors import OutsideError
+from pipeline.commands.evaluations.options import ImagesOption, PlotOption, check_plot, write_plot
+from pipeline.commands.thresholds import naming
 
 if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
 
 def identification(
-    images: Annotated[
-        Path,
-        typer.Option("--images", metavar="SET", parser=path_given, help="Folder or tar, a folder a person."),
-    ],
+    images: ImagesOption,
     gallery_size: Annotated[
         int | None, typer.Option("--gallery-size", min=1, help="People enrolled. [half of them]")
     ] = None,
@@ -47,12 +45,7 @@ def identification(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Galleries drawn.")] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the first draw.")] = 0,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot", metavar="FILE.png", parser=path_given, help="FNIR against FPIR, exact search."
-        ),
-    ] = None,
+    plot: PlotOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -71,6 +64,7 @@ def identification(
     from pipeline.commands.output import model_progress
 
     context = make_context(config, data, set_, json_, debug)
+    check_plot(plot)
     given = [open_photo_set(source) for source in (images, distractors) if source is not None]
     with (
         model_progress(context) as on_progress,
@@ -86,31 +80,27 @@ def run_identification(
     context: Context, faces: FaceSet, others: FaceSet | None, plan: Plan, plot: Path | None = None
 ) -> None:
     """Draw, search and print. Raises EvaluationError where the set is too small for the plan."""
+    from engines.evaluation.det_plot import det_figure
     from engines.evaluation.gallery_split import draw_templates
 
     filling = None
     if others is not None:
         kept = others.take(without_people(others, faces.people))
         filling = kept.take(draw_templates(kept, plan.templates, plan.seed))
-    rule = naming_rule(context)
     draws: dict[str, list[Draw]] = {}
-    for draw in searched(context, faces, filling, plan, rule):
+    for draw in searched(context, faces, filling, plan):
         draws.setdefault(draw.index, []).append(draw)
     if plot is not None:
-        write_det_plot(plot, {index: [each.searches for each in found] for index, found in draws.items()})
-    report(context, about(faces, filling, plan, rule, draws[EXACT]), [over(each) for each in draws.values()])
+        write_plot(
+            det_figure({index: [each.searches for each in found] for index, found in draws.items()}), plot
+        )
+    report(
+        context, about(context, faces, filling, plan, draws[EXACT]), [over(each) for each in draws.values()]
+    )
 
 
-def naming_rule(context: Context) -> NamingRule:
-    """The configuration's rule."""
-    keys = context.config.matching
-    return NamingRule(keys.max_distance, keys.min_margin)
-
-
-def searched(
-    context: Context, faces: FaceSet, filling: FaceSet | None, plan: Plan, rule: NamingRule
-) -> Iterator[Draw]:
-    """Each draw through each index, exact first."""
+def searched(context: Context, faces: FaceSet, filling: FaceSet | None, plan: Plan) -> Iterator[Draw]:
+    """Each draw through each index, exact first. Names are given by the rule that this gallery would have."""
     from engines.evaluation.gallery_split import split_gallery
     from engines.evaluation.identification import lost_mates
     from pipeline.gallery.choose import INDEXES
@@ -122,19 +112,12 @@ def searched(
             split = split_gallery(faces, plan.people, plan.templates, plan.seed + number)
             truth: Searches | None = None
             for kind in kinds:
-                searches = search_all(enrolled(faces, split, filling, kind), faces, split, rule)
+                replica = enrolled(faces, split, filling, kind)
+                rule = NamingRule(
+                    naming(context.config, context.data, replica.own_pairs).max_distance,
+                    context.config.matching.min_margin,
+                )
+                searches = search_all(replica, faces, split, rule)
                 truth = truth or searches
-                yield Draw(kind, split, searches, lost_mates(searches, truth))
+                yield Draw(kind, split, searches, rule, lost_mates(searches, truth))
                 bars.advance(task)
-
-
-def write_det_plot(path: Path, indexes: Mapping[str, Sequence[Searches]]) -> None:
-    """The DET curves as a PNG. Raises OutsideError where it cannot be written."""
-    from engines.evaluation.det_plot import draw_det
-
-    try:
-        draw_det(path, indexes)
-    except OSError as error:
-        raise OutsideError(
-            f"--plot {path}: cannot be written ({error.strerror}); name another file"
-        ) from error

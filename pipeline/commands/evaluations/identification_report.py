@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ class Draw:
     index: str
     split: GallerySplit
     searches: Searches
+    rule: NamingRule
+    """by which names were given"""
     lost: int
     """mated searches whose mate comes first in exact search, and not in this one"""
 
@@ -69,8 +72,12 @@ class About:
     same_video_left_out: float
     draws: int
     seed: int
+    rule_max_fpir: float | None
+    """that the rule promises; None where matching.max_distance gives its distance"""
     rule_max_distance: float
+    """squared L2, of one draw in the mean"""
     rule_min_margin: float
+    """squared L2"""
 
 
 def over(draws: Sequence[Draw]) -> IndexFigures:
@@ -82,9 +89,10 @@ def over(draws: Sequence[Draw]) -> IndexFigures:
 
 
 def about(
-    faces: FaceSet, filling: FaceSet | None, plan: Plan, rule: NamingRule, draws: Sequence[Draw]
+    context: Context, faces: FaceSet, filling: FaceSet | None, plan: Plan, draws: Sequence[Draw]
 ) -> About:
     """What was searched in these draws of one index."""
+    matching = context.config.matching
     splits = [draw.split for draw in draws]
     fill_up = 0 if filling is None else len(set(filling.people))
     return About(
@@ -100,8 +108,9 @@ def about(
         same_video_left_out=mean([split.same_video for split in splits]),
         draws=plan.draws,
         seed=plan.seed,
-        rule_max_distance=rule.max_distance,
-        rule_min_margin=rule.min_margin,
+        rule_max_fpir=matching.max_fpir if matching.max_distance is None else None,
+        rule_max_distance=round(sum(draw.rule.max_distance for draw in draws) / len(draws), 4),
+        rule_min_margin=matching.min_margin,
     )
 
 
@@ -112,6 +121,12 @@ def mean(counts: Sequence[int]) -> float:
 
 def report(context: Context, searched: About, indexes: Sequence[IndexFigures]) -> None:
     """Print it: with --json a line an index, then one object of the whole with the first index's figures."""
+    enough = math.ceil(1.0 / min(FPIRS))
+    if searched.non_mated_searches < enough:
+        context.say(
+            f"fewer than {enough} non-mated searches: FPIR {min(FPIRS):.1%} is less than one of them, "
+            "so the threshold there allows none; give more people"
+        )
     if context.json:
         for each in indexes:
             context.print_json({"index": each.index, **document(each)})
@@ -171,8 +186,8 @@ def print_table(context: Context, searched: About, indexes: Sequence[IndexFigure
         table.add_row("    threshold", *(f"{each.points[row].threshold.mean:.3f}" for each in found))
     for row, rank in enumerate(RANKS):
         table.add_row(f"DIR at rank {rank}, no threshold", *(percent(each.ranks[row].dir) for each in found))
-    rule = f"below {searched.rule_max_distance:.3f}, margin {searched.rule_min_margin:.3f}"
-    table.add_row(f"the rule, {rule}: FPIR", *(percent(each.rule_fpir) for each in found))
+    rule = f"below {searched.rule_max_distance:.2f} and {searched.rule_min_margin:.2f} nearer than the second"
+    table.add_row(f"names, {rule}: FPIR", *(percent(each.rule_fpir) for each in found))
     table.add_row("    FNIR", *(percent(each.rule_fnir) for each in found))
     table.add_row("    of it: named as somebody else", *(percent(each.rule_misnamed) for each in found))
     table.add_row("mates first in exact search, not here", *(f"{each.lost.mean:g}" for each in indexes))
