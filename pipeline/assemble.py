@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -30,7 +29,7 @@ from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.gate import GateRules
-from pipeline.alignment.quality import REVISION, judge
+from pipeline.alignment.quality import REVISION, JudgeParts, judge, no_parts, parts_of
 from pipeline.alignment.stage import AlignmentStage, Judge
 from pipeline.arrays import U8
 from pipeline.clock import SystemClock
@@ -78,6 +77,8 @@ class Networks:
     judge: Judge
     recipe: str = ""
     """everything that a vector and its quality depend on; the same recipe gives the same. Empty: not known"""
+    parts: JudgeParts = no_parts
+    """what `judge` multiplies"""
 
 
 class Recognition:
@@ -105,14 +106,12 @@ class Recognition:
         """Vector and quality of each face of a photo. Raises BackendError."""
         crops = self.networks.crop.crops(image, faces)
         quality = self.networks.judge(crops, faces)
-        return Described(vectors=self.networks.embedder.embed(crops), quality=quality)
+        return Described(self.networks.embedder.embed(crops), quality, self.networks.parts(crops, faces))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._close.close()
 
 
@@ -169,7 +168,7 @@ def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Network
             None if centre is None else centre.tolist(),
         ]
     )
-    return Networks(streams, photos, embed, crop, judge, recipe)
+    return Networks(streams, photos, embed, crop, judge, recipe, parts_of)
 
 
 def _recipe(prepared: Prepared) -> str:

@@ -8,6 +8,7 @@ A quality of 0.5 means: expect about 0.23 more distance to the same person's oth
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import cv2
@@ -15,7 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import F32, F64, U8, check_array, check_rows
+from pipeline.gallery.recogniser import QualityParts
 from pipeline.types import Faces
+
+JudgeParts = Callable[[U8, Faces], QualityParts | None]
+"""crops (N, S, S, 3), their faces -> what their quality is the product of; None where that is not known"""
 
 REVISION = 1
 """raised when a curve or a measure changes, so that judgements that were kept are made anew"""
@@ -119,6 +124,17 @@ class Quality:
 def judge(crops: U8, faces: Faces) -> F32:
     """Overall quality (N,) of crops (N, S, S, 3) and the faces they were cut of."""
     return assess(crops, faces).overall
+
+
+def parts_of(crops: U8, faces: Faces) -> QualityParts:
+    """The parts of the same, by name."""
+    found = assess(crops, faces)
+    names = tuple(field.name for field in fields(Quality))
+    return QualityParts(names, np.stack([getattr(found, name) for name in names], axis=1))
+
+
+def no_parts(crops: U8, faces: Faces) -> None:
+    """Of a judge that has none."""
 
 
 def assess(crops: U8, faces: Faces) -> Quality:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +56,10 @@ def enroll(
     ],
     largest: Annotated[bool, typer.Option("--largest", help="Take the largest of several faces.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Accept photos that do not look like the person's others.")
+        bool,
+        typer.Option(
+            "--force", help="Accept photos that do not look like the person's others, or cut the face off."
+        ),
     ] = False,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -168,8 +171,13 @@ def document(verdict: PhotoVerdict, enrolment: Enrolment) -> dict[str, object]:
         "faces": verdict.faces,
         "box": None if verdict.box is None else [round(edge, 4) for edge in verdict.box],
         "quality": None if verdict.quality is None else round(verdict.quality, 4),
+        "quality_parts": _rounded(verdict.quality_parts),
         "person": None if person is None else {"id": person.id, "name": person.name},
     }
+
+
+def _rounded(parts: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if parts is None else {name: round(value, 4) for name, value in parts.items()}
 
 
 def show(context: Context, name: str, enrolment: Enrolment, store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from pipeline.arrays import F32, U8
 from pipeline.gallery.agreement import agreeing, distances_between
 from pipeline.gallery.face_crop import cut_face
 from pipeline.gallery.names import clean_name
+from pipeline.gallery.poor_photo import mean_brightness, spoiled_frame, what_spoils
 from pipeline.gallery.recogniser import Describe, Detect, largest_face
 from pipeline.gallery.recogniser import Described as Described
 from pipeline.gallery.records import NewTemplate, Person
@@ -34,7 +35,7 @@ class EnrolmentRules:
     largest: bool = False
     """take the largest of several faces"""
     force: bool = False
-    """accept a photo that does not look like the person's others"""
+    """accept a photo that does not look like the person's others, or shows their face cut off"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class PhotoVerdict:
     """of the face judged: x0 y0 x1 y1 as fractions of the photo"""
     quality: float | None = None
     """of the face judged, in [0, 1]"""
+    quality_parts: Mapping[str, float] | None = None
+    """what its quality is the product of, the worst first; None where no part is known"""
     template: NewTemplate | None = field(default=None, repr=False)
     """made of the face, where there was one good enough"""
 
@@ -107,11 +110,17 @@ def judge_photo(
     if enough.sum() > 1 and not rules.largest:
         return replace(verdict, reason=f"{enough.sum()} faces; crop the photo, or give --largest")
     chosen = faces.take(np.array([largest]))
+    reason = None if rules.force else spoiled_frame(photo.image, faces, largest)
+    if reason is not None:
+        return replace(verdict, reason=reason)
     described = describe(photo.image, chosen)
     quality = float(described.quality[0])
-    verdict = replace(verdict, quality=quality)
+    parts = None if described.parts is None else described.parts.of(0)
+    verdict = replace(verdict, quality=quality, quality_parts=parts)
     if not quality >= rules.min_quality:
-        return replace(verdict, reason=f"quality {quality:.2f}; at least {rules.min_quality:.2f} is needed")
+        brightness = mean_brightness(photo.image, chosen.boxes[0])
+        needed = f"quality {quality:.2f}; at least {rules.min_quality:.2f} is needed"
+        return replace(verdict, reason=": ".join(filter(None, (what_spoils(parts, brightness), needed))))
     crop = cut_face(photo.image, chosen.boxes[0], chosen.landmarks[0])
     template = NewTemplate(model_id, described.vectors[0], quality, photo.file_name, photo.sha256, crop)
     return replace(verdict, template=template)

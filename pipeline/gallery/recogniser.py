@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,26 @@ from pipeline.types import Faces
 
 
 @dataclass(frozen=True, slots=True)
+class QualityParts:
+    """What spoils faces, a column a defect."""
+
+    names: tuple[str, ...]
+    """size, sharpness, ..."""
+    values: F32
+    """(N, P) in [0, 1], 1 for none of it; the quality is their product"""
+
+    def __post_init__(self) -> None:
+        check_array("values", self.values, np.float32, ("N", "P"))
+        if self.values.shape[1] != len(self.names):
+            raise ValueError(f"values must have {len(self.names)} columns, got {self.values.shape[1]}")
+
+    def of(self, row: int) -> Mapping[str, float]:
+        """A face's parts by name, the worst first."""
+        by_name = zip(self.names, self.values[row].tolist(), strict=True)
+        return dict(sorted(by_name, key=lambda part: part[1]))
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """What the embedder says about faces, one a row."""
 
@@ -19,11 +40,15 @@ class Described:
     """(N, D) unit length"""
     quality: F32
     """(N,) in [0, 1]"""
+    parts: QualityParts | None = None
+    """of the quality; None from a recogniser that knows no parts"""
 
     def __post_init__(self) -> None:
         check_array("vectors", self.vectors, np.float32, ("N", "D"))
         check_array("quality", self.quality, np.float32, ("N",))
         check_rows(len(self.vectors), quality=self.quality)
+        if self.parts is not None:
+            check_rows(len(self.vectors), parts=self.parts.values)
 
 
 class Detect(Protocol):

@@ -52,6 +52,7 @@ def test_each_photo_gets_a_json_line(
         "faces": 1,
         "box": [0.2, 0.25, 0.6, 0.75],
         "quality": 0.8,
+        "quality_parts": None,
         "person": {"id": ann.id, "name": "Ann"},
     }
     assert (second["accepted"], second["reason"], second["person"]) == (False, "no face found", None)

@@ -16,8 +16,10 @@ from pipeline.gallery.choose import choose_index
 from pipeline.gallery.enroll import Enrolment, EnrolmentRules, Photo, PhotoVerdict, enroll_photos, judge_photo
 from pipeline.gallery.face_crop import crop_pixels
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
+from pipeline.gallery.recogniser import Described, QualityParts
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
+from pipeline.types import Faces
 
 RULES = EnrolmentRules(min_face_px=48, min_quality=0.25, same_person_distance=1.1, look_alike_distance=0.9)
 RECOGNISER = PaintedRecogniser()
@@ -85,6 +87,26 @@ def test_a_poor_face_is_refused_with_its_quality() -> None:
     assert verdict.reason == "quality 0.20; at least 0.25 is needed"
     assert verdict.quality == pytest.approx(0.2)
     assert verdict.template is None
+
+
+def test_a_poor_face_is_refused_for_what_spoils_it() -> None:
+    def blurred(image: U8, faces: Faces) -> Described:
+        seen = RECOGNISER.describe(image, faces)
+        parts = QualityParts(("size", "sharpness"), np.array([[1.0, 0.2]], np.float32))
+        return Described(seen.vectors, seen.quality, parts)
+
+    poor = photo(PaintedFace(5, quality=0.2))
+    verdict = judge_photo(poor, RECOGNISER.detect, blurred, RECOGNISER.model_id, RULES)
+    assert verdict.reason == "too blurred (0.20): quality 0.20; at least 0.25 is needed"
+    assert verdict.quality_parts == pytest.approx({"sharpness": 0.2, "size": 1.0})
+
+
+def test_a_face_cut_off_by_the_edge_is_refused_unless_forced() -> None:
+    cut = PaintedFace(5, box=(0, 10, 100, 130))
+    verdict = judge(cut)
+    assert verdict.reason is not None
+    assert verdict.reason.startswith("the face is cut off by the photo's edge")
+    assert judge(cut, rules=replace(RULES, force=True)).accepted
 
 
 SMALLER, LARGER = PaintedFace(5, box=(10, 10, 70, 80)), PaintedFace(6, box=(100, 10, 220, 150))
