@@ -11,7 +11,7 @@ import pytest
 
 from engines.errors import EvaluationError
 from engines.evaluation.tracks import Sampling
-from pipeline.commands.evaluations.tracks import PRODUCT, product_rule, run_tracks
+from pipeline.commands.evaluations.tracks import PRODUCT, product_rule, run_tracks, tracks
 from pipeline.matching.fusion import BestShots, Shot
 from tests.commands.painted_photos import make
 from tests.engines.evaluation.test_tracks import face_set
@@ -86,3 +86,18 @@ def test_the_products_rule_is_the_products_code() -> None:
 def test_a_set_without_two_videos_of_anybody_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no genuine pair"):
         run_tracks(make(tmp_path), face_set(4, 1, 2, 0.5), SAMPLING, None, None)
+
+
+@pytest.mark.models
+@pytest.mark.data
+@pytest.mark.slow
+def test_three_real_frames_fused_err_at_most_seven_tenths_of_one(
+    test_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracks(test_data / "ytf_frames.tar", draws=100, data=tmp_path, json_=True)
+    (group,) = result(capsys.readouterr().out)["groups"]
+    report = group["report"]
+    assert (report["people"], report["videos"], report["without_face"]) == (100, 200, 0)
+    ratios = [row["ratio"] for row in report["rows"] if (row["rule"], row["frames"]) == (PRODUCT, 3)]
+    assert len(ratios) == 2
+    assert max(ratios) <= 0.7
