@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -185,13 +187,16 @@ def counted(count: int, noun: str) -> str:
 
 def write_groups(path: Path, grouping: Grouping) -> None:
     """The contact sheet, with the largest group first and who was seen once at the end. Raises OutsideError."""
+    folder = common_folder(
+        [face.photo for face in chain(*grouping.groups, grouping.singles, grouping.unclear)]
+    )
     sections = [
-        SheetSection(f"Group {number}", about(group), on_sheet(group))
+        SheetSection(f"Group {number}", about(group), on_sheet(group, folder))
         for number, group in enumerate(grouping.groups, 1)
     ]
     for title, faces in (("Seen once", grouping.singles), ("Too unclear to group", grouping.unclear)):
         if faces:
-            sections.append(SheetSection(title, counted(len(faces), "face"), on_sheet(faces)))
+            sections.append(SheetSection(title, counted(len(faces), "face"), on_sheet(faces, folder)))
     write_sheet(path, "Faces grouped by person", sentences(grouping), sections)
 
 
@@ -202,7 +207,15 @@ def about(group: Sequence[PhotoFace]) -> str:
     return faces if photos == len(group) else f"{faces} in {counted(photos, 'photo')}"
 
 
-def on_sheet(faces: Sequence[PhotoFace]) -> tuple[SheetFace, ...]:
-    """The faces as the sheet shows them, the best shots first."""
+def on_sheet(faces: Sequence[PhotoFace], folder: Path) -> tuple[SheetFace, ...]:
+    """The faces as the sheet shows them, the best shots first; photos are called by their place in the folder."""
     best_first = sorted(faces, key=lambda face: -face.quality)
-    return tuple(SheetFace(str(face.photo), face.quality, face.jpeg) for face in best_first)
+    return tuple(
+        SheetFace(os.path.relpath(face.photo, folder), str(face.photo), face.quality, face.jpeg)
+        for face in best_first
+    )
+
+
+def common_folder(photos: Sequence[Path]) -> Path:
+    """The deepest folder that all photos are in; the working folder where there are none."""
+    return Path(os.path.commonpath([photo.absolute().parent for photo in photos] or [Path.cwd()]))

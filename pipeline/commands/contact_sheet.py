@@ -47,7 +47,7 @@ section {{ content-visibility: auto; contain-intrinsic-size: auto 12rem; }}
 .faces {{ display: grid; gap: .6rem; grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); }}
 figure {{ margin: 0; min-width: 0; max-width: 9rem; }}
 img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .3rem; }}
-figcaption {{ font-size: .75rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+figcaption {{ font-size: .75rem; line-height: 1.25; max-height: 3.75em; overflow: hidden; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>
@@ -58,8 +58,10 @@ figcaption {{ font-size: .75rem; overflow: hidden; text-overflow: ellipsis; whit
 class SheetFace:
     """A face on the page."""
 
+    caption: str
+    """below it: what tells its photo from the others"""
     photo: str
-    """the file's name, with whatever it holds"""
+    """the file as it was given, with whatever its name holds"""
     quality: float
     """in [0, 1]"""
     jpeg: bytes
@@ -123,13 +125,12 @@ def page(title: str, notes: Sequence[str], sections: Sequence[SheetSection]) -> 
 
 
 def figure(face: SheetFace) -> str:
-    """One face with its file's name; where that came from and the quality show where the pointer rests."""
+    """One face with its caption; the file and the quality show where the pointer rests."""
     about = shown(f"{face.photo}, quality {face.quality:.2f}")
     picture = b64encode(face.jpeg).decode("ascii")
-    name = shown(face.photo.rsplit("/", 1)[-1])
     return (
         f'<figure title="{about}"><img alt="{about}" src="data:image/jpeg;base64,{picture}">'
-        f"<figcaption>{name}</figcaption></figure>\n"
+        f"<figcaption>{shown(face.caption)}</figcaption></figure>\n"
     )
 
 

@@ -114,7 +114,7 @@ def test_one_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str], faces: li
 
 def test_the_table_and_the_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = [
-        *album(tmp_path),
+        *album(tmp_path / "in"),
         *(write_photo(tmp_path / f"{shot}.png", PaintedFace(1, shot)) for shot in (7, 8)),
     ]
     sheet = tmp_path / "out.html"
@@ -125,6 +125,8 @@ def test_the_table_and_the_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[s
     page = sheet.read_text(encoding="utf-8")
     assert page.index("Group 1") < page.index("Group 2") < page.index("Seen once")
     assert page.count("<img") == 8
+    assert "<figcaption>in/a.png</figcaption>" in page
+    assert "<figcaption>7.png</figcaption>" in page
     assert page.index("b.png, quality 0.9") < page.index("a.png, quality 0.8")  # the best shot first
     assert "Too unclear" not in page
 

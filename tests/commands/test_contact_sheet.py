@@ -51,7 +51,9 @@ class Reader(HTMLParser):
 
 def face(photo: str, quality: float = 0.8) -> SheetFace:
     image = paint([PaintedFace(1)])
-    return SheetFace(photo, quality, thumbnail(image, np.array([40, 30, 140, 150], np.float32)))
+    return SheetFace(
+        photo, f"in/{photo}", quality, thumbnail(image, np.array([40, 30, 140, 150], np.float32))
+    )
 
 
 def written(path: Path, *sections: SheetSection) -> Reader:
@@ -64,7 +66,7 @@ def written(path: Path, *sections: SheetSection) -> Reader:
 def test_faces_stand_in_their_groups_with_name_and_quality(tmp_path: Path) -> None:
     page = written(
         tmp_path / "out.html",
-        SheetSection("Group 1", "2 faces", [face("in/a.jpg", 0.9), face("in/b.jpg", 0.51)]),
+        SheetSection("Group 1", "2 faces", [face("a.jpg", 0.9), face("b.jpg", 0.51)]),
         SheetSection("Seen once", "1 face", [face("c.jpg")]),
     )
     assert page.tags.count("section") == 2
@@ -72,7 +74,7 @@ def test_faces_stand_in_their_groups_with_name_and_quality(tmp_path: Path) -> No
     assert [about["alt"] for about in pictures] == [
         "in/a.jpg, quality 0.90",
         "in/b.jpg, quality 0.51",
-        "c.jpg, quality 0.80",
+        "in/c.jpg, quality 0.80",
     ]
     titles = [
         about["title"] for tag, about in zip(page.tags, page.attributes, strict=True) if tag == "figure"
