@@ -14,7 +14,7 @@ import numpy as np
 
 from engines.arrays import F32, F64, I64, Bools
 from engines.errors import EvaluationError
-from engines.evaluation.verification import Interval
+from engines.evaluation.verification import ROUNDING, Interval
 
 KEPT_FACTOR = 10
 """the nearest impostors kept, as a multiple of the largest FAR asked for: drawn anew, people are not so unlike
@@ -58,7 +58,7 @@ class PairDistances:
         return len(self.person_weights)
 
     def threshold(self, far: float, drawn: I64 | None = None) -> float:
-        """The squared L2 distance that accepts this part of impostors, as `threshold_at_far` has it.
+        """The largest squared L2 distance that accepts at most this part of impostors; see `threshold_at_far`.
 
         `drawn` (P,) is how often each person counts, once where it is None.
         """
@@ -68,8 +68,11 @@ class PairDistances:
         present = weights > 0
         if not present.any():
             return 0.0
-        levels = np.cumsum(weights[present]) / self._impostor_weight(once)
-        return float(np.interp(far, levels, self.impostors[present]))
+        nearer = np.cumsum(weights[present])
+        first_refused = int(
+            np.searchsorted(nearer, far * self._impostor_weight(once) + ROUNDING, side="right")
+        )
+        return float(self.impostors[present][min(first_refused, len(nearer) - 1)])
 
     def refused(self, threshold: float, drawn: I64 | None = None) -> float:
         """1 - VAL: the part of genuine pairs that is not nearer than the threshold; NaN where none was drawn."""

@@ -16,6 +16,8 @@ from engines.errors import EvaluationError
 
 MAX_DISTANCE = 4.0
 """squared L2 distance of opposite unit vectors"""
+ROUNDING = 1e-9
+"""of a rate times a number of pairs: 0.3 of 10 are three, though 0.3 is a little less in binary"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,17 @@ def distance_matrix(a: F32, b: F32) -> F32:
 
 
 def threshold_at_far(impostors: F64, far: float) -> float:
-    """The threshold that accepts this part, and never more, of impostor distances (N,).
+    """The largest threshold that accepts at most this part of impostor distances (N,).
 
-    Interpolated between the k-th and the next nearest impostor where `far` lies between k/N and (k+1)/N, so it
-    errs to the strict side: on its own impostors the rate is up to 1/N lower than asked for. Where `far` is below
-    1/N none is accepted. Raises EvaluationError where there are no impostors.
+    It is the distance of impostor number floor(far N) + 1, who is the first to be refused. (davidsandberg/facenet
+    interpolates its step function on a grid of 0.001 and comes to the same within that.) Raises EvaluationError
+    where there are none.
     """
     _check_some(impostors, "impostor")
-    levels = np.arange(1, len(impostors) + 1) / len(impostors)
-    return float(np.interp(far, levels, np.sort(impostors)))
+    accepted = int(np.floor(far * len(impostors) + ROUNDING))
+    if accepted >= len(impostors):
+        return float(np.nextafter(impostors.max(), np.inf))
+    return float(np.partition(impostors, accepted)[accepted])
 
 
 def val_at(genuine: F64, threshold: float) -> float:

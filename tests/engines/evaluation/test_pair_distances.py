@@ -30,18 +30,19 @@ def test_by_hand() -> None:
     pairs = pair_distances(DISTANCES, PEOPLE, SAME, ONCE, 1e-2)
     np.testing.assert_allclose(pairs.genuine, [0.3, 1.1])
     np.testing.assert_allclose(pairs.impostors, [1.0, 1.2, 1.4, 1.6, 1.7, 1.8, 1.9, 2.0])
-    assert pairs.threshold(2 / 8) == pytest.approx(1.2)
-    assert pairs.threshold(1.5 / 8) == pytest.approx(1.1)
-    assert pairs.error(1 / 8) == 0.5
-    assert pairs.error(2 / 8) == 0.0
+    assert pairs.threshold(2 / 8) == pytest.approx(1.4)
+    assert pairs.threshold(1.5 / 8) == pytest.approx(1.2)
+    assert pairs.error(0.5 / 8) == 0.5
+    assert pairs.error(1 / 8) == 0.0
 
 
 def test_a_person_drawn_twice_counts_twice() -> None:
     pairs = pair_distances(DISTANCES, PEOPLE, SAME, ONCE, 1e-2)
     drawn = np.array([2, 0, 1], np.int64)
     # impostors left: 1.8 and 1.9, each twice; genuine left: 0.3
-    assert pairs.threshold(0.5, drawn) == pytest.approx(1.8)
-    assert pairs.threshold(0.75, drawn) == pytest.approx(1.85)
+    assert pairs.threshold(0.25, drawn) == pytest.approx(1.8)
+    assert pairs.threshold(0.5, drawn) == pytest.approx(1.9)
+    assert pairs.threshold(0.75, drawn) == pytest.approx(1.9)
     assert pairs.error(0.5, drawn) == 0.0
     assert pairs.threshold(0.5, np.array([3, 0, 0], np.int64)) == 0.0
     assert np.isnan(pairs.refused(1.0, np.array([0, 0, 3], np.int64)))
@@ -52,8 +53,8 @@ def test_weights_share_a_video_among_its_templates() -> None:
     pairs = pair_distances(DISTANCES, PEOPLE, SAME, weights, 1e-2)
     np.testing.assert_allclose(pairs.genuine_weights, [0.25, 1.0])
     # of all impostor pairs, 0.5 x 4 + 0.5 x 2 + 1 x 2 = 5
-    assert pairs.threshold(0.1) == pytest.approx(1.0)
-    assert pairs.error(0.1) == pytest.approx(0.8)
+    assert pairs.threshold(0.05) == pytest.approx(1.0)
+    assert pairs.error(0.05) == pytest.approx(0.8)
 
 
 def test_ordered_pairs_count_both_ways() -> None:
@@ -62,7 +63,8 @@ def test_ordered_pairs_count_both_ways() -> None:
     pairs = pair_distances(probe, PEOPLE, SAME, ONCE, 1e-2, ordered=True)
     assert len(pairs.genuine) == 4
     assert len(pairs.impostors) == 16
-    assert pairs.threshold(1 / 16) == pytest.approx(0.1)
+    assert pairs.threshold(0.5 / 16) == pytest.approx(0.1)
+    assert pairs.threshold(1 / 16) == pytest.approx(1.0)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-3, 1e-2, 0.1]))
