@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from config.schema import Clustering, Config
+from pipeline.assemble import open_recognition
 from pipeline.commands.cluster import clustering_distance, run_cluster
 from pipeline.commands.context import Context
 from pipeline.errors import BadInputError
@@ -146,3 +147,19 @@ def test_an_embedder_without_statistics_needs_a_distance(tmp_path: Path) -> None
     other = Config.model_validate({"embedding": {"model": "centerface"}})
     with pytest.raises(BadInputError, match=r"clustering\.max_distance"):
         clustering_distance(replace(make(tmp_path), config=other), 10)
+
+
+@pytest.mark.models
+@pytest.mark.data
+def test_real_people_come_together(
+    tmp_path: Path, photos: Path, models_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = sorted(photos.iterdir())
+    with open_recognition(Config(), models_dir, lambda progress: None) as recognition:
+        assert run_cluster(make(tmp_path / "data", json=True), given, recognition) == 0
+    *groups, end = lines(capsys.readouterr().out)
+    together = {frozenset(photo for photo, _ in members(each)) for each in groups}
+    assert frozenset({"obama.jpg", "two_people.jpg"}) in together
+    assert frozenset({"biden.jpg", "two_people.jpg"}) in together
+    assert frozenset({"alex-lacamoire.png", "alex-lacamoire-2.jpg"}) in together
+    assert (end["groups"], end["singles"]) == (3, 1)
