@@ -29,7 +29,7 @@ def det_curve(draws: Sequence[Searches], max_fpirs: F64) -> F64:
 
 def det_figure(indexes: Mapping[str, Sequence[Searches]]) -> Figure:
     """A curve an index, from the FPIR that a draw can resolve up to one half."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     fewest = min(int(np.sum(~each.mated)) for draws in indexes.values() for each in draws)
     rates = np.geomspace(min(1.0 / max(fewest, 1), HIGHEST), HIGHEST, POINTS)
@@ -39,7 +39,7 @@ def det_figure(indexes: Mapping[str, Sequence[Searches]]) -> Figure:
         axes.plot(rates, det_curve(draws, rates), label=index, linewidth=float(width))
     axes.set_xscale("log")
     axes.set_ylim(bottom=0.0)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%"))  # 0.1%, not 0%
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend()
     figure = axes.get_figure(root=True)
