@@ -50,8 +50,8 @@ def print_tables(context: Context, groups: Sequence[Group]) -> None:
     from rich.table import Table
 
     table = Table(
-        *("whose sightings", "gallery", "sightings", "named right", "named wrong", "no name", "ever wrong"),
-        *("names given", "right, wrong withdrawn", "wrong stood", "right after"),
+        *("whose", "gallery", "sightings", "named right", "no name", "named wrong", "ever named wrong"),
+        *("names given", "withdrawn", "wrong stood", "right after"),
     )
     for group in groups:
         table.add_row(f"{group.kind}", str(group.people), str(group.counts.sightings), *_cells(group.counts))
@@ -67,13 +67,15 @@ def print_tables(context: Context, groups: Sequence[Group]) -> None:
 
 
 def _cells(counts: SightingCounts) -> tuple[str, ...]:
-    no_name = Rate(counts.missed.count + counts.unknown.count, counts.sightings)
     stood = f"{counts.wrong_s:.1f} s" if counts.names_wrong else "–"
     after = "–" if counts.right_after_s is None else f"{counts.right_after_s:.1f} s"
     return (
-        *(_rate(rate) for rate in (counts.right, counts.wrong, no_name, counts.ever_wrong)),
+        _rate(counts.right),
+        str(counts.missed.count + counts.unknown.count),
+        str(counts.wrong.count),
+        _rate(counts.ever_wrong),
         f"{counts.names_given}, {counts.names_wrong} wrong",
-        f"{counts.right_withdrawn}, {counts.wrong_withdrawn}",
+        f"{counts.right_withdrawn} right, {counts.wrong_withdrawn} wrong",
         stood,
         after,
     )
