@@ -14,7 +14,7 @@ import inspect
 import textwrap
 import types
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 import yaml
@@ -67,13 +67,23 @@ def _bare(annotation: Any) -> Any:
     """`X` of `X | None` and of `Annotated[X, ...]`."""
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     return annotation
+
+
+def _metadata(field: FieldInfo) -> list[Any]:
+    """What limits the value, also inside `Annotated[X, ...] | None`."""
+    inner = [part for part in get_args(field.annotation) if get_origin(part) is Annotated]
+    limits = [given for part in inner for given in get_args(part)[1:]]
+    # pydantic's own Field(ge=0) inside a union keeps its limits in a metadata list of its own
+    return [*field.metadata, *(single for given in limits for single in getattr(given, "metadata", [given]))]
 
 
 def _limits(field: FieldInfo) -> str:
     """ " from 0 to 1" of the field's bounds, or nothing."""
     bounds: dict[str, float] = {}
-    for limit in field.metadata:
+    for limit in _metadata(field):
         for single in limit if isinstance(limit, annotated_types.GroupedMetadata) else (limit,):
             for bound in ("ge", "le", "gt", "lt"):
                 if (value := getattr(single, bound, None)) is not None:

