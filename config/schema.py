@@ -123,7 +123,7 @@ class Matching(Section):
     candidates: Count = 5
     """people reported with an event at most"""
     candidate_distance: SquaredL2 = 1.25
-    """and only those nearer than this: of two people's photos one pair in a hundred is (docs/thresholds.md), so
+    """and only those nearer than this: of two people's photos one pair in 200 is (docs/thresholds.md), so
     that the names of people far away do not travel with every stranger's event"""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
@@ -33,8 +33,28 @@ class CheckPlan:
     """of people who are alike; 0: none"""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """One gallery, or the means of several."""
+
+    max_distance: float
+    """squared L2 that was derived"""
+    likeness: float
+    promised: float
+    measured: float
+    """strangers nearer than the distance"""
+    by_size: float
+    """nearer than a distance for the gallery's size alone, its own pairs not looked at"""
+    named: float
+    """by the whole rule, margin included"""
+    missed: float | None
+    """photos of enrolled people that did not get their name, by the whole rule; None where nobody has two photos"""
+    at_large: float | None
+    """of a group's galleries: measured on strangers of all the other groups"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Draw):
     """Galleries of one size, out of everybody or of one group; means over the draws."""
 
     gallery: str
@@ -43,20 +63,9 @@ class Row:
     strangers: int
     """who search each gallery; of its own group where it is of one"""
     draws: int
-    max_distance: float
-    likeness: float
-    promised: float
-    measured: float
-    """nearer than the distance"""
     lowest: float
+    """measured, of the draws"""
     highest: float
-    """of the draws"""
-    named: float
-    """by the whole rule, margin included"""
-    missed: float | None
-    """photos of enrolled people that did not get their name, by the whole rule; None where nobody has two photos"""
-    at_large: float | None
-    """of a group's galleries: measured on strangers of all the other groups"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,8 @@ def run_check(context: Context, faces: FaceSet, plan: CheckPlan) -> None:
     rows = list(check(context, strangers, held, plan))
     if context.json:
         for row in rows:
-            context.print_json({name: _rounded(value) for name, value in asdict(row).items()})
+            values = {name: _rounded(value) for name, value in asdict(row).items()}
+            context.print_json({name: values[name] for name in ("gallery", "people")} | values)
         any_rows = [row for row in rows if row.gallery == "any"]
         context.print_json(
             {
@@ -168,47 +178,52 @@ def measured(
     """Galleries of `size` drawn from the members, calibrated each; the other members are strangers."""
     import numpy as np
 
-    from pipeline.gallery.calibration import calibrated, own_pairs
-
-    ceiling = verification_distance(context.config, context.data)
-    keys = context.config.matching
-    outside = np.setdiff1d(np.arange(len(held.names)), members)
-    found: list[list[float]] = []
+    found = []
     for draw in range(draws):
         order = np.random.default_rng((draw, size)).permutation(members)
-        enrolled, others = order[:size], order[size:]
-        own = own_pairs([held.names[person] for person in enrolled], held.vectors[enrolled])
-        made = calibrated(strangers, own, keys.max_fpir, ceiling)
-        distance = made.max_distance
-        nearest = _two_nearest(held.between, others, enrolled)
-        far = _two_nearest(held.between, outside, enrolled)[:, 0]
-        found.append(
-            [
-                distance,
-                made.likeness,
-                made.promised_fpir,
-                float(np.mean(nearest[:, 0] < distance)),
-                float(np.mean(_named(nearest, distance, keys.min_margin))),
-                _missed(held, enrolled, distance, keys.min_margin),
-                float(np.mean(far < distance)) if len(far) else np.nan,
-            ]
-        )
-    values = np.array(found)
-    means = np.mean(values, axis=0).tolist()
+        found.append(drawn(context, strangers, held, order[:size], order[size:]))
+
+    def mean(name: str) -> float | None:
+        values = [value for each in found if (value := getattr(each, name)) is not None]
+        return float(np.mean(values)) if values else None
+
+    rates = [each.measured for each in found]
     return Row(
         gallery=gallery,
         people=size,
         strangers=len(members) - size,
         draws=draws,
-        max_distance=means[0],
-        likeness=means[1],
-        promised=means[2],
-        measured=means[3],
-        lowest=float(values[:, 3].min()),
-        highest=float(values[:, 3].max()),
-        named=means[4],
-        missed=None if np.isnan(means[5]) else means[5],
-        at_large=None if np.isnan(means[6]) else means[6],
+        lowest=min(rates),
+        highest=max(rates),
+        **{field.name: mean(field.name) for field in fields(Draw)},  # type: ignore[arg-type]
+    )
+
+
+def drawn(context: Context, strangers: Strangers, held: Held, enrolled: I64, others: I64) -> Draw:
+    """One gallery, calibrated, and what happens in it."""
+    import numpy as np
+
+    from pipeline.gallery.calibration import calibrated, own_pairs
+
+    ceiling = verification_distance(context.config, context.data)
+    keys = context.config.matching
+    own = own_pairs([held.names[person] for person in enrolled], held.vectors[enrolled])
+    made = calibrated(strangers, own, keys.max_fpir, ceiling)
+    unseen = replace(own, distances=own.distances[:0], nearest=())
+    by_size = calibrated(strangers, unseen, keys.max_fpir, ceiling).max_distance
+    nearest = _two_nearest(held.between, others, enrolled)
+    members = np.concatenate([enrolled, others])
+    elsewhere = np.setdiff1d(np.arange(len(held.names)), members)
+    far = _two_nearest(held.between, elsewhere, enrolled)[:, 0]
+    return Draw(
+        max_distance=made.max_distance,
+        likeness=made.likeness,
+        promised=made.promised_fpir,
+        measured=float(np.mean(nearest[:, 0] < made.max_distance)),
+        by_size=float(np.mean(nearest[:, 0] < by_size)),
+        named=float(np.mean(_named(nearest, made.max_distance, keys.min_margin))),
+        missed=_missed(held, enrolled, made.max_distance, keys.min_margin),
+        at_large=float(np.mean(far < made.max_distance)) if len(far) else None,
     )
 
 
@@ -236,15 +251,15 @@ def _named(nearest: F64, distance: float, margin: float) -> Bools:
     return np.asarray((nearest[:, 0] < distance) & (nearest[:, 1] - nearest[:, 0] >= margin), np.bool_)
 
 
-def _missed(held: Held, enrolled: I64, distance: float, margin: float) -> float:
-    """The share of enrolled people's other photos without their own name; NaN where there are none."""
+def _missed(held: Held, enrolled: I64, distance: float, margin: float) -> float | None:
+    """The share of enrolled people's other photos without their own name; None where there are none."""
     import numpy as np
 
     place = np.full(len(held.names), -1)
     place[enrolled] = np.arange(len(enrolled))
     searching = np.flatnonzero(place[held.mate_of] >= 0)
     if not len(searching):
-        return float("nan")
+        return None
     own = held.mates[searching, held.mate_of[searching]].astype(np.float64)
     nearest = _two_nearest(held.mates, searching, enrolled)
     right = _named(nearest, distance, margin) & (own == nearest[:, 0])
@@ -265,9 +280,9 @@ def show(context: Context, rows: Sequence[Row]) -> None:
     """Print the proof."""
     from rich.table import Table
 
-    table = Table(
-        "gallery", "people", "distance", "promised", "measured", "draws", "with margin", "missed", "at large"
-    )
+    table = Table("gallery", "people", "distance", "promised", "measured", "draws")
+    for title in ("by size alone", "with margin", "missed", "at large"):
+        table.add_column(title)
     for row in rows:
         table.add_row(
             row.gallery,
@@ -276,13 +291,14 @@ def show(context: Context, rows: Sequence[Row]) -> None:
             percent(row.promised),
             percent(row.measured),
             f"{percent(row.lowest)} to {percent(row.highest)}",
+            percent(row.by_size),
             percent(row.named),
             "" if row.missed is None else percent(row.missed),
             "" if row.at_large is None else percent(row.at_large),
         )
     context.print(table)
     context.print(
-        "measured: strangers nearer than the distance; with margin: those who get a name; missed: other photos of "
-        "enrolled people without theirs; a group: people who look alike, met by strangers who do, and (at large) by "
-        "all others"
+        "measured: strangers nearer than the distance; by size alone: than one for which the gallery's own pairs were "
+        "not looked at; with margin: those who get a name; missed: other photos of enrolled people without theirs; "
+        "a group: people who look alike, met by strangers who do, and (at large) by all others"
     )

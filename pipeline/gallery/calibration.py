@@ -49,6 +49,8 @@ MAX_ALIKE = 50
 ONE_PERSON = 0.05
 """a pair so near that this many or fewer are expected so near: one person under two names, or twins. Left out of r,
 for what it says is about these two and not about the gallery"""
+MAX_ONE_PERSON = 0.1
+"""of the people; where more pairs than these are so near, the gallery is like that, and they count"""
 RECOGNISED = 0.5
 """of an enrolled person's photos; a distance that recognises fewer is of no use"""
 SETTLED_RATE = 1e-2
@@ -149,7 +151,7 @@ class Calibration:
     alike: tuple[AlikePair, ...]
     """pairs nearer than that distance: photos of one may get the other's name, or none"""
     one_person: tuple[AlikePair, ...]
-    """of those, pairs much nearer than the gallery's others: perhaps one person under two names"""
+    """pairs much nearer than the gallery's others: perhaps one person under two names"""
 
 
 def calibrated(curve: StrangerCurve, own: OwnPairs, max_fpir: float, ceiling: float = 4.0) -> Calibration:
@@ -159,8 +161,8 @@ def calibrated(curve: StrangerCurve, own: OwnPairs, max_fpir: float, ceiling: fl
     """
     if not 0.0 < max_fpir < 1.0:
         raise ValueError(f"max_fpir must lie between 0 and 1, got {max_fpir}")
-    suspected = _one_person_distance(curve, own.distances)
-    likeness = _likeness(curve, own.distances[np.searchsorted(own.distances, suspected) :])
+    likeness = _likeness(curve, own)
+    suspected = _one_person_distance(curve, own)
     distance = min(_distance(curve, own.comparisons, likeness, max_fpir), ceiling)
     distance = math.floor(distance * 1e4) / 1e4  # as it is published
     rate = float(curve.rates_at(np.array([distance]))[0])
@@ -187,10 +189,8 @@ def calibrated(curve: StrangerCurve, own: OwnPairs, max_fpir: float, ceiling: fl
 
 def fpir_at(curve: StrangerCurve, own: OwnPairs, distance: float) -> float:
     """The rate of strangers nearer than this squared L2 distance to somebody of the gallery."""
-    suspected = _one_person_distance(curve, own.distances)
-    likeness = _likeness(curve, own.distances[np.searchsorted(own.distances, suspected) :])
     rate = float(curve.rates_at(np.array([distance]))[0])
-    times = float(_between(likeness, np.array([rate]))[0])
+    times = float(_between(_likeness(curve, own), np.array([rate]))[0])
     return _fpir(min(rate * times, 1.0), own.comparisons)
 
 
@@ -218,7 +218,13 @@ def _between(likeness: F64, rates: F64) -> F64:
     return np.asarray(np.interp(np.log(rates), np.log(LEVELS[::-1]), likeness[::-1]), np.float64)
 
 
-def _likeness(curve: StrangerCurve, distances: F32) -> F64:
+def _likeness(curve: StrangerCurve, own: OwnPairs) -> F64:
+    """r at LEVELS (K,), without pairs that are perhaps one person."""
+    apart = np.searchsorted(own.distances, _one_person_distance(curve, own))
+    return _level_by_level(curve, own.distances[apart:])
+
+
+def _level_by_level(curve: StrangerCurve, distances: F32) -> F64:
     """r at LEVELS (K,), at least 1, of ascending distances (P,) of own pairs."""
     observed = np.searchsorted(distances, curve.distances_at(LEVELS))
     before, found = 1.0, []
@@ -228,15 +234,17 @@ def _likeness(curve: StrangerCurve, distances: F32) -> F64:
     return np.maximum(np.array(found, np.float64), 1.0)
 
 
-def _one_person_distance(curve: StrangerCurve, distances: F32) -> float:
+def _one_person_distance(curve: StrangerCurve, own: OwnPairs) -> float:
     """Below it a pair of the gallery's people is perhaps one person; 0 where there is nothing to tell it by."""
-    usual = curve.same_person_distance(RECOGNISED)
+    usual, distances = curve.same_person_distance(RECOGNISED), own.distances
     if usual is None or not len(distances):
         return 0.0
     # Where r has settled, and pairs enough are counted that two of one person do not move it.
-    settled = _likeness(curve, distances)[LEVELS >= SETTLED_RATE][-1]
+    settled = _level_by_level(curve, distances)[LEVELS >= SETTLED_RATE][-1]
     rate = ONE_PERSON / (len(distances) * settled)
-    return min(usual, float(curve.distances_at(np.array([min(rate, 1.0)]))[0]))
+    distance = min(usual, float(curve.distances_at(np.array([min(rate, 1.0)]))[0]))
+    many = np.searchsorted(distances, distance) > max(MAX_ONE_PERSON * own.sampled, 1.0)
+    return 0.0 if many else distance
 
 
 def own_pairs(person_ids: Sequence[str], vectors: F32) -> OwnPairs:

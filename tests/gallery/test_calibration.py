@@ -237,6 +237,14 @@ def test_one_person_with_more_templates_than_are_looked_at() -> None:
     assert len(own.distances) == 0
 
 
+def test_a_gallery_where_everybody_is_as_one_is_not_explained_away(curve: StrangerCurve) -> None:
+    vectors = population(40, np.full(DIMENSION, 30.0))
+    found = calibrated(curve, own_pairs(ids(40), vectors), 0.01)
+    assert found.obstacle is Obstacle.ALIKE
+    assert found.one_person == ()
+    assert found.max_distance < 0.1
+
+
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
 def test_a_rate_is_between_0_and_1(rate: float) -> None:
     with pytest.raises(ValueError, match="max_fpir must lie between 0 and 1"):
