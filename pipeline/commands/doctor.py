@@ -27,6 +27,7 @@ from pipeline.commands.health import (
     check_gallery,
     check_models,
     check_redis,
+    check_thresholds,
     check_versions,
 )
 from pipeline.commands.machine import Hardware, Versions, read_hardware, read_versions
@@ -89,6 +90,8 @@ def _examine_parts(
     engine = check_engine(config, problems)
     models = check_models(config, context.models, problems)
     model_id = next((each.model_id for each in models if each.name == config.embedding.model), None)
+    if models:  # else the list of them is broken, and that was said
+        check_thresholds(config, context.data, problems)
     redis = check_redis(config, context.data, problems)
     gallery = check_gallery(config, context.data, model_id, problems)
     return engine, models, redis, gallery

@@ -182,6 +182,18 @@ def check_models(config: Config, models: Path, problems: Problems) -> tuple[Mode
     return found
 
 
+def check_thresholds(config: Config, data: Path, problems: Problems) -> None:
+    """The distances that names are given by must be set, or there must be statistics to derive them from."""
+    from pipeline.commands.thresholds import needed_strangers, verification_distance
+
+    try:
+        if config.matching.max_distance is None:
+            needed_strangers(config, data, "matching.max_distance")
+        verification_distance(config, data)
+    except (EngineError, FacestreamError) as error:
+        problems.append(Problem("thresholds", str(error)))
+
+
 def check_redis(config: Config, data: Path, problems: Problems) -> RedisHealth | None:
     """The user's Redis must answer; our own must be installed, and answer where it runs."""
     from pipeline.events.broker import RemoteRedis

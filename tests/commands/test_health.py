@@ -17,6 +17,7 @@ from pipeline.commands.health import (
     check_gallery,
     check_models,
     check_redis,
+    check_thresholds,
     check_versions,
 )
 from pipeline.commands.machine import Hardware, Versions
@@ -238,3 +239,18 @@ def test_a_gallery_address_is_shown_without_its_password(tmp_path: Path) -> None
     url = "postgresql+nodriver://u:hunter2@host/x"
     check_gallery(configured(f"gallery.url={url}"), tmp_path, MODEL, problems)
     assert "hunter2" not in repr(problems)
+
+
+def test_thresholds_need_statistics_that_can_be_read(tmp_path: Path) -> None:
+    problems: Problems = []
+    check_thresholds(Config(), tmp_path, problems)
+    assert problems == []
+    broken = tmp_path / "strangers" / f"{MODEL}-centred.json"
+    broken.parent.mkdir()
+    broken.write_text("{}")
+    check_thresholds(Config(), tmp_path, problems)
+    assert [problem.part for problem in problems] == ["thresholds"]
+    assert "calibrate --strangers" in problems[0].message
+    given = configured("matching.max_distance=1", "verification.max_distance=1")
+    check_thresholds(given, tmp_path, problems)
+    assert len(problems) == 1
