@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engines.evaluation.sightings import PURE, Called, Rate, Said, SightingCounts, count_sightings
+from engines.evaluation.sightings import (
+    PURE,
+    Called,
+    Ending,
+    JudgedSighting,
+    Rate,
+    Said,
+    SightingCounts,
+    count_sightings,
+)
 from pipeline.commands.context import Context
 from pipeline.commands.evaluations.clip_watching import ClipSighting, Unseen
 
@@ -59,7 +68,7 @@ def print_tables(context: Context, groups: Sequence[Group]) -> None:
     for group in groups:
         where = f"{group.kind}, {group.people} enrolled"
         for one in group.sightings:
-            if Called.WRONG in one.judged.given or one.judged.purity < PURE:
+            if _is_worth_a_look(one.judged):
                 context.print(f"{where}: {_story(one)}")
         for missing in group.unseen:
             context.print(f"{where}: {missing.who} is in {missing.clip} and has no sighting")
@@ -89,12 +98,19 @@ def _rate(rate: Rate) -> str:
     return f"{rate.count}/{rate.of} ({interval.low:.2f}–{interval.high:.2f})"
 
 
+def _is_worth_a_look(judged: JudgedSighting) -> bool:
+    """Whether something went wrong with a sighting at any moment."""
+    failed = judged.ending is Ending.MISSED or Called.WRONG in judged.given
+    return failed or bool(judged.withdrawn) or judged.purity < PURE
+
+
 def _story(one: ClipSighting) -> str:
-    """Whom a sighting was taken for, in order."""
+    """Whom a sighting was taken for, in order, and how near the nearest person was in the end."""
     judged = one.judged
     names = " → ".join(f"{said.name or 'nobody'} at {said.pts_s:.1f} s" for said in _changes(judged.said))
     mixed = "" if judged.purity >= PURE else f" ({judged.purity:.0%} of its faces)"
-    return f"{one.clip} #{one.number}, {judged.person or 'nobody'}{mixed}: {names}"
+    near = "" if one.distance is None else f"; distance {one.distance:.2f} of {one.threshold:.2f}"
+    return f"{one.clip} #{one.number}, {judged.person or 'nobody'}{mixed}: {names}{near}"
 
 
 def _changes(said: Sequence[Said]) -> list[Said]:

@@ -110,7 +110,7 @@ def test_the_table_tells_what_went_wrong(filmed: Filmed, capsys: pytest.CaptureF
     run_sightings(context(filmed.videos, False), colour_recognition(ColourDetector()), filmed, NONE)
     printed = capsys.readouterr().out
     assert "2/2 (0.34–1.00)" in printed
-    assert "strangers, 3 enrolled: door.mkv #2, Cid: Dora at 0.6 s" in printed
+    assert "strangers, 3 enrolled: door.mkv #2, Cid: Dora at 0.6 s; distance 0.00 of 0.90" in printed
     assert "enrolled, 3 enrolled: Bob is in roof.mkv and has no sighting" in printed
     assert "95 % intervals (Wilson). At most 2 sightings a row, from 2 clips" in printed
 
