@@ -13,30 +13,26 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from benchmarks._crop_kinds import shipped_rule
-from benchmarks._networks import Networks, open_networks
 from benchmarks._photos import face_meant, photos_in
+from config.load import load
 from engines.evaluation.verification import squared_distances
-from engines.zoo.catalogue import read_catalogue
-from pipeline.alignment.box_fit import BoxTransform
+from engines.progress import ignore
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.quality import RATE, judge
 from pipeline.arrays import U8
-from pipeline.assemble import CATALOGUE_FILE
+from pipeline.assemble import Recognition, open_recognition
 from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError
 from pipeline.types import Faces
 
 EVERY = 8
 """of the dev photos one in so many is used: 194"""
-INPUT_PX = 512
 
 Spoil = Callable[["Shot", CropRule], "Shot"]
 
@@ -74,24 +70,20 @@ def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     if options.data is None:
         raise BadInputError("name the folder of lfw_dev.tar with --data or FACESTREAM_TEST_DATA")
-    crop = read_catalogue(CATALOGUE_FILE).model("centerface").crop
-    if crop is None:
-        raise BadInputError(f"{CATALOGUE_FILE}: centerface has no crop; see: bench crop --fit")
-    rule = shipped_rule(BoxTransform(np.array(crop.coefficients, np.float64)))
-    with ExitStack() as close:
-        networks = open_networks(options.models, INPUT_PX, close)
-        shots = list(_shots(networks, options.data / "lfw_dev.tar", rule))
-        for row in measure(networks, shots, rule):
+    with open_recognition(load(None, os.environ, ()), options.models, ignore) as recognition:
+        shots = list(_shots(recognition, options.data / "lfw_dev.tar"))
+        for row in measure(recognition, shots):
             sys.stdout.write((json.dumps(asdict(row)) if options.json else _line(row)) + "\n")
     return 0
 
 
-def measure(networks: Networks, shots: Sequence[Shot], rule: CropRule) -> Iterator[DefectRow]:
+def measure(recognition: Recognition, shots: Sequence[Shot]) -> Iterator[DefectRow]:
     """A row a defect, the mildest of each kind first."""
-    clean = networks.embedder.embed(np.concatenate([shot.crop for shot in shots]))
+    rule, embedder = recognition.networks.crop, recognition.networks.embedder
+    clean = embedder.embed(np.concatenate([shot.crop for shot in shots]))
     for name, spoil in defects():
         spoiled = [spoil(shot, rule) for shot in shots]
-        vectors = networks.embedder.embed(np.concatenate([shot.crop for shot in spoiled]))
+        vectors = embedder.embed(np.concatenate([shot.crop for shot in spoiled]))
         costs = squared_distances(vectors, clean)
         quality = np.concatenate([judge(shot.crop, shot.face) for shot in spoiled])
         estimated = float(np.median(-np.log(np.maximum(quality, 1e-6)) / RATE))
@@ -126,6 +118,8 @@ def defects() -> Iterator[tuple[str, Spoil]]:
         yield f"contrast x{gain:g}", _through(lambda crop, g=gain: np.clip((crop - 128.0) * g + 128, 0, 255))
     for degrees in (10, 20, 30, 45):
         yield f"head tilted {degrees} degrees", _tilted(degrees)
+    for part in (0.0, 0.1, 0.2):
+        yield f"{part:.0%} cut off by the photo's edge", _cut_off(part)
 
 
 def _through(change: Callable[..., object]) -> Spoil:
@@ -166,12 +160,26 @@ def _tilted(degrees: float) -> Spoil:
     return spoil
 
 
-def _shots(networks: Networks, archive: Path, rule: CropRule) -> Iterator[Shot]:
+def _cut_off(part: float) -> Spoil:
+    """Cut the photo off through the face, from below."""
+
+    def spoil(shot: Shot, rule: CropRule) -> Shot:
+        boxes = shot.face.boxes.copy()
+        bottom = int(boxes[0, 3] - part * (boxes[0, 3] - boxes[0, 1]))
+        boxes[:, 3] = np.minimum(boxes[:, 3], bottom)
+        face = Faces(boxes, shot.face.landmarks, shot.face.scores)
+        image = np.ascontiguousarray(shot.image[:bottom])
+        return Shot(image, face, rule.crops(image, face))
+
+    return spoil
+
+
+def _shots(recognition: Recognition, archive: Path) -> Iterator[Shot]:
     for number, photo in enumerate(photos_in(archive)):
         if number % EVERY == 0:
-            face = face_meant(networks.centerface.detect([photo.image])[0], photo.image)
+            face = face_meant(recognition.detect(photo.image), photo.image)
             if len(face):
-                yield Shot(photo.image, face, rule.crops(photo.image, face))
+                yield Shot(photo.image, face, recognition.networks.crop.crops(photo.image, face))
 
 
 def _line(row: DefectRow) -> str:
