@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks._occluders import OCCLUDERS, Sitter, covered
-from benchmarks._occlusion_fit import CLEAN, SEED, Samples, fit, write_weights
+from benchmarks._occlusion_fit import CLEAN, EPOCHS, SEED, Samples, fit, write_weights
 from benchmarks._photos import face_meant, photos_in
 from config.load import load
 from engines.evaluation.verification import squared_distances
@@ -87,14 +87,32 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(samples: Samples) -> Iterator[OcclusionRow]:
+def measure(samples: Samples, epochs: int = EPOCHS) -> Iterator[OcclusionRow]:
     """A row a kind of cover left out, before them one with all kinds taught."""
-    taught = samples.person % 2 == 0
     for number, name in ((CLEAN, "none"), *enumerate(OCCLUDERS)):
-        asked = ~taught & (samples.kind != CLEAN if number == CLEAN else samples.kind == number)
-        learnt = taught & ((samples.kind != number) | (number == CLEAN))
-        net = _in_memory(samples.where(learnt))
-        yield _row(name, net, samples.where(~taught & (samples.kind == CLEAN)), samples.where(asked))
+        split = leave_out(samples, number)
+        yield _row(name, _in_memory(split.taught, epochs), split)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a network is taught, and what it is asked about, of other people."""
+
+    taught: Samples
+    clean: Samples
+    covered: Samples
+
+
+def leave_out(samples: Samples, kind: int) -> Split:
+    """Half of the people without covers of this kind, and the other half with no others; CLEAN: with all, for all."""
+    taught = samples.person % 2 == 0
+    clean, of_kind = samples.kind == CLEAN, samples.kind == kind
+    every = kind == CLEAN
+    return Split(
+        samples.where(taught & (~of_kind | every)),
+        samples.where(~taught & clean),
+        samples.where(~taught & ~clean & (of_kind | every)),
+    )
 
 
 def make_samples(recognition: Recognition, archive: Path, covers: int = COVERS, seed: int = SEED) -> Samples:
@@ -159,15 +177,16 @@ def _same_face(faces: Faces, sitter: Sitter) -> Faces:
     return faces.take(best[overlap[best] >= SAME_FACE])
 
 
-def _in_memory(samples: Samples) -> OcclusionNet:
+def _in_memory(samples: Samples, epochs: int) -> OcclusionNet:
     """Taught, and read back as it would ship."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / WEIGHTS_FILE.name
-        write_weights(fit(samples), path)
+        write_weights(fit(samples, epochs), path)
         return read_net(path)
 
 
-def _row(name: str, net: OcclusionNet, clean: Samples, asked: Samples) -> OcclusionRow:
+def _row(name: str, net: OcclusionNet, split: Split) -> OcclusionRow:
+    clean, asked = split.clean, split.covered
     of_clean, of_asked = net.cost_of_small(clean.small), net.cost_of_small(asked.small)
     costly = asked.cost > COSTLY
     limit = float(np.quantile(of_clean, 1 - FALSE_ALARMS))

@@ -35,7 +35,7 @@ class Layer:
     """A convolution without padding, or a dense layer, whose kernel is 1."""
 
     weight: F32
-    """(K, O), K = inputs * kernel * kernel"""
+    """(K, O), K = kernel * kernel * inputs"""
     bias: F32
     """(O,)"""
     kernel: int
@@ -104,21 +104,21 @@ def normalised(small: U8) -> F32:
     """The middle (32, 32, 3) of a shrunk crop, without its mean brightness and contrast."""
     edge = (SHRUNK_PX - INPUT_PX) // 2
     pixels = small[edge:-edge, edge:-edge].astype(np.float32)
-    grey = pixels.mean(axis=2)
+    grey = pixels @ np.full(3, 1 / 3, np.float32)
     return np.asarray((pixels - grey.mean()) / (grey.std() + np.float32(EVEN)), np.float32)
 
 
 def _layer(weight: np.ndarray, bias: np.ndarray, stride: int) -> Layer:
-    """From torch's order, weight (O, I, k, k) or (O, I)."""
-    outputs = len(weight)
-    flat = np.ascontiguousarray(weight.reshape(outputs, -1).T, dtype=np.float32)
-    return Layer(flat, bias.astype(np.float32), weight.shape[-1] if weight.ndim == 4 else 1, stride)
+    """From torch's order, weight (O, I, k, k) or (O, I), to that of maps, where a pixel's inputs lie together."""
+    kernel = weight.shape[-1] if weight.ndim == 4 else 1
+    flat = np.moveaxis(weight, 1, -1).reshape(len(weight), -1).T
+    return Layer(np.ascontiguousarray(flat, dtype=np.float32), bias.astype(np.float32), kernel, stride)
 
 
 def _convolve(maps: F32, layer: Layer) -> F32:
     """Maps (H, W, I) through a convolution: (H', W', O)."""
     windows = sliding_window_view(maps, (layer.kernel, layer.kernel), axis=(0, 1))
-    windows = windows[:: layer.stride, :: layer.stride]  # (H', W', I, k, k)
+    windows = windows[:: layer.stride, :: layer.stride].transpose(0, 1, 3, 4, 2)  # (H', W', k, k, I)
     height, width = windows.shape[:2]
     # Row by row: a larger product would be shared among threads, which wait longer than it takes.
     return np.asarray(windows.reshape(height, width, -1) @ layer.weight + layer.bias, np.float32)
