@@ -17,7 +17,7 @@ WORDS = {
     "size": "too small",
     "sharpness": "too blurred",
     "pose": "turned away",
-    "detection": "hardly a face",
+    "detection": "hard to make out",
     "occlusion": "partly covered",
 }
 AT_EDGE = 0.01

@@ -18,7 +18,7 @@ GOOD = {"size": 1.0, "sharpness": 0.9, "pose": 0.95, "exposure": 1.0, "detection
         ("size", "too small (0.20)"),
         ("sharpness", "too blurred (0.20)"),
         ("pose", "turned away (0.20)"),
-        ("detection", "hardly a face (0.20)"),
+        ("detection", "hard to make out (0.20)"),
         ("occlusion", "partly covered (0.20)"),
         ("colour", "poor colour (0.20)"),
     ],
