@@ -21,7 +21,7 @@ def test_what_is_shared_by_benchmarks_is_none_itself() -> None:
 @pytest.mark.parametrize("name", ["_lfw", "", "crop.py", "../run_pipeline"])
 def test_nothing_else_is_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_pipeline.main(["bench", name]) == 2
-    assert "no such benchmark; there are: crop" in capsys.readouterr().err
+    assert "no such benchmark; there are: centre, crop" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["crop", "pipeline"])

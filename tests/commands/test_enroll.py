@@ -71,7 +71,7 @@ def test_the_table_says_why_and_how_many(
     printed = capsys.readouterr()
     assert "[bold]photos" in printed.out
     assert "accepted" in printed.out
-    assert "quality 0.10; at least 0.30 is needed" in printed.out
+    assert "quality 0.10; at least 0.40 is needed" in printed.out
     assert (
         f"Ann [red]Lee[/] ({store.find('Ann [red]Lee[/]').id}): 1 of 2 photos accepted, templates now: 1"
         in (printed.out)
