@@ -22,6 +22,7 @@ from config.schema import Config
 from config.secrets import mask
 from engines.backends.choose import EngineChoice, choose
 from engines.centre import read_centre
+from engines.manifest import installed_versions
 from engines.prepare import Prepared, prepare
 from engines.preprocess import Standardise
 from engines.progress import OnProgress
@@ -29,7 +30,7 @@ from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.gate import GateRules
-from pipeline.alignment.quality import REVISION, JudgeParts, judge, no_parts, parts_of
+from pipeline.alignment.quality import JudgeParts, judge, no_parts, parts_of, quality_recipe
 from pipeline.alignment.stage import AlignmentStage, Judge
 from pipeline.arrays import U8
 from pipeline.clock import SystemClock
@@ -129,7 +130,7 @@ def open_recognition(config: Config, models: Path, on_progress: OnProgress) -> R
         for prepared in (detector, embedder):
             prepared.engine.open()
             opened.callback(prepared.engine.close)
-        return Recognition(_networks(config, detector, embedder), opened.pop_all())
+        return Recognition(networks_of(config, detector, embedder), opened.pop_all())
 
 
 def engine_choice(config: Config) -> EngineChoice:
@@ -138,7 +139,7 @@ def engine_choice(config: Config) -> EngineChoice:
     return choose(keys.backend, keys.precision, keys.require, keys.threads)
 
 
-def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Networks:
+def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Networks:
     """The networks with what surrounds them: input sizes, normalisation, crop and quality."""
     keys, about = config.detection, embedder.description.input
     if about is None or about.side_px is None:
@@ -163,7 +164,7 @@ def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Network
     recipe = repr(
         [
             *(_recipe(prepared) for prepared in (detector, embedder)),
-            *(keys.min_score, keys.max_iou, crop.size_px, crop.margin_fraction, REVISION),
+            *(keys.min_score, keys.max_iou, crop.size_px, crop.margin_fraction, quality_recipe()),
             None if fitted is None else fitted.coefficients,
             None if centre is None else centre.tolist(),
         ]
@@ -172,10 +173,10 @@ def _networks(config: Config, detector: Prepared, embedder: Prepared) -> Network
 
 
 def _recipe(prepared: Prepared) -> str:
-    """What an engine was made of."""
-    if prepared.manifest is not None:
-        return repr(prepared.manifest.recipe)
-    return repr((prepared.description, prepared.engine.info.backend, prepared.engine.info.precision))
+    """What an engine was made of, what runs it, and how pixels are made its input."""
+    about, info = prepared.description, prepared.engine.info
+    built = installed_versions() if prepared.manifest is None else prepared.manifest.recipe
+    return repr([built, about.files, about.network, about.input, info.backend, info.device, info.precision])
 
 
 def open_store(config: Config, data: Path) -> Store:

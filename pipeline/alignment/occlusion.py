@@ -10,6 +10,8 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -48,6 +50,8 @@ class OcclusionNet:
 
     convolutions: tuple[Layer, ...]
     dense: tuple[Layer, ...]
+    sha256: str
+    """of the file of weights"""
 
     def cost(self, crops: U8) -> F32:
         """Predicted squared L2 distance (N,) that covers add to the vectors of crops (N, S, S, 3), about 0 to 1.3.
@@ -81,7 +85,8 @@ def shipped_net() -> OcclusionNet:
 def read_net(path: Path) -> OcclusionNet:
     """Read what `bench occlusion --fit` wrote. Raises BadInputError."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        data = path.read_bytes()
+        with np.load(BytesIO(data), allow_pickle=False) as kept:
             convolutions = tuple(
                 _layer(kept[f"convolution{at}.weight"], kept[f"convolution{at}.bias"], stride)
                 for at, stride in enumerate(STRIDES)
@@ -92,7 +97,7 @@ def read_net(path: Path) -> OcclusionNet:
             f"{path}: no weights of the occlusion network; bring the file back, or make it with: "
             "bench occlusion --fit"
         ) from error
-    return OcclusionNet(convolutions, dense)
+    return OcclusionNet(convolutions, dense, sha256(data).hexdigest())
 
 
 def shrunk(crop: U8) -> U8:

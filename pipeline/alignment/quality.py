@@ -24,7 +24,7 @@ JudgeParts = Callable[[U8, Faces], QualityParts | None]
 """crops (N, S, S, 3), their faces -> what their quality is the product of; None where that is not known"""
 
 REVISION = 2
-"""raised when a curve or a measure changes, so that judgements that were kept are made anew"""
+"""raised when a curve or a measure changes"""
 RATE = 3.0
 """per squared L2; makes 0.5 of a defect that costs 0.23"""
 
@@ -137,6 +137,14 @@ class Quality:
         """(N,) product of the parts, in [0, 1]."""
         parts = [getattr(self, field.name) for field in fields(self)]
         return np.asarray(np.prod(parts, axis=0), dtype=np.float32)
+
+
+def quality_recipe() -> str:
+    """What a judgement depends on beside crop and face, so that those that were kept are made anew when it changes.
+
+    Raises BadInputError where the occlusion network's weights are missing.
+    """
+    return f"{REVISION} {shipped_net().sha256}"
 
 
 def judge(crops: U8, faces: Faces) -> F32:

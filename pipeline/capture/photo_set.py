@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path, PurePosixPath
 
 from pipeline.arrays import U8
@@ -42,7 +42,7 @@ class PhotoSet:
     source: Path
     entries: tuple[PhotoEntry, ...]
     fingerprint: str
-    """changes with the files' names, sizes and times, and with which of them are taken"""
+    """changes with the names and bytes of the files, and with which of them are taken"""
     _rows: tuple[int, ...]
     """of the entries among everything that the source holds"""
     _read: Callable[[Sequence[int]], Iterator[U8 | SourceError]]
@@ -75,8 +75,7 @@ def open_photo_set(source: Path) -> PhotoSet:
 def _folder(source: Path) -> PhotoSet:
     files = photos_under([source]).photos
     names = [file.relative_to(source).as_posix() for file in files]
-    stats = [file.stat() for file in files]
-    marks = [f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in zip(names, stats, strict=True)]
+    marks = [f"{name} {_digest(file)}" for name, file in zip(names, files, strict=True)]
 
     def read(rows: Sequence[int]) -> Iterator[U8 | SourceError]:
         for row in rows:
@@ -97,14 +96,13 @@ def _archive(source: Path) -> PhotoSet:
         raise SourceError(
             f"{source}: is no folder and no whole tar archive ({reason}); fetch it again"
         ) from error
-    marks = [f"{member.name} {member.size} {member.offset_data} {member.mtime}" for member in members]
 
     def read(rows: Sequence[int]) -> Iterator[U8 | SourceError]:
         with tarfile.open(source) as tar:
             for row in rows:
                 yield _extracted(tar, members[row], source)
 
-    return _whole(source, [member.name for member in members], marks, read)
+    return _whole(source, [member.name for member in members], [_digest(source)], read)
 
 
 def _whole(
@@ -156,6 +154,15 @@ def _entries(source: Path, names: Sequence[str]) -> tuple[PhotoEntry, ...]:
             name = f"{name}#{seen[name]}"
         entries.append(PhotoEntry(name, below[0], "/".join(below[:-1])))
     return tuple(entries)
+
+
+def _digest(file: Path) -> str:
+    """Of all its bytes: a file that was replaced may have the size and the time of the one before."""
+    try:
+        with file.open("rb") as data:
+            return file_digest(data, "sha256").hexdigest()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _fingerprint(marks: Sequence[str]) -> str:

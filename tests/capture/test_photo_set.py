@@ -113,12 +113,32 @@ def test_a_photo_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) ->
 def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     write_files(tmp_path, {"Ann/1.png": png(1), "Bo/1.png": png(2)})
     before = open_photo_set(tmp_path).fingerprint
-    assert open_photo_set(tmp_path).fingerprint == before
     os.utime(tmp_path / "Bo/1.png", (1, 1))
+    assert open_photo_set(tmp_path).fingerprint == before, "a copy of a set is that set"
+    replaced, time = tmp_path / "Bo/1.png", os.stat(tmp_path / "Bo/1.png")
+    replaced.write_bytes(png(3))
+    os.utime(replaced, ns=(time.st_atime_ns, time.st_mtime_ns))
+    assert replaced.stat().st_size == time.st_size
     after = open_photo_set(tmp_path).fingerprint
     assert after != before
-    (tmp_path / "Bo/1.png").rename(tmp_path / "Bo/2.png")
+    replaced.rename(tmp_path / "Bo/2.png")
     assert open_photo_set(tmp_path).fingerprint not in (before, after)
+
+
+def test_the_fingerprint_changes_with_the_archive(tmp_path: Path) -> None:
+    """Its members have no time, and pictures of the same size."""
+    path = write_tar(tmp_path / "set.tar", [("Ann/1.png", png(1)), ("Bo/1.png", png(2))])
+    before = open_photo_set(path).fingerprint
+    assert open_photo_set(path).fingerprint == before
+    found = set()
+    for members in (
+        [("Ann/1.png", png(1)), ("Bo/1.png", png(3))],
+        [("Ann/1.png", png(2)), ("Bo/1.png", png(1))],
+        [("Bo/1.png", png(2)), ("Ann/1.png", png(1))],
+        [("Ann/1.png", png(1)), ("Bo/2.png", png(2))],
+    ):
+        found.add(open_photo_set(write_tar(path, members)).fingerprint)
+    assert len(found - {before}) == 4
 
 
 def test_what_is_no_set_says_how_to_repair(tmp_path: Path) -> None:

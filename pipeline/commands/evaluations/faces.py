@@ -26,7 +26,7 @@ BATCH = 16
 NAMED = 3
 """unreadable photos that a message names"""
 VERSION = 1
-"""raised when the file's layout or this module's choice of face changes"""
+"""raised when the file's layout changes, or the code that finds, chooses or cuts faces"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def describe_set(
 ) -> FaceSet:
     """One face a photo, described; read from the data folder where these photos were described before.
 
-    The key is the photos' names, sizes and times and everything that decides a vector, so that another model,
-    crop or precision is described anew. A photo that cannot be read is told of and left out. Raises
+    The key is the photos' names and bytes and everything that decides a vector or its quality, so that another
+    model, crop or precision is described anew. A photo that cannot be read is told of and left out. Raises
     BadInputError where none can be read, OutsideError where the data folder cannot be written.
     """
     recipe = recognition.networks.recipe
@@ -58,6 +58,10 @@ def describe_set(
         _make(folder)
         kept = _describe(context, recognition, photo_set, flipped)
         _keep(context, folder / _file_name(recipe, photo_set, flipped), kept)
+    elif missing := len(photo_set.entries) - len(kept):
+        context.say(
+            f"{photo_set.source}: {missing} of {len(photo_set.entries)} photos cannot be read and are left out"
+        )
     return kept
 
 

@@ -23,6 +23,15 @@ from tests.commands.evaluations.painted_sets import (
 from tests.commands.painted_photos import make, write_photo
 
 
+def replace_in_place(photo: Path, by: Path) -> None:
+    """The other photo under this name, of the same size and time."""
+    before = photo.stat()
+    other = by.read_bytes().ljust(before.st_size, b"\0")  # what follows a PNG's end is nothing
+    photo.write_bytes(other)
+    os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert len(other) == before.st_size
+
+
 @pytest.fixture
 def detector() -> PaintedDetector:
     return PaintedDetector()
@@ -89,9 +98,10 @@ def test_what_decides_a_vector_decides_whether_it_is_made_anew(
     with painted_recognition(detector, recipe="another crop") as other:
         describe_set(context, other, photo_set)
     assert detector.seen == 8
-    os.utime(tmp_path / "set/Ann/Ann_0001.png", (1, 1))
-    describe_set(context, recognition, open_photo_set(tmp_path / "set"))
+    replace_in_place(tmp_path / "set/Ann/Ann_0001.png", by=tmp_path / "set/Bo/Bo_0001.png")
+    found = describe_set(context, recognition, open_photo_set(tmp_path / "set"))
     assert detector.seen == 12
+    np.testing.assert_array_equal(found.vectors[0], found.vectors[1])
     with painted_recognition(detector, recipe="") as unknown:
         describe_set(context, unknown, photo_set)
         describe_set(context, unknown, photo_set)
@@ -133,6 +143,11 @@ def test_photos_that_cannot_be_read_are_told_of_and_left_out(
     said = capsys.readouterr().err.splitlines()
     assert ["bad_" in line for line in said] == [True, True, True, False]
     assert said[-1] == "and 2 more photos that cannot be read"
+    assert len(describe_set(make(tmp_path), recognition, open_photo_set(root))) == 4
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"{root}: 5 of 9 photos cannot be read and are left out"], (
+        "also where nothing is looked at"
+    )
 
 
 def test_a_set_of_which_nothing_can_be_read_is_bad_input(tmp_path: Path, recognition: Recognition) -> None:
