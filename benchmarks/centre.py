@@ -108,8 +108,7 @@ def main(argv: Sequence[str]) -> int:
 
 def strangers_mean(dev: FaceSet) -> F64:
     """The mean vector (D,), everybody counted once, by their first photo."""
-    _, firsts = np.unique(np.array(dev.people), return_index=True)
-    return np.asarray(dev.vectors[firsts].mean(axis=0, dtype=np.float64))
+    return _mean(dev.vectors[_firsts(dev)])
 
 
 def uncentred(vectors: F32, centre: F32) -> F32:
@@ -124,11 +123,10 @@ def uncentred(vectors: F32, centre: F32) -> F32:
 
 def kinds(dev: FaceSet) -> Iterator[Kind]:
     """Everything that is compared, fitted on the strangers of `dev`."""
-    mean = strangers_mean(dev)
-    _, firsts = np.unique(np.array(dev.people), return_index=True)
+    mean, firsts = strangers_mean(dev), _firsts(dev)
     spread, axes = np.linalg.eigh(np.cov(dev.vectors[firsts].astype(np.float64), rowvar=False))
     spread, axes = np.maximum(spread[::-1][:KEPT_AXES], SMALL_VARIANCE), axes[:, ::-1][:, :KEPT_AXES]
-    flip_mean = strangers_mean_of(_flipped(dev), firsts)
+    flip_mean = _mean(_flipped(dev)[firsts])
 
     def moved(part: float) -> Callable[[FaceSet], F32]:
         return lambda faces: _unit(faces.vectors - part * mean)
@@ -145,11 +143,6 @@ def kinds(dev: FaceSet) -> Iterator[Kind]:
     yield Kind("centre, scores against strangers", moved(1.0), by_cohort=True)
     yield Kind("mirrored crop added", _flipped)
     yield Kind("mirrored crop added, centre", lambda faces: _unit(_flipped(faces) - flip_mean))
-
-
-def strangers_mean_of(vectors: F32, rows: I64) -> F64:
-    """Mean (D,) of these rows of vectors (N, D)."""
-    return np.asarray(vectors[rows].mean(axis=0, dtype=np.float64))
 
 
 def _rows(sets: Sets) -> Iterator[CentreRow]:
@@ -176,8 +169,16 @@ def _rows(sets: Sets) -> Iterator[CentreRow]:
 
 
 def _cohort(dev: FaceSet, kind: Kind) -> F32 | None:
-    _, firsts = np.unique(np.array(dev.people), return_index=True)
-    return kind.vectors(dev)[firsts] if kind.by_cohort else None
+    return kind.vectors(dev)[_firsts(dev)] if kind.by_cohort else None
+
+
+def _firsts(faces: FaceSet) -> I64:
+    """The first row (P,) of each person."""
+    return np.unique(np.array(faces.people), return_index=True)[1].astype(np.int64)
+
+
+def _mean(vectors: F32) -> F64:
+    return np.asarray(vectors.mean(axis=0, dtype=np.float64))
 
 
 def _distances(kind: Kind, faces: FaceSet, cohort: F32 | None) -> F32:
@@ -225,9 +226,7 @@ def _read(context: Context, folder: Path) -> Sets:
     if model.centre is not None:
         centre = read_centre(model.centre, model.dimension or 0)
         dev, ytf, view2 = (_uncentred_set(faces, centre) for faces in (dev, ytf, view2))
-    tested = set(view2.people)
-    apart = [row for row, person in enumerate(ytf.people) if person not in tested]
-    return Sets(dev, ytf.take(apart), view2, read_pairs(folder / "lfw_pairs.txt"))
+    return Sets(dev, ytf.without(set(view2.people)), view2, read_pairs(folder / "lfw_pairs.txt"))
 
 
 def _uncentred_set(faces: FaceSet, centre: F32) -> FaceSet:

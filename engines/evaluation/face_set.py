@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -64,6 +64,10 @@ class FaceSet:
     def group_numbers(self) -> I64:
         """(N,) the groups counted from 0, in the order of their names."""
         return np.unique(np.array(self.groups), return_inverse=True)[1].astype(np.int64)
+
+    def without(self, people: Collection[str]) -> Self:
+        """The rows of everybody else."""
+        return self.take([row for row, person in enumerate(self.people) if person not in people])
 
     def take(self, rows: I64 | Sequence[int]) -> Self:
         """These rows, in this order."""

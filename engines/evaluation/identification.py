@@ -17,17 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.arrays import F32, I64, Bools
+from engines.arrays import F32, F64, I64, Bools
 from engines.errors import EvaluationError
+from engines.evaluation.verification import MAX_DISTANCE, far_at, threshold_at_far
 
 NOBODY = -1
 """in place of a person: no mate, no candidate, no name"""
-
-FARTHEST = 4.0
-"""squared L2 between opposite unit vectors"""
-
-ROUNDING = 1e-9
-"""0.29 * 100 is 28.999999999999996"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +86,7 @@ class RuleRates:
 
 def fpir(searches: Searches, threshold: float) -> float:
     """The share of non-mated searches with a candidate below the threshold. Raises EvaluationError without any."""
-    strangers = searches.nearest[~searches.mated]
-    if not len(strangers):
-        raise EvaluationError(
-            "no non-mated search: leave people out of the gallery (a smaller --gallery-size)"
-        )
-    return float(np.mean(strangers < threshold))
+    return far_at(_strangers(searches), threshold)
 
 
 def fnir(searches: Searches, rank: int, threshold: float = math.inf) -> float:
@@ -133,12 +123,7 @@ def threshold_at_fpir(searches: Searches, max_fpir: float) -> float:
     """
     if not 0.0 < max_fpir < 1.0:
         raise ValueError(f"max_fpir must be between 0 and 1, got {max_fpir}")
-    strangers = np.sort(searches.nearest[~searches.mated])
-    if not len(strangers):
-        raise EvaluationError(
-            "no non-mated search: leave people out of the gallery (a smaller --gallery-size)"
-        )
-    return min(float(strangers[math.floor(max_fpir * len(strangers) + ROUNDING)]), FARTHEST)
+    return min(threshold_at_far(_strangers(searches), max_fpir), MAX_DISTANCE)
 
 
 def operating_point(searches: Searches, max_fpir: float) -> OperatingPoint:
@@ -233,3 +218,13 @@ def figures(draws: Sequence[Searches], max_fpirs: Sequence[float], ranks: Sequen
         spread([rule.fnir for rule in rules]),
         spread([rule.misnamed for rule in rules]),
     )
+
+
+def _strangers(searches: Searches) -> F64:
+    """Distances to the nearest candidate of the non-mated searches. Raises EvaluationError without any."""
+    strangers = searches.nearest[~searches.mated]
+    if not len(strangers):
+        raise EvaluationError(
+            "no non-mated search: leave people out of the gallery (a smaller --gallery-size)"
+        )
+    return strangers.astype(np.float64)

@@ -53,6 +53,11 @@ class Pairs:
         """Every photo of a pair."""
         return frozenset(self.first) | frozenset(self.second)
 
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody whom a pair names."""
+        return frozenset(photo.partition("/")[0] for photo in self.photos)
+
     def first_folds(self, count: int) -> Pairs:
         """The pairs of the first folds; all where there are not so many."""
         end = int(np.searchsorted(self.fold, count))

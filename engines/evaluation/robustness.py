@@ -179,18 +179,10 @@ class Robustness:
         )
 
 
-def listed_pairs(count: int, first: I64, second: I64) -> Bools:
-    """(N, N) the pairs of rows (P,) and (P,), both ways."""
+def pair_matrix(count: int, first: I64, second: I64) -> Bools:
+    """(N, N) the pairs of rows (P,) and (P,) of N, both ways."""
     genuine = np.zeros((count, count), np.bool_)
     genuine[first, second] = genuine[second, first] = True
-    return genuine
-
-
-def all_genuine_pairs(faces: FaceSet) -> Bools:
-    """(N, N) all pairs of two photos of one person."""
-    people = faces.person_numbers
-    genuine: Bools = people[:, None] == people[None, :]
-    np.fill_diagonal(genuine, False)
     return genuine
 
 

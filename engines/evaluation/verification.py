@@ -6,12 +6,12 @@ decides. FAR is the part of impostor pairs accepted, VAL that of genuine pairs (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from engines.arrays import F32, F64, I64, Bools
+from engines.arrays import F32, F64, Bools
 from engines.errors import EvaluationError
 
 MAX_DISTANCE = 4.0
@@ -146,20 +146,6 @@ def mean_sem(values: Sequence[float] | F64) -> MeanSem:
             f"a standard error needs at least two values, got {len(values)}; give more data"
         )
     return MeanSem(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))))
-
-
-def bootstrap_interval(
-    statistic: Callable[[I64], float], units: int, draws: int, seed: int, level: float = 0.95
-) -> Interval:
-    """The percentile bootstrap's interval (Efron 1979) of a statistic of so many units.
-
-    `statistic` is called with numbers of units (units,), drawn with replacement. Let a unit be what is
-    independent, as a person and not one of their pairs: pairs that share a face move together.
-    """
-    chance = np.random.default_rng(seed)
-    values = [statistic(chance.integers(units, size=units)) for _ in range(draws)]
-    low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Interval(float(low), float(high))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,6 @@ from pipeline.errors import BadInputError, OutsideError
 if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
 
-NOT_KEPT = 1
-"""exit code where the gallery cannot keep the rate"""
-
 
 def calibrate(
     strangers: Annotated[
@@ -67,25 +64,25 @@ def calibrate(
 
     Example: python run_pipeline.py calibrate --set matching.max_fpir=0.001
     """
+    from pipeline.capture.photo_set import open_photo_set
+    from pipeline.commands.calibration_check import CheckPlan, run_check
+    from pipeline.commands.calibration_report import run_gallery
+    from pipeline.commands.evaluations.faces import describe_sets
+
     if strangers is not None and check is not None:
         raise typer.BadParameter("--strangers and --check are two runs: first the one, then the other")
     if out is not None and strangers is None:
         raise typer.BadParameter("--out is where the statistics of --strangers go; give both")
     counts = parse_sizes(sizes)
     context = make_context(config, data, set_, json_, debug)
-    code = 0
+    measured_on = strangers or check
+    if measured_on is None:
+        raise typer.Exit(run_gallery(context))
+    (faces,) = describe_sets(context, open_photo_set(measured_on))
     if strangers is not None:
-        faces = describe(context, strangers)
         run_strangers(context, faces, strangers.name, out)
-    elif check is not None:
-        from pipeline.commands.calibration_check import CheckPlan, run_check
-
-        run_check(context, describe(context, check), CheckPlan(counts, draws, groups))
     else:
-        from pipeline.commands.calibration_report import run_gallery
-
-        code = run_gallery(context)
-    raise typer.Exit(code)
+        run_check(context, faces, CheckPlan(counts, draws, groups))
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
@@ -97,21 +94,6 @@ def parse_sizes(text: str) -> tuple[int, ...]:
     if not sizes or sizes[0] < 1:
         raise BadInputError(f"--sizes {text}: not numbers of people; write them as 100,500,1000")
     return tuple(sizes)
-
-
-def describe(context: Context, source: Path) -> FaceSet:
-    """The faces of a set, through the configured networks; quick where the set was described before."""
-    from pipeline.assemble import open_recognition
-    from pipeline.capture.photo_set import open_photo_set
-    from pipeline.commands.evaluations.faces import describe_set
-    from pipeline.commands.output import model_progress
-
-    photo_set = open_photo_set(source)
-    with (
-        model_progress(context) as on_progress,
-        open_recognition(context.config, context.models, on_progress) as recognition,
-    ):
-        return describe_set(context, recognition, photo_set)
 
 
 def run_strangers(context: Context, faces: FaceSet, name: str, out: Path | None) -> None:

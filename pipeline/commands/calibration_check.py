@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
-from pipeline.commands.thresholds import needed_strangers, percent, verification_distance
+from pipeline.commands.thresholds import four_digits, needed_strangers, percent, verification_distance
 
 if TYPE_CHECKING:
     from engines.arrays import F32, F64, I64, Bools
@@ -93,7 +93,10 @@ def run_check(context: Context, faces: FaceSet, plan: CheckPlan) -> None:
     rows = list(check(context, strangers, held, plan))
     if context.json:
         for row in rows:
-            values = {name: _rounded(value) for name, value in asdict(row).items()}
+            values = {
+                name: four_digits(value) if isinstance(value, float) else value
+                for name, value in asdict(row).items()
+            }
             context.print_json({name: values[name] for name in ("gallery", "people")} | values)
         any_rows = [row for row in rows if row.gallery == "any"]
         context.print_json(
@@ -101,7 +104,7 @@ def run_check(context: Context, faces: FaceSet, plan: CheckPlan) -> None:
                 "people": len(held.names),
                 "max_fpir": context.config.matching.max_fpir,
                 "statistics": strangers.source,
-                "worst_ratio": _rounded(max(_times_off(row) for row in any_rows)),
+                "worst_ratio": four_digits(max(_times_off(row) for row in any_rows)),
             }
         )
     else:
@@ -111,6 +114,8 @@ def run_check(context: Context, faces: FaceSet, plan: CheckPlan) -> None:
 def held_out(faces: FaceSet) -> Held:
     """The people of a set with a face: a photo of each, and the others of those who have more."""
     import numpy as np
+
+    from engines.evaluation.verification import distance_matrix
 
     rows = np.flatnonzero(faces.found)
     names = np.array(faces.people)[rows]
@@ -128,8 +133,8 @@ def held_out(faces: FaceSet) -> Held:
     return Held(
         names=tuple(people[drawn].tolist()),
         vectors=vectors,
-        between=_distances(vectors, vectors),
-        mates=_distances(faces.vectors[mates], vectors),
+        between=distance_matrix(vectors, vectors),
+        mates=distance_matrix(faces.vectors[mates], vectors),
         mate_of=np.repeat(np.arange(len(drawn)), [len(each) for each in others]).astype(np.int64),
     )
 
@@ -227,13 +232,6 @@ def drawn(context: Context, strangers: Strangers, held: Held, enrolled: I64, oth
     )
 
 
-def _distances(a: F32, b: F32) -> F32:
-    """Squared L2 (N, M) of unit vectors (N, D) and (M, D)."""
-    import numpy as np
-
-    return np.asarray(np.clip(2.0 - 2.0 * (a @ b.T), 0.0, 4.0), np.float32)
-
-
 def _two_nearest(distances: F32, rows: I64, columns: I64) -> F64:
     """The two smallest distances (N, 2) of each row; inf where there is no second."""
     import numpy as np
@@ -270,10 +268,6 @@ def _times_off(row: Row) -> float:
     """How many times the measured rate is above or below the promised."""
     low, high = sorted((max(row.measured, 1e-9), max(row.promised, 1e-9)))
     return high / low
-
-
-def _rounded(value: object) -> object:
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def show(context: Context, rows: Sequence[Row]) -> None:

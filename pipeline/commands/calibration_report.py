@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
-from pipeline.commands.thresholds import described, naming, needed_strangers, percent, verification_distance
+from pipeline.commands.thresholds import (
+    described,
+    four_digits,
+    naming,
+    needed_strangers,
+    percent,
+    verification_distance,
+)
 
 if TYPE_CHECKING:
     from engines.strangers import Strangers
@@ -20,6 +27,7 @@ GROWTH = (2, 10)
 FARS = (1e-2, 1e-3, 1e-4, 1e-5)
 SHOWN_PAIRS = 10
 NOT_KEPT = 1
+"""exit code where the gallery cannot keep the rate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +184,7 @@ def document(report: GalleryReport) -> dict[str, object]:
         "likeness": round(now.likeness, 4),
         "continued": now.continued,
         "used_distance": report.used,
-        "used_fpir": _rounded(report.fpir_used),
+        "used_fpir": four_digits(report.fpir_used),
         "verification_distance": report.verification,
         "said": statements(report),
         "rates": [_at(each) for each in report.rates],
@@ -203,14 +211,9 @@ def _at(found: Calibration) -> dict[str, object]:
     return {
         "max_fpir": found.max_fpir,
         "max_distance": found.max_distance,
-        "promised_fpir": _rounded(found.promised_fpir),
+        "promised_fpir": four_digits(found.promised_fpir),
         "recognised": None if found.recognised is None else round(found.recognised, 4),
     }
-
-
-def _rounded(rate: float) -> float:
-    """A rate with four significant digits, however small."""
-    return float(f"{rate:.4g}")
 
 
 def show_strangers(context: Context, found: Strangers, without_face: int, path: Path) -> None:

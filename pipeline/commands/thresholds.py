@@ -52,6 +52,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
+def four_digits(rate: float) -> float:
+    """A rate for JSON: with four significant digits, however small."""
+    return float(f"{rate:.4g}")
+
+
 def naming(config: Config, data: Path, own: OwnPairs) -> Naming:
     """The distance for names in a gallery with these pairs. Raises BadInputError, CatalogueError."""
     from pipeline.gallery.calibration import calibrated

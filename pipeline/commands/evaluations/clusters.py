@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +17,8 @@ from pipeline.commands.context import (
     JsonOption,
     SetOption,
     make_context,
-    path_given,
 )
-from pipeline.commands.evaluations.options import ImagesOption
+from pipeline.commands.evaluations.options import ImagesOption, WithoutOption
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -45,12 +43,7 @@ def clusters(
     min_photos: Annotated[
         int, typer.Option("--min-photos", min=1, help="Only people with so many photos.")
     ] = 1,
-    without: Annotated[
-        Path | None,
-        typer.Option(
-            "--without", metavar="PAIRS", parser=path_given, help="LFW's pairs.txt: its people are left out."
-        ),
-    ] = None,
+    without: WithoutOption = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="All linkages, and each where it suits this set best.")
     ] = False,
@@ -64,29 +57,21 @@ def clusters(
 
     Example: python run_pipeline.py evaluate clusters --images ytf_frames.tar
     """
-    from pipeline.assemble import open_recognition
+    from engines.evaluation.lfw_pairs import read_pairs
     from pipeline.capture.photo_set import open_photo_set
-    from pipeline.commands.evaluations.faces import describe_set
-    from pipeline.commands.output import model_progress
+    from pipeline.commands.evaluations.faces import describe_sets
 
     context = make_context(config, data, set_, json_, debug)
-    photo_set = open_photo_set(images)
-    left_out = frozenset() if without is None else people_of_pairs(without)
-    with (
-        model_progress(context) as on_progress,
-        open_recognition(context.config, context.models, on_progress) as recognition,
-    ):
-        faces = describe_set(context, recognition, photo_set)
-    run_clusters(context, chosen(faces, min_photos, left_out), compare=compare)
+    left_out = frozenset() if without is None else read_pairs(without).people
+    (faces,) = describe_sets(context, open_photo_set(images))
+    run_clusters(context, chosen(faces.without(left_out), min_photos), compare=compare)
 
 
-def chosen(faces: FaceSet, min_photos: int, left_out: frozenset[str]) -> FaceSet:
-    """Faces that were found, of people who have so many and are not left out. Raises BadInputError below two."""
+def chosen(faces: FaceSet, min_photos: int) -> FaceSet:
+    """Faces that were found, of people who have so many. Raises BadInputError below two."""
     found = [row for row, seen in enumerate(faces.found.tolist()) if seen]
     photos = Counter(faces.people[row] for row in found)
-    rows = [
-        row for row in found if photos[faces.people[row]] >= min_photos and faces.people[row] not in left_out
-    ]
+    rows = [row for row in found if photos[faces.people[row]] >= min_photos]
     if len(rows) < 2:
         raise BadInputError(
             f"{len(rows)} faces of people with {min_photos} or more photos; there is nothing to group"
@@ -176,11 +161,3 @@ def print_table(context: Context, rows: Sequence[Row]) -> None:
             *(f"{each:.3f}" for each in (cubed.precision, cubed.recall, cubed.f)),
         )
     context.print(table)
-
-
-def people_of_pairs(path: Path) -> frozenset[str]:
-    """Everybody whom a list of pairs in LFW's format names."""
-    from engines.evaluation.lfw_pairs import read_pairs
-
-    pairs = read_pairs(path)
-    return frozenset(photo.split("/")[0] for photo in pairs.photos)

@@ -15,7 +15,8 @@ from pipeline.errors import BadInputError, OutsideError, SourceError
 
 if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
-    from pipeline.arrays import U8
+    from engines.evaluation.lfw_pairs import Pairs
+    from pipeline.arrays import F32, U8
     from pipeline.assemble import Recognition
     from pipeline.capture.photo_set import PhotoEntry, PhotoSet
     from pipeline.types import Faces
@@ -65,10 +66,32 @@ def describe_set(
     return kept
 
 
+def describe_sets(context: Context, *photo_sets: PhotoSet) -> list[FaceSet]:
+    """`describe_set` of each, by the networks that are configured. Raises EngineError, and as that does."""
+    from pipeline.assemble import open_recognition
+    from pipeline.commands.output import model_progress
+
+    with (
+        model_progress(context) as on_progress,
+        open_recognition(context.config, context.models, on_progress) as recognition,
+    ):
+        return [describe_set(context, recognition, photo_set) for photo_set in photo_sets]
+
+
+def photos_of(pairs: Pairs, photo_set: PhotoSet) -> PhotoSet:
+    """The photos that pairs name. Raises EvaluationError where some are missing."""
+    from engines.evaluation.lfw_pairs import photo_key
+
+    pairs.rows_in([entry.name for entry in photo_set.entries], str(photo_set.source))
+    named = pairs.photos
+    return photo_set.only(lambda entry: photo_key(entry.name) in named)
+
+
 def seen_faces(context: Context, recognition: Recognition, photo_set: PhotoSet) -> Iterator[SeenFace]:
     """The face of each photo that can be read, with a progress bar; the others are told of at the end."""
     import numpy as np
 
+    from pipeline.alignment.crop import cut
     from pipeline.gallery.recogniser import central_face
 
     unreadable: list[str] = []
@@ -85,7 +108,7 @@ def seen_faces(context: Context, recognition: Recognition, photo_set: PhotoSet) 
                 faces = faces.take(np.array([row]))
                 crop = recognition.networks.crop.crops(image, faces)[0]
             else:
-                crop = _middle(image, recognition.networks.crop.size_px)
+                crop = cut(image, middle_box(image)[None], recognition.networks.crop.size_px)[0]
             yield SeenFace(entry, faces, crop)
     for problem in unreadable[:NAMED]:
         context.say(problem)
@@ -137,15 +160,12 @@ def describe_faces(recognition: Recognition, faces: Sequence[SeenFace], *, flipp
     )
 
 
-def _middle(image: U8, size_px: int) -> U8:
-    """The middle of a photo (S, S, 3), where data sets have the face."""
+def middle_box(image: U8) -> F32:
+    """Where data sets have the face of a photo (H, W, 3), as a box (4,) in pixels."""
     import numpy as np
 
-    from pipeline.alignment.crop import cut
-
     height, width = image.shape[:2]
-    box = np.array([[0.25 * width, 0.25 * height, 0.75 * width, 0.75 * height]], np.float32)
-    return np.asarray(cut(image, box, size_px)[0], np.uint8)
+    return np.array([0.25 * width, 0.25 * height, 0.75 * width, 0.75 * height], np.float32)
 
 
 def _kept(folder: Path, recipe: str, photo_set: PhotoSet, flipped: bool) -> FaceSet | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
     from engines.evaluation.gallery_split import GallerySplit
     from engines.evaluation.identification import Searches
-    from pipeline.arrays import F32, I64
+    from pipeline.arrays import F32
     from pipeline.gallery.replica import Replica
     from pipeline.types import Candidate
 
@@ -37,7 +37,7 @@ class NamingRule:
 
 
 def enrolled(faces: FaceSet, split: GallerySplit, others: FaceSet | None, index: str) -> Replica:
-    """The gallery of this draw, with one template each of the `others`, who fill it up and never search.
+    """The gallery of this draw, with the `others`, who fill it up and never search, a template a row.
 
     Approximate indexes approximate from the first template on, although cameras search small galleries exactly:
     else nothing would be seen of what approximation costs. Raises GalleryError for an unknown index.
@@ -93,11 +93,3 @@ def answers_to(replica: Replica, vectors: F32) -> Sequence[Sequence[Candidate]]:
 def person_id(number: int) -> str:
     """Ids that sort as the numbers do."""
     return f"{number:09d}"
-
-
-def without_people(others: FaceSet, people: Sequence[str]) -> I64:
-    """Rows of the `others` who are none of these people: nobody is to be in a gallery under two numbers."""
-    import numpy as np
-
-    known = set(people)
-    return np.array([row for row, person in enumerate(others.people) if person not in known], np.int64)

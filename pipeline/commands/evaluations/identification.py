@@ -18,7 +18,7 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
-from pipeline.commands.evaluations.gallery_search import NamingRule, enrolled, search_all, without_people
+from pipeline.commands.evaluations.gallery_search import NamingRule, enrolled, search_all
 from pipeline.commands.evaluations.identification_report import EXACT, Draw, Plan, about, over, report
 from pipeline.commands.evaluations.options import ImagesOption, PlotOption, check_plot, write_plot
 from pipeline.commands.thresholds import naming
@@ -58,19 +58,13 @@ def identification(
 
     Example: python run_pipeline.py evaluate identification --images lfw.tar --gallery-size 1000
     """
-    from pipeline.assemble import open_recognition
     from pipeline.capture.photo_set import open_photo_set
-    from pipeline.commands.evaluations.faces import describe_set
-    from pipeline.commands.output import model_progress
+    from pipeline.commands.evaluations.faces import describe_sets
 
     context = make_context(config, data, set_, json_, debug)
     check_plot(plot)
     given = [open_photo_set(source) for source in (images, distractors) if source is not None]
-    with (
-        model_progress(context) as on_progress,
-        open_recognition(context.config, context.models, on_progress) as recognition,
-    ):
-        faces, *others = [describe_set(context, recognition, photo_set) for photo_set in given]
+    faces, *others = describe_sets(context, *given)
     people = len(set(faces.people))
     plan = Plan(gallery_size or max(people // 2, 1), templates, draws, seed)
     run_identification(context, faces, others[0] if others else None, plan, plot)
@@ -85,7 +79,8 @@ def run_identification(
 
     filling = None
     if others is not None:
-        kept = others.take(without_people(others, faces.people))
+        # nobody is to be in a gallery under two numbers
+        kept = others.without(set(faces.people))
         filling = kept.take(draw_templates(kept, plan.templates, plan.seed))
     draws: dict[str, list[Draw]] = {}
     for draw in searched(context, faces, filling, plan):

@@ -91,6 +91,7 @@ def lfw(
     from engines.evaluation.lfw_pairs import read_pairs
     from pipeline.assemble import open_recognition
     from pipeline.capture.photo_set import open_photo_set
+    from pipeline.commands.evaluations.faces import photos_of
     from pipeline.commands.output import model_progress
 
     context = make_context(config, data, set_, json_, debug)
@@ -103,15 +104,6 @@ def lfw(
         open_recognition(context.config, context.models, on_progress) as recognition,
     ):
         run_lfw(context, recognition, photo_set, listed, Variant(flip, subtract_mean), plot)
-
-
-def photos_of(pairs: Pairs, photo_set: PhotoSet) -> PhotoSet:
-    """The photos that pairs name. Raises EvaluationError where some are missing."""
-    from engines.evaluation.lfw_pairs import photo_key
-
-    pairs.rows_in([entry.name for entry in photo_set.entries], str(photo_set.source))
-    named = pairs.photos
-    return photo_set.only(lambda entry: photo_key(entry.name) in named)
 
 
 def run_lfw(

@@ -23,6 +23,12 @@ ImagesOption = Annotated[
         help="Photos in a folder a person, or a tar of it.",
     ),
 ]
+WithoutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--without", metavar="PAIRS", parser=path_given, help="LFW's pairs.txt: its people are left out."
+    ),
+]
 PlotOption = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE.png", parser=path_given, help="Also draw it."),

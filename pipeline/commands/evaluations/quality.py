@@ -19,7 +19,13 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
-from pipeline.commands.evaluations.options import ImagesOption, PlotOption, check_plot, write_plot
+from pipeline.commands.evaluations.options import (
+    ImagesOption,
+    PlotOption,
+    WithoutOption,
+    check_plot,
+    write_plot,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,12 +83,7 @@ def quality(
         Path | None,
         typer.Option("--pairs", metavar="FILE", parser=path_given, help="LFW's pairs.txt. [all pairs]"),
     ] = None,
-    without: Annotated[
-        Path | None,
-        typer.Option(
-            "--without", metavar="PAIRS", parser=path_given, help="LFW's pairs.txt: its people are left out."
-        ),
-    ] = None,
+    without: WithoutOption = None,
     plot: PlotOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -97,35 +98,17 @@ def quality(
 
     Example: python run_pipeline.py evaluate quality --images ytf.tar --plot reject.png
     """
-    from engines.evaluation.lfw_pairs import photo_key, read_pairs
-    from pipeline.assemble import open_recognition
+    from engines.evaluation.lfw_pairs import read_pairs
     from pipeline.capture.photo_set import open_photo_set
-    from pipeline.commands.evaluations.faces import describe_set
-    from pipeline.commands.output import model_progress
+    from pipeline.commands.evaluations.faces import describe_sets, photos_of
 
     context = make_context(config, data, set_, json_, debug)
     check_plot(plot)
     listed = None if pairs is None else read_pairs(pairs)
-    left_out = None if without is None else read_pairs(without)
+    left_out = frozenset() if without is None else read_pairs(without).people
     photo_set = open_photo_set(images)
-    if listed is not None:
-        listed.rows_in([entry.name for entry in photo_set.entries], str(images))
-        named = listed.photos
-        photo_set = photo_set.only(lambda entry: photo_key(entry.name) in named)
-    with (
-        model_progress(context) as on_progress,
-        open_recognition(context.config, context.models, on_progress) as recognition,
-    ):
-        faces = describe_set(context, recognition, photo_set)
-    if left_out is not None:
-        faces = without_people(faces, left_out)
-    run_quality(context, faces, listed, images, plot)
-
-
-def without_people(faces: FaceSet, pairs: Pairs) -> FaceSet:
-    """The photos of people whom no pair names."""
-    named = {photo.partition("/")[0] for photo in pairs.photos}
-    return faces.take([row for row, person in enumerate(faces.people) if person not in named])
+    (faces,) = describe_sets(context, photo_set if listed is None else photos_of(listed, photo_set))
+    run_quality(context, faces.without(left_out), listed, images, plot)
 
 
 def run_quality(

@@ -11,7 +11,7 @@ from pipeline.errors import SourceError
 if TYPE_CHECKING:
     from engines.evaluation.degrade import Defect
     from engines.evaluation.face_set import FaceSet
-    from pipeline.arrays import F32, U8
+    from pipeline.arrays import U8
     from pipeline.capture.photo_set import PhotoSet
 
 
@@ -27,6 +27,7 @@ def spoiled_set(photo_set: PhotoSet, defect: Defect, level: float, clean: FaceSe
 
     from engines.evaluation.degrade import REVISION
     from pipeline.capture.photo_set import PhotoSet
+    from pipeline.commands.evaluations.faces import middle_box
 
     row_of = {name: row for row, name in enumerate(clean.names)}
     kept = photo_set.only(lambda entry: entry.name in row_of)
@@ -38,17 +39,9 @@ def spoiled_set(photo_set: PhotoSet, defect: Defect, level: float, clean: FaceSe
                 yield image
                 continue
             row = row_of[entry.name]
-            box = clean.boxes[row] if clean.found[row] else _middle(image)
+            box = clean.boxes[row] if clean.found[row] else middle_box(image)
             yield defect.spoil(image, box, level, np.random.default_rng(crc32(entry.name.encode())))
 
     mark = sha256(f"{kept.fingerprint} {defect.name} {level} {REVISION}".encode()).hexdigest()
     title = kept.source.with_name(f"{kept.source.name}, {defect.name} {level:g}")
     return PhotoSet(title, kept.entries, mark, tuple(range(len(kept.entries))), read)
-
-
-def _middle(image: U8) -> F32:
-    """The box (4,) in which data sets have the face."""
-    import numpy as np
-
-    height, width = image.shape[:2]
-    return np.array([0.25 * width, 0.25 * height, 0.75 * width, 0.75 * height], np.float32)

@@ -83,19 +83,12 @@ def tracks(
     Example: python run_pipeline.py evaluate tracks --images ytf_frames.tar --apart pairs.txt --plot tracks.png
     """
     from engines.evaluation.tracks import Sampling
-    from pipeline.assemble import open_recognition
     from pipeline.capture.photo_set import open_photo_set
-    from pipeline.commands.evaluations.faces import describe_set
-    from pipeline.commands.output import model_progress
+    from pipeline.commands.evaluations.faces import describe_sets
 
     check_plot(plot)
     context = make_context(config, data, set_, json_, debug)
-    photo_set = open_photo_set(images)
-    with (
-        model_progress(context) as on_progress,
-        open_recognition(context.config, context.models, on_progress) as recognition,
-    ):
-        faces = describe_set(context, recognition, photo_set)
+    (faces,) = describe_sets(context, open_photo_set(images))
     sampling = Sampling(max_frames=max_frames, subsets=subsets, draws=draws, seed=seed)
     run_tracks(context, faces, sampling, apart, plot)
 
@@ -139,18 +132,19 @@ def product_rule(best_shots: int) -> Rule:
 
 def _people(faces: FaceSet, apart: Path | None) -> Iterator[SomePeople]:
     """Everybody, then those of a pairs file and those who are not, as far as there are any."""
-    import numpy as np
-
     from engines.evaluation.lfw_pairs import read_pairs
 
     yield SomePeople("all", faces)
     if apart is None:
         return
-    named = {photo.split("/")[0] for photo in read_pairs(apart).photos}
-    inside = np.array([person in named for person in faces.people], np.bool_)
-    for of, rows in ((f"in {apart.name}", inside), (f"not in {apart.name}", ~inside)):
-        if rows.any():
-            yield SomePeople(of, faces.take(np.flatnonzero(rows)))
+    named = read_pairs(apart).people
+    others = faces.without(named)
+    for of, some in (
+        (f"in {apart.name}", faces.without(set(others.people))),
+        (f"not in {apart.name}", others),
+    ):
+        if len(some):
+            yield SomePeople(of, some)
 
 
 def _say_what_is_few(context: Context, each: PeopleReport) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from config.schema import Clustering, Config
 from pipeline.commands.context import Context
-from pipeline.commands.evaluations.clusters import chosen, people_of_pairs, run_clusters
+from pipeline.commands.evaluations.clusters import chosen, run_clusters
 from pipeline.errors import BadInputError
 from tests.commands.painted_photos import make
 from tests.engines.evaluation.face_sets import made_set
@@ -60,14 +60,8 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_who_takes_part() -> None:
     faces = made_set(NAMES, found=[name != "d/2.jpg" for name in NAMES])
-    assert set(chosen(faces, 1, frozenset()).people) == set("abcde")
-    assert len(chosen(faces, 1, frozenset())) == 12
-    assert set(chosen(faces, 3, frozenset("a")).people) == {"b", "c"}
+    assert set(chosen(faces, 1).people) == set("abcde")
+    assert len(chosen(faces, 1)) == 12
+    assert set(chosen(faces.without(set("a")), 3).people) == {"b", "c"}
     with pytest.raises(BadInputError, match="nothing to group"):
-        chosen(faces, 4, frozenset())
-
-
-def test_people_of_a_pairs_file_are_known(tmp_path: Path) -> None:
-    pairs = tmp_path / "pairs.txt"
-    pairs.write_text("1\t1\nAnn\t1\t2\nBob\t1\tCy\t3\n", encoding="utf-8")
-    assert people_of_pairs(pairs) == {"Ann", "Bob", "Cy"}
+        chosen(faces, 4)

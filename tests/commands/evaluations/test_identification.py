@@ -15,7 +15,7 @@ from engines.errors import EvaluationError
 from engines.evaluation.face_set import FaceSet
 from engines.evaluation.gallery_split import split_gallery
 from engines.evaluation.identification import NOBODY
-from pipeline.commands.evaluations.gallery_search import NamingRule, enrolled, search_all, without_people
+from pipeline.commands.evaluations.gallery_search import NamingRule, enrolled, search_all
 from pipeline.commands.evaluations.identification import run_identification
 from pipeline.commands.evaluations.identification_report import Plan, exponent
 from pipeline.gallery.choose import INDEXES, choose_index
@@ -69,7 +69,7 @@ def test_a_probe_without_a_face_finds_nobody() -> None:
 
 def test_distractors_fill_the_gallery_and_are_nobodys_mates() -> None:
     faces, others = people_set(), made_set([f"x{number}/0.jpg" for number in range(30)] + ["p03/9.jpg"])
-    others = others.take(without_people(others, faces.people))
+    others = others.without(set(faces.people))
     split = split_gallery(faces, 12, 1, seed=0)
     replica = enrolled(faces, split, others, "exact")
     assert len(replica) == 12 + 30

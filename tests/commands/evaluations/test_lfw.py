@@ -15,7 +15,8 @@ from engines.errors import EvaluationError
 from engines.evaluation.lfw_pairs import Pairs, read_pairs
 from pipeline.assemble import Recognition
 from pipeline.capture.photo_set import PhotoSet, open_photo_set
-from pipeline.commands.evaluations.lfw import Variant, photos_of, run_lfw
+from pipeline.commands.evaluations.faces import photos_of
+from pipeline.commands.evaluations.lfw import Variant, run_lfw
 from tests.commands.evaluations.painted_sets import (
     PaintedDetector,
     painted_recognition,

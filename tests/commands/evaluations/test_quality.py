@@ -12,9 +12,8 @@ import pytest
 from engines.errors import EvaluationError
 from engines.evaluation.face_set import FaceSet
 from engines.evaluation.lfw_pairs import read_pairs
-from engines.evaluation.photo_pairs import all_pairs
 from pipeline.commands.evaluations.quality import quality as quality_command
-from pipeline.commands.evaluations.quality import run_quality, without_people
+from pipeline.commands.evaluations.quality import run_quality
 from tests.commands.evaluations.painted_sets import write_pairs, write_people
 from tests.commands.painted_photos import make
 
@@ -78,14 +77,6 @@ def test_a_score_that_knows_gains_and_a_part_that_does_not_gains_nothing(
         assert scores["pose"]["gain"] == 0.0
 
 
-def test_frames_of_one_video_are_no_pair() -> None:
-    pairs = all_pairs(face_set(videos=True))
-    assert len(pairs.genuine) == PEOPLE * 4
-    assert len(pairs.impostors) == 48 * 47 // 2 - 12 * 6
-    np.testing.assert_array_equal(pairs.first[:4] // 2, [0, 0, 0, 0])
-    np.testing.assert_array_equal(pairs.second[:4], [2, 3, 2, 3])
-
-
 def test_the_table_and_the_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = tmp_path / "reject.png"
     run_quality(make(tmp_path), face_set(), None, tmp_path, plot)
@@ -102,7 +93,7 @@ def test_pairs_of_a_list_and_people_left_out(tmp_path: Path, capsys: pytest.Capt
     run_quality(make(tmp_path, json=True), face_set(), pairs, tmp_path)
     found = result(capsys.readouterr().out)
     assert (found["genuine_pairs"], found["impostor_pairs"]) == (2, 2)
-    kept = without_people(face_set(), pairs)
+    kept = face_set().without(pairs.people)
     assert sorted(set(kept.people)) == [f"p{number:02}" for number in range(4, PEOPLE)]
 
 

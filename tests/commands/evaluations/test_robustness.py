@@ -141,7 +141,8 @@ def test_the_tables_and_the_plot(
     text = capsys.readouterr().out
     assert "16 photos, 8 genuine pairs" in text
     assert "0.673" in text
-    assert "by quality" in text
+    assert "spoiled faces by quality, against clean photos, at the clean" in text
+    assert "FAR, both" in text, "each column has a name"
     assert "shorter side" in text
     assert plot.read_bytes().startswith(b"\x89PNG")
 

@@ -58,6 +58,12 @@ def test_rows_are_taken_together_and_in_order() -> None:
     np.testing.assert_array_equal(taken.vectors, FACES.vectors[[3, 0]])
     np.testing.assert_array_equal(taken.flipped, FACES.flipped[[3, 0]])
     assert len(FACES.take([])) == 0
+
+
+def test_some_people_are_left_out() -> None:
+    assert FACES.without({"Bo", "Nobody"}).names == ("Ann/2/a.jpg", "Ann/2/b.jpg", "Ann/1/a.jpg")
+    assert same(FACES.without(()), FACES)
+    assert len(FACES.without({"Ann", "Bo"})) == 0
     assert FACES.take([]).vectors.shape == (0, 4)
 
 

@@ -136,6 +136,7 @@ def test_any_text_is_pairs_or_one_clear_line(tmp_path_factory: pytest.TempPathFa
 def test_the_first_folds(tmp_path: Path) -> None:
     pairs = read(tmp_path, TWO_FOLDS)
     first = pairs.first_folds(1)
+    assert first.people == {photo.split("/")[0] for photo in first.photos} < pairs.people
     assert (first.first, first.second) == (pairs.first[:2], pairs.second[:2])
     assert (first.same.tolist(), first.folds) == ([True, False], 1)
     assert len(pairs.first_folds(9)) == 4

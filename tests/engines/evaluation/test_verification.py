@@ -10,11 +10,10 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.metrics.pairwise import euclidean_distances
 
-from engines.arrays import F32, F64, I64, Bools
+from engines.arrays import F32, F64, Bools
 from engines.errors import EvaluationError
 from engines.evaluation.verification import (
     area_under_roc,
-    bootstrap_interval,
     distance_matrix,
     equal_error_rate,
     far_at,
@@ -166,25 +165,3 @@ def test_the_standard_error_is_of_the_mean() -> None:
     assert found.sem == pytest.approx(np.sqrt((4 + 1 + 0 + 9) / 3) / 2)
     with pytest.raises(EvaluationError, match="at least two values, got 1"):
         mean_sem([1.0])
-
-
-def test_the_bootstrap_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
-    values = np.random.default_rng(6).normal(5.0, 2.0, 400)
-    found = bootstrap_interval(lambda rows: float(values[rows].mean()), 400, draws=2000, seed=1)
-    sem = mean_sem(values).sem
-    assert (found.low + found.high) / 2 == pytest.approx(values.mean(), abs=0.2 * sem)
-    assert (found.high - found.low) / 2 == pytest.approx(1.96 * sem, rel=0.1)
-
-
-def test_the_bootstrap_draws_units_by_its_seed() -> None:
-    seen: list[I64] = []
-
-    def statistic(units: I64) -> float:
-        seen.append(units)
-        return float(units.mean())
-
-    first = bootstrap_interval(statistic, 7, draws=3, seed=2, level=0.5)
-    assert first == bootstrap_interval(statistic, 7, draws=3, seed=2, level=0.5)
-    assert first != bootstrap_interval(statistic, 7, draws=3, seed=3, level=0.5)
-    assert {len(units) for units in seen} == {7}
-    assert max(units.max() for units in seen) <= 6
