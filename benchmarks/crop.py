@@ -12,9 +12,10 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,9 @@ from engines.evaluation.lfw_pairs import read_pairs
 from engines.evaluation.verification import squared_distances
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import cut
-from pipeline.arrays import F32, U8
+from pipeline.arrays import F32
 from pipeline.commands.context import models_folder
+from pipeline.commands.evaluations.faces import middle_box
 from pipeline.errors import BadInputError
 
 INPUT_PX = 512
@@ -105,12 +107,14 @@ def _embed(
     names: list[str] = []
     parts: dict[str, list[F32]] = {kind.name: [] for kind in kinds}
     failures = dict.fromkeys(parts, 0)
-    for batch in _batches(_seen(networks, archive, names)):
+    seen = _seen(networks, archive, names)
+    while batch := list(islice(seen, BATCH)):
         for kind in kinds:
             cuts = [kind.crop(shown) for shown in batch]
             failures[kind.name] += sum(len(crop) == 0 for crop in cuts)
             crops = [
-                crop if len(crop) else _middle(shown.image) for crop, shown in zip(cuts, batch, strict=True)
+                crop if len(crop) else cut(shown.image, middle_box(shown.image)[None], SIZE_PX)
+                for crop, shown in zip(cuts, batch, strict=True)
             ]
             parts[kind.name].append(networks.embedder.embed(np.concatenate(crops)))
     return names, {name: Vectors(np.concatenate(part), failures[name]) for name, part in parts.items()}
@@ -122,24 +126,6 @@ def _seen(networks: Networks, archive: Path, names: list[str]) -> Iterator[Shown
         names.append(photo.name)
         (own,), (other,) = networks.centerface.detect([photo.image]), networks.mtcnn.detect([photo.image])
         yield Shown(photo.image, face_meant(own, photo.image), face_meant(other, photo.image))
-
-
-def _batches(items: Iterable[Shown]) -> Iterator[list[Shown]]:
-    batch: list[Shown] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _middle(image: U8) -> U8:
-    """The middle of a photo (1, S, S, 3), where LFW's own alignment has the face."""
-    height, width = image.shape[:2]
-    box = np.array([[0.25 * width, 0.25 * height, 0.75 * width, 0.75 * height]], np.float32)
-    return cut(image, box, SIZE_PX)
 
 
 def _row(kind: str, iou: float | None, view2: View2, failures: int, base: View2) -> CropRow:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.report import visible
+from pipeline.commands.written_files import check_file
 from pipeline.errors import BadInputError, OutsideError
 
 if TYPE_CHECKING:
@@ -84,12 +85,7 @@ def check_sheet(path: Path) -> None:
     """
     if path.suffix.lower() not in ENDINGS:
         raise BadInputError(f"--sheet {path}: the sheet is a web page; name a file that ends in .html")
-    if path.is_dir():
-        raise BadInputError(f"--sheet {path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise BadInputError(f"--sheet {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutsideError(f"--sheet {path}: {path.parent} may not be written; name another folder")
+    check_file("--sheet", path)
     if (path.exists() or path.is_symlink()) and not _is_sheet(path):
         raise BadInputError(
             f"--sheet {path}: is there already and no contact sheet; name another file, or delete it"

@@ -1,4 +1,4 @@
-"""The files that `replay` writes: refused before the work and not after it, and never in a recording's place."""
+"""The files that commands write: refused before the work and not after it, and never in a recording's place."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.capture.recorder import check_path
-from pipeline.commands.output import Tally
 from pipeline.errors import BadInputError, OutsideError
-from pipeline.runtime.metrics import MetricsSummary
+
+if TYPE_CHECKING:
+    from pipeline.commands.output import Tally
+    from pipeline.runtime.metrics import MetricsSummary
+
+
+def check_file(option: str, path: Path) -> None:
+    """Raise BadInputError or OutsideError where the file that an option names cannot be written."""
+    if path.is_dir():
+        raise BadInputError(f"{option} {path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise BadInputError(f"{option} {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutsideError(f"{option} {path}: {path.parent} may not be written; name another folder")
 
 
 def annotated_files(
@@ -21,6 +33,8 @@ def annotated_files(
     Raises BadInputError for a name that no video can have or that is a recording's, OutsideError where it cannot
     be written.
     """
+    from pipeline.capture.recorder import check_path
+
     if annotate_to is None:
         return {}
     outputs = {camera: annotate_to.with_stem(f"{annotate_to.stem}-{camera}") for camera in cameras}
@@ -28,17 +42,15 @@ def annotated_files(
         outputs = {cameras[0]: annotate_to}
     for path in outputs.values():
         check_path(path)
-        _check_place("--annotate", path, recordings)
+        _check_free("--annotate", path, recordings)
+        check_file("--annotate", path)
     return outputs
 
 
 def check_summary(path: Path, others: Iterable[Path]) -> None:
     """Raise BadInputError or OutsideError where the summary cannot be written, or is one of the other files."""
-    if path.is_dir():
-        raise BadInputError(f"--summary {path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise BadInputError(f"--summary {path}: there is no folder {path.parent}; make it first")
-    _check_place("--summary", path, others)
+    _check_free("--summary", path, others)
+    check_file("--summary", path)
 
 
 def write_summary(path: Path, metrics: MetricsSummary, tally: Tally) -> None:
@@ -68,13 +80,11 @@ def write_summary(path: Path, metrics: MetricsSummary, tally: Tally) -> None:
         ) from error
 
 
-def _check_place(option: str, path: Path, taken: Iterable[Path]) -> None:
-    """Raise BadInputError where the file is one of those taken, OutsideError where its folder may not be written."""
+def _check_free(option: str, path: Path, taken: Iterable[Path]) -> None:
+    """Raise BadInputError where the file is one of those taken."""
     for other in taken:
         if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
             raise BadInputError(f"{option} {path}: would replace {other}; name another file")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutsideError(f"{option} {path}: {path.parent} may not be written; name another folder")
 
 
 def _write_whole(path: Path, text: str) -> None:

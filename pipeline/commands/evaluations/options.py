@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.context import path_given
+from pipeline.commands.written_files import check_file
 from pipeline.errors import BadInputError, OutsideError
 
 if TYPE_CHECKING:
@@ -41,12 +41,7 @@ def check_plot(path: Path | None) -> None:
         return
     if path.suffix.lower() != ".png":
         raise BadInputError(f"--plot {path}: plots are PNG; name a file that ends in .png")
-    if path.is_dir():
-        raise BadInputError(f"--plot {path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise BadInputError(f"--plot {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutsideError(f"--plot {path}: {path.parent} may not be written; name another folder")
+    check_file("--plot", path)
 
 
 def write_plot(figure: Figure, path: Path) -> None:
