@@ -44,7 +44,7 @@ class Detection(Section):
     """non-maximum suppression, as published with CenterFace"""
     min_face_px: Annotated[int, Field(ge=8)] = 40
     """shorter side in the frame; smaller faces are not tracked. They could be recognised (of faces of 24 to 40 px
-    90 % are accepted against a clean photo at FAR 0.001, of 20 to 24 px 79 %; docs/evaluate.md), but in video the
+    92 % are accepted against a clean photo at FAR 0.001, of 20 to 24 px 82 %; docs/evaluate.md), but in video the
     detector finds them off and on: at 32 px the passers-by of one recording are 11 sightings and not 8"""
     max_batch: Count = 4
     """frames of several cameras in one run of the detector"""
@@ -161,8 +161,8 @@ class Enrolment(Section):
     min_face_px: Annotated[int, Field(ge=8)] = 48
     """shorter side of the face; smaller ones give templates that resemble everybody"""
     min_quality: Fraction = 0.4
-    """a gallery is worth a better photo than a probe. Of photos below 0.4 one in five is not recognised that a
-    clean one is, and templates that are bad alike take strangers for each other three times as often
+    """a gallery is worth a better photo than a probe. Of photos between 0.3 and 0.4 one in six is not recognised,
+    and templates that are bad alike take strangers for each other twice as often as good ones
     (docs/evaluate.md); of LFW's faces 99 in 100 reach it"""
 
 
