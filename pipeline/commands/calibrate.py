@@ -45,6 +45,15 @@ def calibrate(
             "--check", metavar="SET", parser=path_given, help="Promised against measured on other people."
         ),
     ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(
+            "--videos",
+            metavar="SET",
+            parser=path_given,
+            help="PERSON/VIDEO/FRAME: the strangers of --check are seen in videos, and searched for as cameras do.",
+        ),
+    ] = None,
     sizes: Annotated[
         str, typer.Option("--sizes", metavar="N,N...", help="People in the galleries of --check.")
     ] = "100,500,1000,3000",
@@ -64,25 +73,46 @@ def calibrate(
 
     Example: python run_pipeline.py calibrate --set matching.max_fpir=0.001
     """
-    from pipeline.capture.photo_set import open_photo_set
-    from pipeline.commands.calibration_check import CheckPlan, run_check
-    from pipeline.commands.calibration_report import run_gallery
-    from pipeline.commands.evaluations.faces import describe_sets
-
     if strangers is not None and check is not None:
         raise typer.BadParameter("--strangers and --check are two runs: first the one, then the other")
     if out is not None and strangers is None:
         raise typer.BadParameter("--out is where the statistics of --strangers go; give both")
+    if videos is not None and check is None:
+        raise typer.BadParameter("--videos are shown to the galleries of --check; give both")
     counts = parse_sizes(sizes)
     context = make_context(config, data, set_, json_, debug)
-    measured_on = strangers or check
-    if measured_on is None:
-        raise typer.Exit(run_gallery(context))
-    (faces,) = describe_sets(context, open_photo_set(measured_on))
     if strangers is not None:
+        (faces,) = faces_of(context, strangers)
         run_strangers(context, faces, strangers.name, out)
+    elif check is None:
+        from pipeline.commands.calibration_report import run_gallery
+
+        raise typer.Exit(run_gallery(context))
     else:
-        run_check(context, faces, CheckPlan(counts, draws, groups))
+        checked(context, check, videos, counts, draws, groups)
+
+
+def checked(
+    context: Context, check: Path, videos: Path | None, sizes: tuple[int, ...], draws: int, groups: int
+) -> None:
+    """Hold the promise to people, or to people on videos. Raises EvaluationError, and as `describe_sets`."""
+    from pipeline.commands.calibration_check import CheckPlan, run_check
+    from pipeline.commands.sighting_check import run_video_check
+
+    if videos is None:
+        (faces,) = faces_of(context, check)
+        run_check(context, faces, CheckPlan(sizes, draws, groups))
+    else:
+        faces, seen = faces_of(context, check, videos)
+        run_video_check(context, faces, seen, CheckPlan(sizes, draws, 0))
+
+
+def faces_of(context: Context, *sources: Path) -> list[FaceSet]:
+    """The faces of each folder or tar. Raises as `describe_sets`."""
+    from pipeline.capture.photo_set import open_photo_set
+    from pipeline.commands.evaluations.faces import describe_sets
+
+    return describe_sets(context, *map(open_photo_set, sources))
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:

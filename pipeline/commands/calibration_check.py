@@ -143,17 +143,8 @@ def check(context: Context, strangers: Strangers, held: Held, plan: CheckPlan) -
     """A row a size, then rows for groups of people who are alike. Raises EvaluationError."""
     import numpy as np
 
-    from engines.errors import EvaluationError
-
     everybody = np.arange(len(held.names))
-    sizes = [size for size in plan.sizes if size <= len(everybody) - MIN_STRANGERS]
-    if not sizes:
-        raise EvaluationError(
-            f"--sizes: the set has {len(everybody)} people, and {MIN_STRANGERS} must be left as strangers; "
-            f"name sizes up to {len(everybody) - MIN_STRANGERS}, or a larger set"
-        )
-    for skipped in sorted(set(plan.sizes) - set(sizes)):
-        context.say(f"a gallery of {skipped} is not drawn: the set has {len(everybody)} people")
+    sizes = drawable_sizes(context, plan.sizes, len(everybody))
     work = [("any", everybody, size) for size in sizes]
     if plan.groups:
         kinds = alike_groups(held.vectors, plan.groups)
@@ -167,6 +158,22 @@ def check(context: Context, strangers: Strangers, held: Held, plan: CheckPlan) -
     with context.progress() as bars:
         for gallery, members, size in bars.track(work, description="drawing galleries"):
             yield measured(context, strangers, held, gallery, members, size, plan.draws)
+
+
+def drawable_sizes(context: Context, sizes: Sequence[int], people: int) -> list[int]:
+    """Those sizes of galleries that leave strangers; the others are told of. Raises EvaluationError for none."""
+    from engines.errors import EvaluationError
+
+    most = people - MIN_STRANGERS
+    if min(sizes) > most:
+        raise EvaluationError(
+            f"--sizes: the set has {people} people, and {MIN_STRANGERS} must be left as strangers; "
+            f"name sizes up to {most}, or a larger set"
+        )
+    for skipped in sizes:
+        if skipped > most:
+            context.say(f"a gallery of {skipped} is not drawn: the set has {people} people")
+    return [size for size in sizes if size <= most]
 
 
 def alike_groups(vectors: F32, groups: int) -> I64:

@@ -59,22 +59,8 @@ class Sighting:
         return _strongest(*self.matches.values(), self.gone)
 
     def decide(self, rules: SightingRules, *, last_chance: bool = False) -> Decision:
-        """Who this is, by its evidence alone.
-
-        A name is given under max_distance and with min_margin; one that was given is kept a little beyond, so
-        that it does not flicker. `last_chance` names with fewer than min_shots, because no more will come.
-        """
-        evidence = self.evidence
-        if evidence is None or not evidence.candidates:
-            return Decision(None, None, None)
-        decision = decide(evidence.candidates, rules.max_distance, rules.min_margin)
-        nearest = evidence.candidates[0]
-        if self.named is not None and nearest.person_id == self.named.person_id:
-            keep = nearest.distance < rules.max_distance + rules.keep_margin
-            return replace(decision, identity=nearest if keep else None)
-        if evidence.frames_fused < rules.min_shots and not last_chance:
-            return replace(decision, identity=None)
-        return decision
+        """Who this is, by its evidence alone."""
+        return decided(self.evidence, self.named, rules, last_chance=last_chance)
 
     def let_go(self, track: int) -> None:
         """This track is gone for good; what it showed still counts."""
@@ -88,6 +74,26 @@ class Sighting:
         self.gone = _strongest(self.gone, later.gone)
         self.apart |= later.apart
         self.barred |= later.barred
+
+
+def decided(
+    evidence: Match | None, named: Candidate | None, rules: SightingRules, *, last_chance: bool = False
+) -> Decision:
+    """Who a sighting is that has this evidence, and was taken for `named` until now.
+
+    A name is given under max_distance and with min_margin; one that was given is kept a little beyond, so
+    that it does not flicker. `last_chance` names with fewer than min_shots, because no more will come.
+    """
+    if evidence is None or not evidence.candidates:
+        return Decision(None, None, None)
+    decision = decide(evidence.candidates, rules.max_distance, rules.min_margin)
+    nearest = evidence.candidates[0]
+    if named is not None and nearest.person_id == named.person_id:
+        keep = nearest.distance < rules.max_distance + rules.keep_margin
+        return replace(decision, identity=nearest if keep else None)
+    if evidence.frames_fused < rules.min_shots and not last_chance:
+        return replace(decision, identity=None)
+    return decision
 
 
 def same_person(a: Candidate | None, b: Candidate | None) -> bool:
