@@ -16,7 +16,7 @@ from engines.zoo.catalogue import Catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.occlusion import WEIGHTS_FILE, normalised, read_net, shipped_net, shrunk
-from pipeline.alignment.quality import assess
+from pipeline.alignment.quality import COVERED, RATE, assess
 from pipeline.arrays import U8
 from pipeline.capture.photo import read_photo
 from pipeline.detection.centerface import CenterFace
@@ -68,6 +68,20 @@ def test_brightness_and_contrast_do_not_count() -> None:
     darker = np.rint(crop * 0.6).astype(np.uint8)
 
     np.testing.assert_allclose(shipped_net().cost(darker), shipped_net().cost(crop), atol=0.15)
+
+
+def test_an_even_crop_is_not_blown_up() -> None:
+    noise = np.random.default_rng(0).integers(-1, 2, (36, 36, 3))
+    assert np.abs(normalised((120 + noise).astype(np.uint8))).max() < 0.3
+
+
+def test_quality_has_what_the_network_says() -> None:
+    costs = shipped_net().cost(crops(8))
+    box = np.tile(np.array([0, 0, 100, 130], np.float32), (8, 1))
+    faces = Faces(box, np.zeros((8, 5, 2), np.float32), np.ones(8, np.float32))
+    found = assess(crops(8), faces).occlusion
+    assert costs.max() > 0.4
+    np.testing.assert_allclose(found, np.exp(-RATE * np.interp(costs, *np.array(COVERED).T)), rtol=1e-5)
 
 
 def test_it_learns_and_repeats_itself(tmp_path: Path) -> None:

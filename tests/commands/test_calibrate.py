@@ -17,7 +17,7 @@ from engines.errors import EvaluationError
 from engines.evaluation.face_set import FaceSet
 from engines.strangers import Strangers
 from pipeline.commands.calibrate import parse_sizes, run_strangers
-from pipeline.commands.calibration_check import CheckPlan, run_check
+from pipeline.commands.calibration_check import CheckPlan, Held, _missed, run_check
 from pipeline.commands.calibration_report import run_gallery
 from pipeline.commands.thresholds import described, own_file
 from pipeline.errors import BadInputError
@@ -285,3 +285,16 @@ def test_the_promise_is_kept_on_people_whom_the_statistics_do_not_know(
     *rows, about = printed(capsys)
     assert [row["people"] for row in rows] == [100, 500, 1000, 3000]
     assert about["worst_ratio"] < 2.0
+
+
+def test_who_is_missed_by_the_whole_rule() -> None:
+    """People 0 and 1 are enrolled; photos of 0, 0, 1 and of 2, who is not."""
+    mates = np.array([[0.5, 1.0, 0.0], [0.5, 0.625, 0.0], [0.25, 1.0, 0.0], [0.0, 1.0, 0.0]], np.float32)
+    held = Held(("a", "b", "c"), np.zeros((3, 2), np.float32), mates[:3], mates, np.array([0, 0, 1, 2]))
+    both = np.array([0, 1])
+    assert _missed(held, both, 0.75, 0.25) == pytest.approx(2 / 3), (
+        "one is too near to both, one gets another name"
+    )
+    assert _missed(held, both, 0.75, 0.125) == pytest.approx(1 / 3), "a margin that is just reached will do"
+    assert _missed(held, both, 0.5, 0.125) == 1.0, "a distance that is just reached will not"
+    assert _missed(held, np.array([2]), 4.0, 0.25) == 0.0, "nobody else is enrolled"

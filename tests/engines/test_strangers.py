@@ -11,9 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines import strangers
 from engines.arrays import F32
 from engines.errors import CatalogueError, EvaluationError
-from engines.strangers import MAX_PHOTOS, MIN_PEOPLE, Strangers, measure_strangers
+from engines.strangers import (
+    MAX_PHOTOS,
+    MIN_PEOPLE,
+    TAIL_RATE,
+    Strangers,
+    _distances,
+    _levels,
+    measure_strangers,
+)
 from engines.zoo.catalogue import read_catalogue
 
 SHIPPED = Path(__file__).parents[2] / "config" / "statistics" / "facenet-20180408-strangers.json"
@@ -82,6 +91,39 @@ def test_the_curve_is_that_of_the_pairs() -> None:
     assert found.lowest_rate == pytest.approx(3 / 179_700)
     for rate, within in ((0.3, 0.02), (1e-2, 0.05), (1e-3, 0.1), (1e-4, 0.3)):
         assert np.mean(apart < found.distance_at(rate)) == pytest.approx(rate, rel=within)
+
+
+PAIRS = 200_000
+RANKS = (np.arange(PAIRS) + 0.5) / PAIRS
+"""the rate that a pair stands for, nearest first: half of it is counted"""
+
+
+def test_a_tail_that_is_a_line_is_given_back_as_that_line() -> None:
+    rates = _levels(PAIRS)
+    found = _distances(2.0 + 0.1 * np.log(RANKS), rates)
+    assert rates[0] == pytest.approx(3 / PAIRS)
+    np.testing.assert_allclose(found, 2.0 + 0.1 * np.log(rates), atol=3e-5)
+    np.testing.assert_allclose(
+        found[rates <= TAIL_RATE], 2.0 + 0.1 * np.log(rates[rates <= TAIL_RATE]), atol=1e-9
+    )
+
+
+def test_a_tail_that_no_rising_quadratic_fits_is_a_line_that_rises() -> None:
+    far = np.log(1.05 * TAIL_RATE / RANKS)
+    found = _distances(
+        np.where(far > 0, 1.0 - np.sqrt(np.maximum(far, 0.0) / 20), 1.0 - 0.2 * far), _levels(PAIRS)
+    )
+    tail = np.diff(found)[_levels(PAIRS)[1:] <= TAIL_RATE]
+    np.testing.assert_allclose(tail, tail[0], atol=1e-4)
+    assert tail[0] > 0.01
+
+
+def test_of_more_people_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "MAX_PEOPLE", 150)
+    vectors, people = crowd(200)
+    found = measure_strangers(vectors, people, "m", "crowd")
+    assert (found.people, found.pairs) == (200, 150 * 149 // 2)
+    assert found == measure_strangers(vectors, people, "m", "crowd")
 
 
 def test_one_photo_a_person_and_not_too_many_of_one() -> None:

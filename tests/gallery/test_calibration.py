@@ -73,6 +73,9 @@ def test_one_comparison_has_the_rate_of_strangers() -> None:
     assert found.max_distance == pytest.approx(1.2, abs=2e-4)
     assert found.promised_fpir == pytest.approx(0.01, rel=0.01)
     assert (found.likeness, found.obstacle, found.alike) == (1.0, None, ())
+    odd = calibrated(LINE, alone(3), 0.01).max_distance
+    assert odd == round(odd, 4), "as it is published"
+    assert fpir_at(LINE, alone(3), odd) <= 0.01 < fpir_at(LINE, alone(3), odd + 2e-4)
 
 
 @pytest.mark.parametrize(("people", "distance"), [(10, 1.0), (100, 0.8), (1000, 0.6)])
@@ -196,6 +199,9 @@ def test_one_person_under_two_names_is_told_of_and_does_not_count(curve: Strange
     assert (pair.a, pair.b) == ("p00007", "p00041")
     assert pair.distance < 0.02
     assert pair in found.alike
+    loose = calibrated(curve, own_pairs(ids(100), vectors), 0.5)
+    assert loose.one_person == (pair,), "others are alike, and two people"
+    assert len(loose.alike) > 1
     assert found.max_distance == pytest.approx(apart.max_distance, abs=0.03)
 
 

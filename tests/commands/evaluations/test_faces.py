@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engines.backends.base import TensorSpec
+from engines.backends.fake import FakeEngine
+from engines.preprocess import Standardise
+from pipeline.arrays import F32
 from pipeline.assemble import Recognition
-from pipeline.capture.photo_set import open_photo_set
-from pipeline.commands.evaluations.faces import FOLDER, describe_set, seen_faces
+from pipeline.capture.photo_set import PhotoEntry, open_photo_set
+from pipeline.commands.evaluations.faces import FOLDER, SeenFace, describe_faces, describe_set, seen_faces
+from pipeline.embedding.embedder import Embedder
 from pipeline.errors import BadInputError, OutsideError
 from pipeline.gallery.painted import PaintedFace
+from pipeline.types import Faces
 from tests.commands.evaluations.painted_sets import (
     CROP_PX,
     PaintedDetector,
@@ -166,3 +173,22 @@ def test_a_data_folder_that_cannot_be_written_is_refused_before_the_work(
     with pytest.raises(OutsideError, match=r"cannot be made .* name another folder with --data"):
         describe_set(make(tmp_path / "data"), recognition, photo_set)
     assert detector.seen == 0
+
+
+def test_a_flipped_crop_is_mirrored_left_to_right(tmp_path: Path) -> None:
+    def corners(given: Mapping[str, F32]) -> Mapping[str, F32]:
+        crops = given["crops"][:, 0]
+        seen = [crops[:, 0, 0], crops[:, 0, -1], crops[:, -1, 0], crops[:, -1, -1]]
+        return {"vectors": np.stack(seen, axis=1)}
+
+    inputs = (TensorSpec("crops", ("n", 3, 2, 2)),)
+    image = np.array([[[10] * 3, [60] * 3], [[110] * 3, [160] * 3]], np.uint8)
+    none = SeenFace(PhotoEntry("a/1.png", "a", "a"), Faces.none(), image)
+    with (
+        FakeEngine(corners, inputs, (TensorSpec("vectors", ("n", 4)),)) as engine,
+        painted_recognition(PaintedDetector()) as painted,
+    ):
+        embedder = Embedder(engine, Standardise((0.0,) * 3, (1.0,) * 3), "corners", 4)
+        recognition = Recognition(replace(painted.networks, embedder=embedder))
+        found = describe_faces(recognition, [none], flipped=True)
+    np.testing.assert_allclose(found.flipped[0], found.vectors[0][[1, 0, 3, 2]], atol=1e-6)

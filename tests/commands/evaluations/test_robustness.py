@@ -154,7 +154,8 @@ def test_a_spoiled_set_repeats_and_is_kept_apart(
     (noise,) = chosen_defects(["noise"])
     sets = [spoiled_set(photo_set, noise, level, clean) for level in (4, 4, 5)]
     assert sets[0].fingerprint == sets[1].fingerprint != sets[2].fingerprint
-    assert sets[0].fingerprint != photo_set.fingerprint
+    (dark,) = chosen_defects(["dark"])
+    assert spoiled_set(photo_set, dark, 4, clean).fingerprint != sets[0].fingerprint != photo_set.fingerprint
     pictures = [[image for _, image in each.photos()] for each in sets]
     for first, again in zip(*pictures[:2], strict=True):
         assert not isinstance(first, SourceError)

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_meas
 from sklearn.metrics.cluster import pair_confusion_matrix
 
 from engines.errors import EvaluationError
-from engines.evaluation.clustering import Agreement, best_cut, cluster_quality
+from engines.evaluation.clustering import GRID, WARD_GRID, Agreement, best_cut, cluster_quality
 from tests.engines.evaluation.face_sets import person_vector
 
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40)
@@ -87,3 +87,11 @@ def test_the_best_cut_finds_people_far_apart(linkage: str) -> None:
     cut = best_cut(vectors, people, linkage)
     assert cut.quality.whole_people == 4
     assert cut.quality == cluster_quality(people, cut.groups)
+
+
+@pytest.mark.parametrize("linkage", ["average", "complete", "single", "ward"])
+def test_the_best_threshold_is_the_first_squared_distance_of_the_grid_that_will_do(linkage: str) -> None:
+    vectors = np.array([[1.0, 0.0], [0.595, (1.0 - 0.595**2) ** 0.5]], np.float32)  # 0.81 apart
+    grid = WARD_GRID if linkage == "ward" else GRID
+    assert best_cut(vectors, ["a", "a"], linkage).threshold == grid[grid >= 0.81][0]
+    assert best_cut(vectors, ["a", "b"], linkage).threshold == grid[0]

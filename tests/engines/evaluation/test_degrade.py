@@ -86,3 +86,18 @@ def test_a_tilt_turns_about_the_middle_of_the_face() -> None:
     # 18 px above the middle (90, 80) goes 18 px to the left of it
     assert abs(xs.mean() - 72) < 1.5
     assert abs(ys.mean() - 80) < 1.5
+
+
+def test_blur_is_as_wide_for_the_face_in_any_photo() -> None:
+    sharp = np.zeros((160, 180, 3), np.uint8)
+    sharp[:, 90:] = 255
+    large = np.repeat(np.repeat(sharp, 2, axis=0), 2, axis=1)
+    blur = defect("blur").spoil
+    small, twice = (
+        blur(image, box, 3.0, np.random.default_rng(0))[size // 2, :, 0].astype(float)
+        for image, box, size in ((sharp, BOX, 160), (large, BOX * 2, 320))
+    )
+    np.testing.assert_allclose(twice.reshape(-1, 2).mean(axis=1), small, atol=4)
+    side = region_side(BOX)
+    at_sigma = np.interp(90 + 0.03 * side, np.arange(180) + 0.5, small) / 255
+    assert at_sigma == pytest.approx(0.841, abs=0.02), "an edge one sigma away is at Phi(1)"

@@ -65,6 +65,7 @@ def test_the_hand_case() -> None:
     assert fnir(searches, 2) == 0.25
     assert fnir(searches, 2, 0.95) == 0.5
     assert fnir(searches, 1, 0.5) == 0.75
+    assert fnir(searches, 1, float(np.float32(0.4))) == 1.0, "nor does the mate at it"
     rates = rule_rates(searches)
     assert (rates.fpir, rates.fnir, rates.misnamed) == (0.25, 0.5, 0.25)
 

@@ -68,13 +68,14 @@ def test_val_is_of_the_threshold_that_the_others_impostors_set() -> None:
     pairs = pairs_of(2, 1000)
     distances = np.tile(np.concatenate([np.arange(1000), 500 + np.arange(1000)]) / 1000.0, 2)
     distances[2000 + 1000 :] -= 0.1  # fold 1's impostors are nearer
+    distances[2000 : 2000 + 1000] += 0.05  # and its genuine pairs less so
     result = score(distances, pairs)
     # Of the other fold's 1,000 impostors one may be accepted: the second is at 0.401 for fold 0, 0.501 for fold 1.
     assert [fold.val_threshold for fold in result.folds] == pytest.approx([0.401, 0.501])
-    assert [fold.val for fold in result.folds] == pytest.approx([0.401, 0.501])
+    assert [fold.val for fold in result.folds] == pytest.approx([0.401, 0.451])
     assert [fold.far for fold in result.folds] == pytest.approx([0.0, 0.101])
     assert result.far == pytest.approx(0.0505)
-    assert result.val_sem == pytest.approx(0.05)
+    assert result.val_sem == pytest.approx(0.025)
 
 
 def test_figures_of_all_pairs_are_the_metrics() -> None:
@@ -117,6 +118,12 @@ def test_the_mean_taken_off_is_the_other_folds() -> None:
     by_hand = score(squared_distances(units(first - mean), units(second - mean)), pairs)
     assert centred.folds[0] == by_hand.folds[0]
     assert centred.folds[1] != by_hand.folds[1]
+    tested = np.zeros(len(pairs))  # every pair as its own fold has it
+    for fold in range(4):
+        train, test = pairs.fold != fold, pairs.fold == fold
+        mean = np.concatenate([first[train], second[train]]).mean(axis=0, dtype=np.float64)
+        tested[test] = squared_distances(units(first[test] - mean), units(second[test] - mean))
+    assert centred.d_prime == pytest.approx(separation(tested, pairs.same), rel=1e-6)
 
 
 def test_vectors_that_are_all_alike_leave_nothing() -> None:

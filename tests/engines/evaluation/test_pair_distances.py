@@ -34,6 +34,7 @@ def test_by_hand() -> None:
     assert pairs.threshold(1.5 / 8) == pytest.approx(1.2)
     assert pairs.error(0.5 / 8) == 0.5
     assert pairs.error(1 / 8) == 0.0
+    assert pairs.refused(float(pairs.genuine[0])) == 1.0, "a pair at the threshold is refused"
 
 
 def test_a_person_drawn_twice_counts_twice() -> None:
@@ -92,6 +93,11 @@ def test_only_the_nearest_impostors_are_kept_and_nothing_changes() -> None:
     impostors = distances[np.triu(~same, 1)].astype(np.float64)
     assert len(pairs.impostors) < len(impostors) == 150 * 149 * 2
     assert pairs.threshold(1e-3) == pytest.approx(threshold_at_far(impostors, 1e-3))
+    draws = people_draws(150, 40, seed=2)
+    for far in (1e-3, 0.044):
+        some, every = (pair_distances(distances, people, same, np.ones(300), most) for most in (far, 1.0))
+        assert len(some.impostors) < len(every.impostors) == len(impostors)
+        np.testing.assert_array_equal(some.errors(far, draws), every.errors(far, draws))
 
 
 def test_nothing_to_compare_is_told() -> None:

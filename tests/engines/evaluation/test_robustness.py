@@ -56,6 +56,9 @@ def test_a_face_not_found_is_refused_everywhere() -> None:
     result = held(faces).level("dark", 7.0, replace(faces, found=half))
     assert result.both.val_kept == pytest.approx(19 / 20)
     assert result.probe.val_kept == pytest.approx(39 / 40)
+    result = held(replace(faces, found=half)).level("dark", 2.0, faces)  # not found when it was clean
+    assert result.both.val_kept == 1.0
+    assert result.probe.val_kept == pytest.approx(39 / 40)
 
 
 def test_no_face_found_at_all() -> None:
@@ -69,10 +72,15 @@ def test_no_face_found_at_all() -> None:
 def test_spoiled_faces_that_look_alike_show_in_the_far_of_the_kept_threshold() -> None:
     faces = clean_set()
     alike = replace(faces, vectors=np.tile(faces.vectors[:1], (len(faces), 1)))
-    result = held(faces).level("blur", 4.0, alike)
+    robustness = held(faces)
+    result = robustness.level("blur", 4.0, alike)
     assert result.both.far_kept == 1.0
     assert result.both.val_kept == 1.0
     assert result.both.val == 0.0
+    (row,) = robustness.gate_by_quality()
+    assert row.far_both == 1.0
+    assert row.far == pytest.approx(result.probe.far_kept)
+    assert row.far < 0.2, "against clean photos they are like one of them"
 
 
 def test_more_noise_accepts_fewer_and_the_paper_stands_beside() -> None:
@@ -88,7 +96,7 @@ def test_the_gate_sorts_spoiled_faces_by_quality_and_size() -> None:
     faces = clean_set()
     robustness = held(faces)
     assert robustness.gate_by_quality() == robustness.gate_by_size() == ()
-    quality = np.where(np.arange(len(faces)) % 2 == 0, 0.02, 0.9).astype(np.float32)
+    quality = np.where(np.arange(len(faces)) % 2 == 0, 0.02, 1.0).astype(np.float32)
     vectors = faces.vectors.copy()
     vectors[::2] *= -1  # the bad ones are like nobody
     robustness.level("size", 24, replace(faces, quality=quality, vectors=vectors))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.evaluation.sightings import (
+    PURE,
     Called,
     Ending,
     JudgedSighting,
@@ -101,6 +102,8 @@ def test_counts_of_a_group() -> None:
     assert counts.wrong_frames == 50
     assert counts.right_after_s == 1.0  # of 1, 3, 1 and 1
     assert counts.mixed == 1
+    just_pure = JudgedSighting(None, False, PURE, 0.0, (Said(0.5, 3, None),))
+    assert count_sightings([just_pure]).mixed == 0
 
 
 def test_nothing_to_count() -> None:

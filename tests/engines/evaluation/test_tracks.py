@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from engines.evaluation.tracks import (
     mean,
     mean_of_pairs,
 )
+from engines.evaluation.verification import distance_matrix
 
 QUICK = Sampling(draws=20)
 X, Y, Z = np.eye(3, dtype=np.float32)
@@ -115,6 +118,22 @@ def test_a_video_with_fewer_frames_gives_all_it_has() -> None:
     assert report.frames == 29
     # k = 2: three choices of each full video, one of the short one; k = 3: one of each
     assert sorted(seen) == sorted([2] * (9 * 3 + 1) + [3] * 9 + [2])
+
+
+def test_every_video_counts_alike_however_many_frames_it_has() -> None:
+    faces = face_set(people=5, videos=2, frames=4, noise=1.0)
+    faces = faces.take([row for row in range(len(faces)) if row not in (1, 2, 3, 9, 10, 17)])
+    (single,) = rows_of(evaluate_tracks(faces, {}, QUICK, fars=(0.1,)).rows, SINGLE, 0.1)
+    videos = [np.flatnonzero(faces.group_numbers == video) for video in range(10)]
+    refused, accepted = [], []
+    for a, b in combinations(videos, 2):
+        distances = distance_matrix(faces.vectors[a], faces.vectors[b])
+        if faces.people[a[0]] == faces.people[b[0]]:
+            refused.append(np.mean(distances >= single.threshold))
+        else:
+            accepted.append(np.mean(distances < single.threshold))
+    assert single.error == pytest.approx(np.mean(refused))
+    assert 0.08 < np.mean(accepted) <= 0.1
 
 
 def test_long_videos_are_sampled_by_seed() -> None:
