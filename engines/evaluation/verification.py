@@ -1,7 +1,7 @@
 """1:1 metrics on distances: thresholds, rates, ROC, and how sure of them one may be.
 
 Everywhere a pair is accepted where its distance lies strictly below the threshold, as `pipeline.gallery.decision`
-decides. FAR is the part of impostor pairs accepted, VAL that of genuine pairs (FaceNet, arXiv 1503.03832, 4.1).
+decides. FAR is the part of impostor pairs accepted, VAL that of genuine pairs (FaceNet, arXiv 1503.03832, section 4).
 """
 
 from __future__ import annotations
