@@ -148,7 +148,8 @@ def test_a_larger_draw_holds_the_smaller(filmed: Filmed, tmp_path: Path) -> None
     few, many = (distractors_of(faces, count, 0.0, seed=1) for count in (2, 5))
     assert [one.name for one in few] == [one.name for one in many[:2]]
     assert all(len(one.vectors) == 1 for one in many)
-    poor = replace(faces, quality=np.where(np.arange(len(faces)) % 2 == 0, 0.2, 0.8).astype(np.float32))
+    quality = np.where(np.arange(len(faces)) % 2 == 0, 0.2, 0.8).astype(np.float32)
+    poor = replace(faces, quality=quality, vectors=np.eye(len(faces), 64, dtype=np.float32))
     for one in distractors_of(poor, 5, 0.5, seed=1):
         row = faces.people.index(one.name) + 1
         np.testing.assert_array_equal(one.vectors[0], faces.vectors[row], "the first that is good enough")
