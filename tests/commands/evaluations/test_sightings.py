@@ -152,7 +152,7 @@ def test_a_larger_draw_holds_the_smaller(filmed: Filmed, tmp_path: Path) -> None
     poor = replace(faces, quality=quality, vectors=np.eye(len(faces), 64, dtype=np.float32))
     for one in distractors_of(poor, 5, 0.5, seed=1):
         row = faces.people.index(one.name) + 1
-        np.testing.assert_array_equal(one.vectors[0], faces.vectors[row], "the first that is good enough")
+        np.testing.assert_array_equal(one.vectors[0], poor.vectors[row], "the first that is good enough")
     other = distractors_of(faces, 5, 0.0, seed=2)
     assert [one.name for one in other] != [one.name for one in many]
 
