@@ -106,8 +106,9 @@ class Matching(Section):
     max_fpir: Rate = 0.01
     """of people who are not in the gallery, the share that may be taken for somebody who is (false positive
     identification rate). The distance that keeps it is derived from the gallery as it is, its size and its
-    look-alikes, whenever it is loaded; `calibrate` prints it. 1 in 100: at a door that a hundred strangers pass a day
-    one of them gets a name"""
+    look-alikes, whenever it is loaded; `calibrate` prints it. It is of one search with one photo: a
+    sighting searches several times (docs/thresholds.md, "Per sighting"). 1 in 100: at a door that a hundred
+    strangers pass a day one or two of them get a name"""
     max_distance: SquaredL2 | None = None
     """a squared L2 distance given here is taken as it is, instead: a name is given only below it"""
     min_margin: SquaredL2 = 0.08
