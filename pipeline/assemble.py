@@ -10,8 +10,8 @@ configuration ─> Recognition (the networks, open: detector, embedder, crop, qu
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -179,12 +179,12 @@ def _recipe(prepared: Prepared) -> str:
     return repr([built, about.files, about.network, about.input, info.backend, info.device, info.precision])
 
 
-def open_store(config: Config, data: Path) -> Store:
-    """The gallery on disk, opened. Raises StoreError, GalleryError."""
+@contextmanager
+def open_store(config: Config, data: Path) -> Iterator[Store]:
+    """The gallery on disk, open. Raises StoreError, GalleryError."""
     url = config.gallery.url
-    store = Store(data, None if url is None else url.reveal())
-    store.open()
-    return store
+    with Store(data, None if url is None else url.reveal()) as store:
+        yield store
 
 
 def redis_broker(config: Config, data: Path) -> Broker:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select
@@ -49,6 +50,8 @@ class Database:
 
     def open(self) -> None:
         """Connect, and lay the tables where there are none. Raises StoreError, GalleryError."""
+        if self._engine is not None:
+            raise RuntimeError("the gallery is open already")
         self._engine = self._create_engine()
         try:
             with self._translated():
@@ -191,9 +194,16 @@ def _repair(error: DBAPIError | sqlite3.Error) -> str:
 
 
 def _create_private(path: Path) -> None:
-    """Make the file, if it is missing, readable by its owner only: SQLite's side files take over its mode."""
+    """Make the file, if it is missing, readable by its owner only: SQLite's side files take over its mode.
+
+    A file that is there is not opened: closing it would let go of the locks that this process holds on it by
+    another connection (POSIX), and another program would take the log of an open gallery away.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

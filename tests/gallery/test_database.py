@@ -222,6 +222,32 @@ def test_an_address_that_is_none_is_refused_without_its_password(tmp_path: Path,
     assert "secret" not in str(error.value)
 
 
+def enroll_alone(data: Path, number: int) -> None:
+    with Store(data) as store:
+        store.enroll(f"Own {number}", [template(number)])
+
+
+def test_another_store_of_this_process_does_not_cost_the_first_its_locks(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with Store(tmp_path) as first, Store(tmp_path) as second:
+        first.enroll("Ann", [template(1)])
+        other = context.Process(target=enroll_alone, args=(tmp_path, 2))
+        other.start()
+        other.join(60)
+        assert other.exitcode == 0
+        # Last to close, as it would think without those locks, it takes away the log that these two write to.
+        assert (tmp_path / "gallery.db-wal").exists()
+        second.enroll("Cy", [template(3)])
+        assert first.version() == 3
+    with Store(tmp_path) as store:
+        assert [one.person.name for one in store.people()] == ["Ann", "Cy", "Own 2"]
+
+
+def test_a_gallery_is_opened_once(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, pytest.raises(RuntimeError, match="open already"):
+        store.open()
+
+
 def begin_and_enroll(data: Path, number: int, start: Barrier) -> None:
     for gallery in range(GALLERIES):
         start.wait(60)
