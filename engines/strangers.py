@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 import numpy as np
 
@@ -41,6 +41,8 @@ TRUSTED_COUNT = 300
 many draws"""
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 """of pairs of one person, whose distances are kept"""
+MAX_DISTANCE = 4.0
+"""of unit vectors, squared"""
 REMAKE = "make it anew with: python run_pipeline.py calibrate --strangers FOLDER_OF_PEOPLE"
 
 
@@ -72,10 +74,15 @@ class Strangers:
             ("rates", self.rates, self.distances),
             ("same_shares", self.same_shares, self.same_distances),
         ):
-            if len(xs) != len(ys) or np.any(np.diff(xs) <= 0.0) or np.any(np.diff(ys) < 0.0):
+            # each comparison is one that NaN fails
+            if len(xs) != len(ys) or not (np.all(np.diff(xs) > 0.0) and np.all(np.diff(ys) >= 0.0)):
                 raise ValueError(f"{name} and their distances must ascend, one for each")
-        if len(self.rates) < 2 or self.rates[0] <= 0.0 or self.rates[-1] > 1.0 or self.distances[0] < 0.0:
-            raise ValueError("rates must be two or more above 0 and up to 1, of distances from 0")
+            if not (all(0.0 < x <= 1.0 for x in xs) and all(0.0 <= y <= MAX_DISTANCE for y in ys)):
+                raise ValueError(
+                    f"{name} must be above 0 and up to 1, their distances from 0 to {MAX_DISTANCE:g}"
+                )
+        if len(self.rates) < 2:
+            raise ValueError("rates must be two or more")
         if self.distances[0] >= self.distances[-1]:
             raise ValueError("distances must not all be the same")
 
@@ -145,6 +152,7 @@ class Strangers:
         """What `write` wrote. Raises CatalogueError."""
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
+            _check_types(value)
             strangers, one_person = value.pop("strangers"), value.pop("one_person")
             columns: dict[str, Any] = {
                 "rates": tuple(float(rate) for rate, _ in strangers),
@@ -155,8 +163,15 @@ class Strangers:
             return cls(**value, **columns)
         except OSError as error:
             raise CatalogueError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise CatalogueError(f"{path} holds no statistics of strangers; {REMAKE}") from error
+
+
+def _check_types(value: Mapping[str, object]) -> None:
+    """Raise TypeError where a text or a count is neither; rates and distances are checked as numbers."""
+    for name, kind in get_type_hints(Strangers).items():
+        if kind in (str, int) and type(value[name]) is not kind:
+            raise TypeError(f"{name} must be of type {kind.__name__}")
 
 
 def _shown(value: object) -> str:

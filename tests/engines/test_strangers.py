@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,12 +163,28 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"strangers": [], "one_person": []}', '{"strangers": 5, "one_person": []}'],
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"strangers": [], "one_person": []}',
+        '{"strangers": 5, "one_person": []}',
+    ],
 )
 def test_a_file_of_something_else_says_how_to_make_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "m.json"
     path.write_text(text)
     with pytest.raises(CatalogueError, match=r"m\.json holds no statistics of strangers; make it anew with"):
+        Strangers.read(path)
+
+
+@pytest.mark.parametrize("wrong", [{"people": "many"}, {"pairs": 0.5}, {"photos": True}, {"model_id": None}])
+def test_a_file_edited_by_hand_says_how_to_make_it_anew(tmp_path: Path, wrong: dict[str, object]) -> None:
+    path = tmp_path / "m.json"
+    SIMPLE.write(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
+    with pytest.raises(CatalogueError, match="holds no statistics of strangers; make it anew with"):
         Strangers.read(path)
 
 
@@ -185,9 +202,17 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
         {"rates": (0.0, 1e-2, 1e-1)},
         {"same_shares": (0.5,)},
         {"distances": (1.0, 1.0, 1.0)},
+        {"distances": (1.0, math.nan, 1.5)},
+        {"distances": (math.nan, math.nan, math.nan)},
+        {"distances": (100.0, 120.0, 150.0)},
+        {"distances": (1.0, 1.2, math.inf)},
+        {"rates": (1e-3, math.nan, 1e-1)},
+        {"same_shares": (0.5, 7.0)},
+        {"same_distances": (-3.0, 1.0)},
+        {"same_distances": (math.nan, 1.0)},
     ],
 )
-def test_a_curve_that_does_not_ascend_is_refused(wrong: dict[str, tuple[float, ...]]) -> None:
+def test_a_curve_that_is_none_is_refused(wrong: dict[str, tuple[float, ...]]) -> None:
     with pytest.raises(ValueError, match="must"):
         replace(SIMPLE, **wrong)  # type: ignore[arg-type]
 
