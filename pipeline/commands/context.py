@@ -14,10 +14,12 @@ from typing import Annotated
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from config.load import load
 from config.schema import Config
 from config.secrets import mask
+from pipeline.commands.narrow_table import fitted
 from pipeline.commands.report import one_line, visible
 from pipeline.errors import OutsideError
 
@@ -88,7 +90,9 @@ class Context:
         if not console.is_terminal:
             console.width = PIPE_COLUMNS
         with console.capture() as capture:
-            console.print(*renderables)
+            console.print(
+                *(fitted(each, console) if isinstance(each, Table) else each for each in renderables)
+            )
         write_out(capture.get())
 
     def progress(self) -> Progress:
