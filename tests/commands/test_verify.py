@@ -17,7 +17,6 @@ from pipeline.gallery.painted import PaintedFace
 from run_pipeline import main
 from tests.commands.painted_photos import RECOGNISER, make, write_photo
 
-
 CONFIG = Config.model_validate({"verification": {"max_distance": 1.02}})
 
 
