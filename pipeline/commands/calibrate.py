@@ -80,6 +80,8 @@ def calibrate(
     if videos is not None and check is None:
         raise typer.BadParameter("--videos are shown to the galleries of --check; give both")
     counts = parse_sizes(sizes)
+    if out is not None:
+        check_statistics(out)
     context = make_context(config, data, set_, json_, debug)
     if strangers is not None:
         (faces,) = faces_of(context, strangers)
@@ -113,6 +115,15 @@ def faces_of(context: Context, *sources: Path) -> list[FaceSet]:
     from pipeline.commands.evaluations.faces import describe_sets
 
     return describe_sets(context, *map(open_photo_set, sources))
+
+
+def check_statistics(path: Path) -> None:
+    """Raise BadInputError or OutsideError, before the work and not after it, where --out cannot be written."""
+    from pipeline.commands.written_files import check_file
+
+    if path.suffix.lower() != ".json":
+        raise BadInputError(f"--out {path}: statistics are JSON; name a file that ends in .json")
+    check_file("--out", path)
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:

@@ -88,7 +88,7 @@ def run_check(context: Context, faces: FaceSet, plan: CheckPlan) -> None:
 
     Raises EvaluationError where the set has too few people for the smallest gallery.
     """
-    strangers = needed_strangers(context.config, context.data, "matching.max_fpir")
+    strangers = needed_strangers(context.config, context.data)
     held = held_out(faces)
     rows = list(check(context, strangers, held, plan))
     if context.json:
@@ -166,9 +166,9 @@ def drawable_sizes(context: Context, sizes: Sequence[int], people: int) -> list[
 
     most = people - MIN_STRANGERS
     if min(sizes) > most:
+        remedy = f"name sizes up to {most}, or a larger set" if most > 0 else "give a larger set"
         raise EvaluationError(
-            f"--sizes: the set has {people} people, and {MIN_STRANGERS} must be left as strangers; "
-            f"name sizes up to {most}, or a larger set"
+            f"--sizes: the set has {people} people, and {MIN_STRANGERS} must be left as strangers; {remedy}"
         )
     for skipped in sizes:
         if skipped > most:

@@ -72,7 +72,7 @@ def examine(context: Context) -> GalleryReport:
 
     config, data = context.config, context.data
     model_id = described(config).model_id
-    strangers = needed_strangers(config, data, "matching.max_fpir")
+    strangers = needed_strangers(config, data)
     with open_store(config, data) as store:
         contents = store.contents(model_id)
     own = own_pairs(contents.person_ids, contents.vectors)

@@ -67,6 +67,7 @@ def cluster(
     if sheet is not None:
         check_sheet(sheet)
     paths = given_photos(context, photos)
+    clustering_distance(context, len(paths))  # says what is missing before the work and not after it
     with (
         model_progress(context) as on_progress,
         open_recognition(context.config, context.models, on_progress) as recognition,

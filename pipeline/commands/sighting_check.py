@@ -88,7 +88,7 @@ def run_video_check(context: Context, faces: FaceSet, seen: FaceSet, plan: Check
 
     Raises EvaluationError where there are too few people, no video of two shots, or nobody who is not enrolled.
     """
-    strangers = needed_strangers(context.config, context.data, "matching.max_fpir")
+    strangers = needed_strangers(context.config, context.data)
     held, videos = held_out(faces), watched(context.config, seen)
     rows = list(check_videos(context, strangers, held, videos, plan))
     if not context.json:

@@ -75,18 +75,25 @@ def verification_distance(config: Config, data: Path) -> float:
     given = config.verification.max_distance
     if given is not None:
         return given
+    if config.matching.max_distance is not None and strangers_of(config, data) is None:
+        # what is near enough for a name among many people is near enough for two photos
+        return config.matching.max_distance
     strangers = needed_strangers(config, data, "verification.max_distance")
     return round(strangers.distance_at(config.verification.max_far), 4)
 
 
-def needed_strangers(config: Config, data: Path, key: str) -> Strangers:
-    """The statistics that the place of `key` is taken by. Raises BadInputError where there are none."""
+def needed_strangers(config: Config, data: Path, key: str | None = None) -> Strangers:
+    """The statistics for the configured embedder. Raises BadInputError where there are none.
+
+    `key`: that could be set instead; None where nothing could.
+    """
     found = strangers_of(config, data)
     if found is None:
-        raise BadInputError(
-            f"{key}: for {config.embedding.model} there are no statistics to derive it from; set it, "
-            "or run: calibrate --strangers FOLDER_OF_PEOPLE"
-        )
+        missing = f"for {config.embedding.model} there are no statistics of strangers"
+        remedy = "run: python run_pipeline.py calibrate --strangers FOLDER_OF_PEOPLE"
+        if key is not None:
+            raise BadInputError(f"{key}: {missing} to derive it from; {remedy}; or set it")
+        raise BadInputError(f"{missing}; {remedy}")
     return found
 
 

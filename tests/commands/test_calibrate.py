@@ -220,7 +220,9 @@ def test_the_check_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_set_too_small_to_check_with_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="the set has 29 people, and 50 must be left as strangers"):
+    with pytest.raises(
+        EvaluationError, match="the set has 29 people, and 50 must be left as strangers; give a"
+    ):
         run_check(make(tmp_path), photos(vectors(30)), CheckPlan((100,), 2, 0))
 
 
@@ -240,6 +242,8 @@ def test_what_are_no_sizes(text: str) -> None:
     [
         (["--strangers", "a", "--check", "b"], "two runs"),
         (["--out", "a.json"], "give both"),
+        (["--strangers", "a", "--out", "a.txt"], "name a file that ends in .json"),
+        (["--strangers", "a", "--out", "no-such-folder/a.json"], "there is no folder no-such-folder"),
         (["--check", "nowhere"], "no such folder"),
         (["--strangers", "nowhere"], "no such folder"),
     ],

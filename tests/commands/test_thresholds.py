@@ -13,7 +13,14 @@ from config.schema import Config
 from engines.errors import CatalogueError
 from engines.strangers import Strangers
 from pipeline.commands import thresholds
-from pipeline.commands.thresholds import described, naming, own_file, percent, verification_distance
+from pipeline.commands.thresholds import (
+    described,
+    naming,
+    needed_strangers,
+    own_file,
+    percent,
+    verification_distance,
+)
 from pipeline.errors import BadInputError
 from pipeline.gallery.calibration import OwnPairs
 
@@ -86,12 +93,27 @@ def test_a_model_without_statistics_is_one_clear_line(
     bare = described(Config()).model_copy(update={"name": "mine", "strangers": None})
     monkeypatch.setattr(thresholds, "described", lambda config: bare)
     with pytest.raises(
-        BadInputError, match=r"matching\.max_distance: .* set it, or run: calibrate --strangers"
+        BadInputError,
+        match=r"matching\.max_distance: .* run: .* calibrate --strangers .*; or set it",
     ):
         naming(Config(), tmp_path, gallery(3))
     assert naming(configured("matching.max_distance=1"), tmp_path, gallery(3)).max_distance == 1.0
     with pytest.raises(BadInputError, match=r"verification\.max_distance"):
         verification_distance(Config(), tmp_path)
+    with pytest.raises(BadInputError, match=r"^for facenet-20180408 there are no .*FOLDER_OF_PEOPLE$"):
+        needed_strangers(Config(), tmp_path)  # where there is nothing to set
+
+
+def test_without_statistics_the_distance_for_names_serves_for_two_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = described(Config()).model_copy(update={"name": "mine", "strangers": None})
+    monkeypatch.setattr(thresholds, "described", lambda config: bare)
+    config = configured("matching.max_distance=0.9")
+    assert verification_distance(config, tmp_path) == 0.9
+    shipped_ones = replace(shipped(), model_id=bare.model_id)
+    shipped_ones.write(own_file(tmp_path, bare.model_id))
+    assert verification_distance(config, tmp_path) == round(shipped_ones.distance_at(0.001), 4)
 
 
 def test_a_model_id_gives_no_path(tmp_path: Path) -> None:

@@ -59,11 +59,14 @@ def clusters(
     """
     from engines.evaluation.lfw_pairs import read_pairs
     from pipeline.capture.photo_set import open_photo_set
+    from pipeline.commands.cluster import clustering_distance
     from pipeline.commands.evaluations.faces import describe_sets
 
     context = make_context(config, data, set_, json_, debug)
     left_out = frozenset() if without is None else read_pairs(without).people
-    (faces,) = describe_sets(context, open_photo_set(images))
+    photo_set = open_photo_set(images)
+    clustering_distance(context, len(photo_set.entries))  # says what is missing before the work
+    (faces,) = describe_sets(context, photo_set)
     run_clusters(context, chosen(faces.without(left_out), min_photos), compare=compare)
 
 
