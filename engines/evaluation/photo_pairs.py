@@ -31,7 +31,7 @@ def all_pairs(faces: FaceSet) -> PhotoPairs:
     """Every two photos: genuine are those of one person, impostors those of two people.
 
     Frames of one video are alike whatever their quality, so a person's photos of one group are no pair where
-    groups are videos. Raises EvaluationError where there is no genuine pair, or none of impostors.
+    groups are videos. Raises EvaluationError where there is no genuine pair, or none of impostors, or no face.
     """
     people, groups, vectors = faces.person_numbers, faces.group_numbers, faces.vectors.astype(np.float64)
     in_video = np.array(
@@ -48,21 +48,25 @@ def all_pairs(faces: FaceSet) -> PhotoPairs:
         genuine.append(distances[mates])
         impostors.append(distances[~same])
     return _checked(
+        faces,
         *(np.concatenate([np.zeros(0, np.int64), *rows]) for rows in (first, second)),
         *(np.concatenate([np.zeros(0), *values]) for values in (genuine, impostors)),
     )
 
 
 def listed_pairs(faces: FaceSet, pairs: Pairs, source: str) -> PhotoPairs:
-    """The pairs of a list. Raises EvaluationError, which calls the photos `source`, where some are missing."""
+    """The pairs of a list. Raises EvaluationError, which calls the photos `source`, where some are missing, and as
+    `all_pairs`."""
     rows = pairs.rows_in(faces.names, source)
     distances = squared_distances(faces.vectors[rows.first], faces.vectors[rows.second])
     return _checked(
-        rows.first[pairs.same], rows.second[pairs.same], distances[pairs.same], distances[~pairs.same]
+        faces, rows.first[pairs.same], rows.second[pairs.same], distances[pairs.same], distances[~pairs.same]
     )
 
 
-def _checked(first: I64, second: I64, genuine: F64, impostors: F64) -> PhotoPairs:
+def _checked(faces: FaceSet, first: I64, second: I64, genuine: F64, impostors: F64) -> PhotoPairs:
+    if not faces.found.any():
+        raise EvaluationError("no photo has a face; check that the pictures show people")
     if not len(genuine) or not len(impostors):
         missing = "impostor" if len(genuine) else "genuine"
         raise EvaluationError(

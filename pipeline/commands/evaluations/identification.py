@@ -74,6 +74,7 @@ def run_identification(
     context: Context, faces: FaceSet, others: FaceSet | None, plan: Plan, plot: Path | None = None
 ) -> None:
     """Draw, search and print. Raises EvaluationError where the set is too small for the plan."""
+    from engines.errors import EvaluationError
     from engines.evaluation.det_plot import det_figure
     from engines.evaluation.gallery_split import draw_templates
 
@@ -81,6 +82,10 @@ def run_identification(
     if others is not None:
         # nobody is to be in a gallery under two numbers
         kept = others.without(set(faces.people))
+        if not kept.found.any():
+            raise EvaluationError(
+                "--distractors: nobody of them has a face and is not in --images; give others"
+            )
         filling = kept.take(draw_templates(kept, plan.templates, plan.seed))
     draws: dict[str, list[Draw]] = {}
     for draw in searched(context, faces, filling, plan):

@@ -40,8 +40,13 @@ def spoiled_set(photo_set: PhotoSet, defect: Defect, level: float, clean: FaceSe
                 continue
             row = row_of[entry.name]
             box = clean.boxes[row] if clean.found[row] else middle_box(image)
-            yield defect.spoil(image, box, level, np.random.default_rng(crc32(entry.name.encode())))
+            yield defect.spoil(image, box, level, np.random.default_rng(crc32(_bytes(entry.name))))
 
     mark = sha256(f"{kept.fingerprint} {defect.name} {level} {REVISION}".encode()).hexdigest()
     title = kept.source.with_name(f"{kept.source.name}, {defect.name} {level:g}")
     return PhotoSet(title, kept.entries, mark, tuple(range(len(kept.entries))), read)
+
+
+def _bytes(name: str) -> bytes:
+    """A file's name as it is on disk, where it may be no text."""
+    return name.encode("utf-8", "surrogateescape")

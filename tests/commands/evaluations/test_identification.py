@@ -131,6 +131,11 @@ def test_a_set_of_strangers_has_no_mated_search(tmp_path: Path) -> None:
         run_identification(make(tmp_path), people_set(), None, replace(PLAN, people=24))
 
 
+def test_distractors_who_are_in_the_set_are_none(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"--distractors: nobody of them .* give others"):
+        run_identification(make(tmp_path), people_set(), people_set(), PLAN)
+
+
 @pytest.mark.parametrize(("rate", "name"), [(0.003, "3e-3"), (0.01, "1e-2"), (0.1, "1e-1")])
 def test_rates_as_keys_have_them(rate: float, name: str) -> None:
     assert exponent(rate) == name

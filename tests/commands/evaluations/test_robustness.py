@@ -18,7 +18,7 @@ from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
 from pipeline.assemble import Networks, Recognition
-from pipeline.capture.photo_set import PhotoSet, open_photo_set
+from pipeline.capture.photo_set import PhotoEntry, PhotoSet, open_photo_set
 from pipeline.commands.evaluations.faces import describe_set
 from pipeline.commands.evaluations.robustness import chosen_defects, run_robustness
 from pipeline.commands.evaluations.spoiled import spoiled_set
@@ -113,6 +113,17 @@ def test_the_json_object_and_the_second_run_from_what_was_kept(
     run_robustness(context, recognition, photo_set, None, defects, None)
     assert result(capsys.readouterr().out) == found
     assert detector.looks == looks
+
+
+def test_photos_whose_names_are_no_text(recognition: Recognition, tmp_path: Path) -> None:
+    image = np.full((SIDE_PX, SIDE_PX, 3), 200, np.uint8)
+    entry = PhotoEntry("caf\udce9/1.png", "caf\udce9", "caf\udce9")
+    odd = PhotoSet(tmp_path, (entry,), "", (0,), lambda rows: iter([image for _ in rows]))
+    context = make(tmp_path / "data")
+    clean = describe_set(context, recognition, odd)
+    (noise,) = chosen_defects(["noise"])
+    spoiled = describe_set(context, recognition, spoiled_set(odd, noise, noise.levels[0], clean))
+    assert spoiled.names == clean.names == (entry.name,)
 
 
 def test_only_the_photos_of_the_pairs_are_looked_at(

@@ -62,3 +62,9 @@ def test_where_a_kind_of_pair_is_missing_that_is_told() -> None:
         all_pairs(PHOTOS.take([0, 2]))
     with pytest.raises(EvaluationError, match="there is no genuine pair"):
         all_pairs(PHOTOS.take([0]))
+
+
+def test_photos_without_a_face_are_no_result() -> None:
+    nobody = made_set(["a/1.jpg", "a/2.jpg", "b/1.jpg"], found=[False, False, False])
+    with pytest.raises(EvaluationError, match="no photo has a face; check that the pictures show people"):
+        all_pairs(nobody)
