@@ -200,6 +200,16 @@ def _videos(truth: Truth) -> list[str]:
 KEYS = sorted({key for part in (Truth, Clip, Shown, Known, Watched) for key in part.model_fields})
 
 
+EXPECTED = {
+    "dict_type": "expected keys below it",
+    "model_type": "expected keys below it, or {}",
+    "tuple_type": "expected a list, as [a.jpg, b.jpg]",
+    "string_type": "expected a text; put it in quotes",
+    "missing": "is missing",
+}
+"""by pydantic's type of problem: what the file's author is to write"""
+
+
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     # A misspelt key is also a missing one; the spelling is what the reader must see.
@@ -207,7 +217,8 @@ def _first_problem(error: ValidationError) -> str:
     place = "".join(f"{part}." for part in problem["loc"])[:-1]
     if problem["type"] == "extra_forbidden":
         return f"{place}: unknown key{_nearest(str(problem['loc'][-1]), KEYS)}"
-    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    said = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    message = EXPECTED.get(problem["type"], said.replace("Input should be", "must be"))
     return f"{place}: {message}" if place else message
 
 

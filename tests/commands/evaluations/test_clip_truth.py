@@ -103,9 +103,12 @@ def test_one_line_says_what_is_wrong_and_where(folder: Path, old: str, new: str,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "people: Field required"),
+        ("", "people: is missing"),
         ("people: {}\nclips: {}", "clips: at least one is needed"),
-        ("people: [Ann]\nclips: {}", "people: .*valid dictionary"),
+        ("people: [Ann]\nclips: {}", "people: expected keys below it"),
+        ("people: {Ann: }\nclips: {b.mkv: {}}", "people.Ann: expected keys below it, or {}"),
+        ("people: {Ann: {photos: ann.png}}\nclips: {b.mkv: {}}", "people.Ann.photos: expected a list"),
+        ("people: {Ann: {photos: [5]}}\nclips: {b.mkv: {}}", r"people.Ann.photos.0: expected a text"),
     ],
 )
 def test_a_truth_of_nothing(folder: Path, text: str, message: str) -> None:
