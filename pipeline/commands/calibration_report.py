@@ -75,6 +75,9 @@ def examine(context: Context) -> GalleryReport:
     strangers = needed_strangers(config, data)
     with open_store(config, data) as store:
         contents = store.contents(model_id)
+    left_out = contents.left_out(model_id)
+    if left_out is not None:
+        context.say(left_out)
     own = own_pairs(contents.person_ids, contents.vectors)
     ceiling = verification_distance(config, data)
     rate = config.matching.max_fpir
@@ -139,7 +142,9 @@ def show(context: Context, report: GalleryReport) -> None:
     now, own = report.now, report.own
     context.print(f"people: {own.people}, templates: {own.templates} of {report.model_id}")
     if not own.people:
-        context.print("nobody is enrolled, so everybody is unknown; see 'enroll --help'")
+        context.print(
+            f"nobody is enrolled with {report.model_id}, so everybody is unknown; see 'enroll --help'"
+        )
         return
     for line in statements(report):
         context.print(line)

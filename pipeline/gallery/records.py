@@ -154,3 +154,12 @@ class Contents:
         check_array("labels", self.labels, np.int64, ("N",))
         check_array("vectors", self.vectors, np.float32, ("N", "D"))
         check_rows(len(self.labels), vectors=self.vectors)
+
+    def left_out(self, model_id: str) -> str | None:
+        """A line for the operator where templates are of other models than this; None where none is."""
+        if not self.others:
+            return None
+        return (
+            f"{self.others} of the gallery's {self.others + len(self.labels)} templates are of other models than "
+            f"{model_id} and are not searched; enroll those people again"
+        )

@@ -55,14 +55,9 @@ class Replica:
     def load(cls, store: Store, model_id: str, index: Index) -> Self:
         """Read all templates of this model; says in the log what it leaves out. Raises StoreError, GalleryError."""
         contents = store.contents(model_id)
-        if contents.others:
-            logger.warning(
-                "%d of the gallery's %d templates are of other models than %s and are not searched; "
-                "enroll those people again",
-                contents.others,
-                contents.others + len(contents.labels),
-                model_id,
-            )
+        left_out = contents.left_out(model_id)
+        if left_out is not None:
+            logger.warning("%s", left_out)
         return cls(contents, index)
 
     def __len__(self) -> int:

@@ -165,6 +165,15 @@ def test_an_empty_gallery_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "nobody is enrolled" in capsys.readouterr().out
 
 
+def test_templates_of_another_model_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store(tmp_path) as store:
+        store.enroll("Ann", [NewTemplate("older", vectors(1)[0], 0.9, "ann.png", f"{1:064}")])
+    assert gallery(tmp_path, as_json=False) == 0
+    said = capsys.readouterr()
+    assert f"1 of the gallery's 1 templates are of other models than {MODEL_ID}" in said.err
+    assert f"nobody is enrolled with {MODEL_ID}" in said.out
+
+
 def test_own_strangers_are_kept_in_the_data_folder_and_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
