@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from engines.arrays import F32, I64, Bools
 
 Texts = tuple[str, ...]
+DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
+"""what reading a damaged .npz raises; RuntimeError where it seems encrypted, or packed as nobody packs"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +120,5 @@ def read_face_set(path: Path) -> FaceSet | None:
         for name in ("names", "people", "groups", "part_names"):
             values[name] = tuple(values[name].tolist())
         return FaceSet(**values)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGE:
         return None

@@ -8,6 +8,7 @@ two dense layers, 30,000 numbers, run by numpy: a runtime would take longer to c
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -92,10 +93,10 @@ def read_net(path: Path) -> OcclusionNet:
                 for at, stride in enumerate(STRIDES)
             )
             dense = tuple(_layer(kept[f"dense{at}.weight"], kept[f"dense{at}.bias"], 1) for at in range(2))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise BadInputError(
             f"{path}: no weights of the occlusion network; bring the file back, or make it with: "
-            "bench occlusion --fit"
+            "python run_pipeline.py bench occlusion --fit"
         ) from error
     return OcclusionNet(convolutions, dense, sha256(data).hexdigest())
 

@@ -27,6 +27,7 @@ from pipeline.commands.health import (
     check_gallery,
     check_models,
     check_redis,
+    check_statistics,
     check_thresholds,
     check_versions,
 )
@@ -91,6 +92,7 @@ def _examine_parts(
     models = check_models(config, context.models, problems)
     model_id = next((each.model_id for each in models if each.name == config.embedding.model), None)
     if models:  # else the list of them is broken, and that was said
+        check_statistics(config, problems)
         check_thresholds(config, context.data, problems)
     redis = check_redis(config, context.data, problems)
     gallery = check_gallery(config, context.data, model_id, problems)

@@ -182,6 +182,24 @@ def check_models(config: Config, models: Path, problems: Problems) -> tuple[Mode
     return found
 
 
+def check_statistics(config: Config, problems: Problems) -> None:
+    """The files beside the models must be there and whole: occlusion's weights, and the embedder's centre."""
+    from engines.centre import read_centre
+    from pipeline.alignment.occlusion import WEIGHTS_FILE, read_net
+    from pipeline.commands.thresholds import described
+
+    try:
+        read_net(WEIGHTS_FILE)
+    except FacestreamError as error:
+        problems.append(Problem("statistics", str(error)))
+    try:
+        model = described(config)
+        if model.centre is not None:
+            read_centre(model.centre, model.dimension or 0)
+    except EngineError as error:
+        problems.append(Problem("statistics", str(error)))
+
+
 def check_thresholds(config: Config, data: Path, problems: Problems) -> None:
     """The distances that names are given by must be set, or there must be statistics to derive them from."""
     from pipeline.commands.thresholds import needed_strangers, verification_distance

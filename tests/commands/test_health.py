@@ -10,6 +10,8 @@ import pytest
 
 from config.load import load
 from config.schema import Config
+from pipeline.alignment import occlusion
+from pipeline.commands import thresholds
 from pipeline.commands.health import (
     Problems,
     check_engine,
@@ -17,6 +19,7 @@ from pipeline.commands.health import (
     check_gallery,
     check_models,
     check_redis,
+    check_statistics,
     check_thresholds,
     check_versions,
 )
@@ -239,6 +242,19 @@ def test_a_gallery_address_is_shown_without_its_password(tmp_path: Path) -> None
     url = "postgresql+nodriver://u:hunter2@host/x"
     check_gallery(configured(f"gallery.url={url}"), tmp_path, MODEL, problems)
     assert "hunter2" not in repr(problems)
+
+
+def test_the_files_beside_the_models_must_be_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problems: Problems = []
+    check_statistics(Config(), problems)
+    assert problems == []
+    monkeypatch.setattr(occlusion, "WEIGHTS_FILE", tmp_path / "gone.npz")
+    centreless = thresholds.described(Config()).model_copy(update={"centre": tmp_path / "gone.json"})
+    monkeypatch.setattr(thresholds, "described", lambda config: centreless)
+    check_statistics(Config(), problems)
+    assert [problem.part for problem in problems] == ["statistics", "statistics"]
+    assert "gone.npz: no weights of the occlusion network; bring the file back" in problems[0].message
+    assert "gone.json cannot be read" in problems[1].message
 
 
 def test_thresholds_need_statistics_that_can_be_read(tmp_path: Path) -> None:

@@ -87,6 +87,14 @@ def test_what_is_not_whole_is_nothing(tmp_path: Path) -> None:
     for damaged in (b"", whole[:100], whole[: len(whole) // 2], b"no archive"):
         path.write_bytes(damaged)
         assert read_face_set(path) is None
+    # each file's entry in the directory says: of a newer version, encrypted, patched, packed by nobody's method
+    for place, value in ((6, 200), (8, 1), (8, 32), (10, 99)):
+        odd = bytearray(whole)
+        for entry in range(len(whole)):
+            if whole[entry : entry + 4] == b"PK\x01\x02":
+                odd[entry + place] = value
+        path.write_bytes(odd)
+        assert read_face_set(path) is None
     np.savez(path, names=np.array(["a"]))
     assert read_face_set(path) is None
 
