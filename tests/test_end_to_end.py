@@ -14,13 +14,8 @@ import numpy as np
 import pytest
 
 from config.schema import Config
-from engines.backends.fake import fake_embedder
-from engines.preprocess import Standardise
-from pipeline.alignment.crop import CropRule
-from pipeline.arrays import F32, U8
-from pipeline.assemble import Networks, Recognition, RunPlan, build_run
+from pipeline.assemble import Recognition, RunPlan, build_run
 from pipeline.capture.synthetic import Actor, Colour, SyntheticScene, SyntheticSource
-from pipeline.embedding.embedder import Embedder
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.gallery.hnsw import HnswIndex
@@ -28,42 +23,15 @@ from pipeline.gallery.records import NewTemplate
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
 from pipeline.runtime.supervisor import RunReport
-from pipeline.types import Faces
+from tests.colour_people import CROP_PX, ColourDetector, colour_recognition
 
 ANN, BOB, STRANGER = (220, 40, 40), (40, 220, 40), (40, 40, 220)
-CROP_PX = 16
 CONFIG = Config.model_validate({"detection": {"rate_hz": 12.5, "min_face_px": 20}})
-
-
-class ColourDetector:
-    """Finds the three people by their colours, as far as nobody stands in front of them."""
-
-    name = "colours"
-
-    def detect(self, images: Sequence[U8]) -> list[Faces]:
-        return [self._find(image) for image in images]
-
-    def _find(self, image: U8) -> Faces:
-        boxes = []
-        for colour in (ANN, BOB, STRANGER):
-            ys, xs = np.nonzero(np.all(image == np.array(colour, np.uint8), axis=2))
-            if len(ys):
-                boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
-        found = np.array(boxes, np.float32).reshape(-1, 4)
-        landmarks = np.repeat(found.reshape(-1, 2, 2).mean(1, keepdims=True), 5, axis=1)
-        return Faces(found, landmarks, np.ones(len(found), np.float32))
-
-
-def judge(crops: U8, faces: Faces) -> F32:
-    return np.full(len(faces), 0.8, np.float32)
 
 
 @pytest.fixture
 def recognition() -> Recognition:
-    engine = fake_embedder(side_px=CROP_PX, dimension=64)
-    engine.open()
-    embedder = Embedder(engine, Standardise(), "painted", max_batch=4)
-    return Recognition(Networks(ColourDetector(), ColourDetector(), embedder, CropRule(CROP_PX, 0, 0), judge))
+    return colour_recognition(ColourDetector((ANN, BOB, STRANGER)))
 
 
 @pytest.fixture

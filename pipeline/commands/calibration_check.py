@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
-from pipeline.commands.thresholds import four_digits, needed_strangers, percent, verification_distance
+from pipeline.commands.thresholds import ceiling, four_digits, needed_strangers, percent
 
 if TYPE_CHECKING:
     from engines.arrays import F32, F64, I64, Bools
@@ -217,12 +217,12 @@ def drawn(context: Context, strangers: Strangers, held: Held, enrolled: I64, oth
 
     from pipeline.gallery.calibration import calibrated, own_pairs
 
-    ceiling = verification_distance(context.config, context.data)
+    most = ceiling(context.config, strangers)
     keys = context.config.matching
     own = own_pairs([held.names[person] for person in enrolled], held.vectors[enrolled])
-    made = calibrated(strangers, own, keys.max_fpir, ceiling)
+    made = calibrated(strangers, own, keys.max_fpir, most)
     unseen = replace(own, distances=own.distances[:0], nearest=())
-    by_size = calibrated(strangers, unseen, keys.max_fpir, ceiling).max_distance
+    by_size = calibrated(strangers, unseen, keys.max_fpir, most).max_distance
     nearest = _two_nearest(held.between, others, enrolled)
     members = np.concatenate([enrolled, others])
     elsewhere = np.setdiff1d(np.arange(len(held.names)), members)

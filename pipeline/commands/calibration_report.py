@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
 from pipeline.commands.thresholds import (
+    ceiling,
     described,
     four_digits,
     naming,
     needed_strangers,
     percent,
-    verification_distance,
 )
 
 if TYPE_CHECKING:
@@ -79,17 +79,17 @@ def examine(context: Context) -> GalleryReport:
     if left_out is not None:
         context.say(left_out)
     own = own_pairs(contents.person_ids, contents.vectors)
-    ceiling = verification_distance(config, data)
+    most = ceiling(config, strangers)
     rate = config.matching.max_fpir
     used = naming(config, data, own).max_distance
     return GalleryReport(
         model_id=model_id,
-        now=calibrated(strangers, own, rate, ceiling),
+        now=calibrated(strangers, own, rate, most),
         used=used,
         fpir_used=fpir_at(strangers, own, used),
-        verification=ceiling,
-        rates=tuple(calibrated(strangers, own, each, ceiling) for each in RATES),
-        grown=tuple(calibrated(strangers, own.grown(factor), rate, ceiling) for factor in GROWTH),
+        verification=most,
+        rates=tuple(calibrated(strangers, own, each, most) for each in RATES),
+        grown=tuple(calibrated(strangers, own.grown(factor), rate, most) for factor in GROWTH),
         own=own,
         names={one.id: one.name for one in contents.people},
         strangers=strangers,

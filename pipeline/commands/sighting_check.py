@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.calibration_check import CheckPlan, Held, drawable_sizes, held_out
 from pipeline.commands.context import Context
-from pipeline.commands.thresholds import four_digits, needed_strangers, percent, verification_distance
+from pipeline.commands.thresholds import ceiling, four_digits, needed_strangers, percent
 
 if TYPE_CHECKING:
     from config.schema import Config
@@ -176,8 +176,8 @@ def drawn(context: Context, strangers: Strangers, held: Held, videos: Videos, en
 
     config = context.config
     names, gallery = [held.names[person] for person in enrolled], held.vectors[enrolled]
-    ceiling = verification_distance(config, context.data)
-    made = calibrated(strangers, own_pairs(names, gallery), config.matching.max_fpir, ceiling)
+    own = own_pairs(names, gallery)
+    made = calibrated(strangers, own, config.matching.max_fpir, ceiling(config, strangers))
     others = ~np.isin(videos.people, names)
     if not others.any():
         raise EvaluationError(

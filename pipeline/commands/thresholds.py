@@ -65,8 +65,7 @@ def naming(config: Config, data: Path, own: OwnPairs) -> Naming:
     if given is not None:
         return Naming(given, None)
     strangers = needed_strangers(config, data, "matching.max_distance")
-    ceiling = verification_distance(config, data)
-    found = calibrated(strangers, own, config.matching.max_fpir, ceiling)
+    found = calibrated(strangers, own, config.matching.max_fpir, ceiling(config, strangers))
     return Naming(found.max_distance, found)
 
 
@@ -78,8 +77,13 @@ def verification_distance(config: Config, data: Path) -> float:
     if config.matching.max_distance is not None and strangers_of(config, data) is None:
         # what is near enough for a name among many people is near enough for two photos
         return config.matching.max_distance
-    strangers = needed_strangers(config, data, "verification.max_distance")
-    return round(strangers.distance_at(config.verification.max_far), 4)
+    return ceiling(config, needed_strangers(config, data, "verification.max_distance"))
+
+
+def ceiling(config: Config, strangers: Strangers) -> float:
+    """The same where the statistics are at hand; no name among many people is given beyond it."""
+    given = config.verification.max_distance
+    return round(strangers.distance_at(config.verification.max_far), 4) if given is None else given
 
 
 def needed_strangers(config: Config, data: Path, key: str | None = None) -> Strangers:

@@ -12,17 +12,12 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from config.schema import Config
-from engines.backends.fake import fake_embedder
-from engines.preprocess import Standardise
-from pipeline.alignment.crop import CropRule
-from pipeline.arrays import F32, U8
-from pipeline.assemble import Networks, Recognition
+from pipeline.arrays import U8
 from pipeline.capture.synthetic import Colour, SyntheticScene, SyntheticSource
-from pipeline.embedding.embedder import Embedder
 from pipeline.types import Faces
+from tests.colour_people import ColourDetector
 
 ANN, BOB, CID = (208, 48, 48), (48, 208, 48), (48, 48, 208)
-CROP_PX = 16
 CONFIG = Config.model_validate(
     {
         "detection": {"rate_hz": 12.5, "min_face_px": 20},
@@ -33,39 +28,16 @@ CONFIG = Config.model_validate(
 )
 
 
-class ColourDetector:
-    """Finds Ann, Bob and Cid by their colours, and counts the pictures that it was shown."""
-
-    name = "colours"
+class CountingDetector(ColourDetector):
+    """Finds Ann, Bob and Cid, and counts the pictures that it was shown."""
 
     def __init__(self) -> None:
+        super().__init__((ANN, BOB, CID))
         self.pictures = 0
 
     def detect(self, images: Sequence[U8]) -> list[Faces]:
         self.pictures += len(images)
-        return [self._find(image) for image in images]
-
-    def _find(self, image: U8) -> Faces:
-        boxes = []
-        for colour in (ANN, BOB, CID):
-            ys, xs = np.nonzero(np.all(image == np.array(colour, np.uint8), axis=2))
-            if len(ys):
-                boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
-        found = np.array(boxes, np.float32).reshape(-1, 4)
-        landmarks = np.repeat(found.reshape(-1, 2, 2).mean(1, keepdims=True), 5, axis=1)
-        return Faces(found, landmarks, np.ones(len(found), np.float32))
-
-
-def judge(crops: U8, faces: Faces) -> F32:
-    return np.full(len(faces), 0.8, np.float32)
-
-
-def colour_recognition(detector: ColourDetector) -> Recognition:
-    """Networks whose vectors (64,) tell colours apart: two people are about 2 from each other."""
-    engine = fake_embedder(side_px=CROP_PX, dimension=64)
-    engine.open()
-    embedder = Embedder(engine, Standardise(), "painted", max_batch=4)
-    return Recognition(Networks(detector, detector, embedder, CropRule(CROP_PX, 0, 0), judge))
+        return super().detect(images)
 
 
 def write_clip(path: Path, scene: SyntheticScene) -> None:

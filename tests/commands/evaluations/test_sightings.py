@@ -20,13 +20,13 @@ from pipeline.commands.evaluations.faces import describe_set
 from pipeline.commands.evaluations.sightings import Distractors, Filmed, distractors_given, run_sightings
 from pipeline.errors import BadInputError
 from run_pipeline import main
+from tests.colour_people import colour_recognition
 from tests.commands.evaluations.colour_clips import (
     ANN,
     BOB,
     CID,
     CONFIG,
-    ColourDetector,
-    colour_recognition,
+    CountingDetector,
     write_clip,
     write_photos,
 )
@@ -76,7 +76,7 @@ def context(folder: Path, as_json: bool = True) -> Context:
 
 def run(filmed: Filmed, capsys: pytest.CaptureFixture[str], others: Distractors) -> list[Any]:
     """The JSON lines."""
-    run_sightings(context(filmed.videos), colour_recognition(ColourDetector()), filmed, others)
+    run_sightings(context(filmed.videos), colour_recognition(CountingDetector()), filmed, others)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -107,7 +107,7 @@ def test_every_sighting_is_held_against_the_truth(filmed: Filmed, capsys: pytest
 
 
 def test_the_table_tells_what_went_wrong(filmed: Filmed, capsys: pytest.CaptureFixture[str]) -> None:
-    run_sightings(context(filmed.videos, False), colour_recognition(ColourDetector()), filmed, NONE)
+    run_sightings(context(filmed.videos, False), colour_recognition(CountingDetector()), filmed, NONE)
     printed = capsys.readouterr().out
     assert "2/2 (0.34–1.00)" in printed
     assert "strangers, 3 enrolled: door.mkv #2, Cid: Dora at 0.6 s; distance 0.00 of 0.90" in printed
@@ -143,7 +143,7 @@ def test_a_larger_draw_holds_the_smaller(filmed: Filmed, tmp_path: Path) -> None
     for name in "PQRSTU":
         (tmp_path / "set" / name).mkdir(parents=True)
         write_photos(tmp_path / "set" / name, {"1.png": CID, "2.png": CID})
-    recognition = colour_recognition(ColourDetector())
+    recognition = colour_recognition(CountingDetector())
     faces = describe_set(context(tmp_path), recognition, open_photo_set(tmp_path / "set"))
     few, many = (distractors_of(faces, count, 0.0, seed=1) for count in (2, 5))
     assert [one.name for one in few] == [one.name for one in many[:2]]
@@ -170,14 +170,14 @@ def test_a_sighting_of_two_people_is_told_of(filmed: Filmed, capsys: pytest.Capt
 def test_a_clip_is_looked_at_once_however_often_it_is_run(
     filmed: Filmed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    detector = ColourDetector()
+    detector = CountingDetector()
     run_sightings(context(filmed.videos), colour_recognition(detector), filmed, NONE)
     # nothing moves: nobody, Ann, both, Cid; Bob in the yard; and three photos' and frames' worth of enrolment
     assert detector.pictures == 4 + 1 + 5
 
 
 def test_a_remembering_detector_answers_as_the_one_it_asks() -> None:
-    asked = ColourDetector()
+    asked = CountingDetector()
     remembering = RememberingDetector(asked)
     red, green = (np.full((40, 50, 3), colour, np.uint8) for colour in (ANN, BOB))
     first = remembering.detect([red, green, red])
@@ -193,7 +193,7 @@ def test_a_remembering_detector_answers_as_the_one_it_asks() -> None:
 def test_people_are_enrolled_as_enroll_would(filmed: Filmed) -> None:
     people = enroll_truth(
         context(filmed.videos),
-        colour_recognition(ColourDetector()),
+        colour_recognition(CountingDetector()),
         filmed.truth,
         filmed.videos,
         filmed.photos,
@@ -215,7 +215,11 @@ def test_nobody_is_enrolled_without_a_face(filmed: Filmed) -> None:
     truth = filmed.truth.model_copy(update={"people": {"Bob": Known(clip="roof.mkv", to_s=0.1)}})
     with pytest.raises(BadInputError, match=r"Bob cannot be enrolled: roof.mkv at 0.00 s: no face found"):
         enroll_truth(
-            context(filmed.videos), colour_recognition(ColourDetector()), truth, filmed.videos, filmed.photos
+            context(filmed.videos),
+            colour_recognition(CountingDetector()),
+            truth,
+            filmed.videos,
+            filmed.photos,
         )
 
 
