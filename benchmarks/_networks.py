@@ -14,7 +14,7 @@ from engines.preprocess import Standardise
 from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import Catalogue, read_catalogue
 from engines.zoo.fetch import fetch
-from pipeline.assemble import CATALOGUE_FILE
+from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.detection.centerface import CenterFace
 from pipeline.detection.mtcnn import Mtcnn
 from pipeline.embedding.embedder import Embedder

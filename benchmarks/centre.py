@@ -26,7 +26,7 @@ from engines.evaluation.lfw import score
 from engines.evaluation.lfw_pairs import Pairs, read_pairs
 from engines.evaluation.verification import distance_matrix, threshold_at_far, val_at
 from engines.zoo.catalogue import read_catalogue
-from pipeline.assemble import CATALOGUE_FILE, open_recognition
+from pipeline.assemble.recognition import CATALOGUE_FILE, open_recognition
 from pipeline.capture.photo_set import open_photo_set
 from pipeline.commands.context import Context, make_context
 from pipeline.commands.evaluations.faces import describe_set

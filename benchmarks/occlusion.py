@@ -29,7 +29,7 @@ from engines.evaluation.verification import squared_distances
 from engines.progress import ignore
 from pipeline.alignment.occlusion import WEIGHTS_FILE, OcclusionNet, read_net, shrunk
 from pipeline.arrays import F32, U8
-from pipeline.assemble import Recognition, open_recognition
+from pipeline.assemble.recognition import Recognition, open_recognition
 from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError, OutsideError
 from pipeline.types import Faces

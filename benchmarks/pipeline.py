@@ -20,13 +20,16 @@ from pathlib import Path
 from config.load import load
 from config.schema import Config
 from engines.progress import ignore
-from pipeline.assemble import Recognition, RunPlan, build_run, load_gallery, open_recognition, open_store
+from pipeline.assemble.gallery import load_gallery, open_store
+from pipeline.assemble.recognition import Recognition, open_recognition
+from pipeline.assemble.run import RunPlan, build_run
 from pipeline.capture.file import FileSource
 from pipeline.commands.context import models_folder
 from pipeline.commands.thresholds import naming
 from pipeline.errors import BadInputError
 from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
+from pipeline.gallery.pinned import PinnedGallery
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
 
@@ -40,8 +43,6 @@ class Bench:
     config: Config
     recognition: Recognition
     gallery: Search
-    max_distance: float
-    """squared L2: names are given below it"""
 
     def pipeline(self, videos: Sequence[Path]) -> MetricsSummary:
         """Replay these videos at once."""
@@ -50,7 +51,7 @@ class Bench:
             for number, path in enumerate(videos)
         ]
         runs = {source.camera: source.open().recording_id for source in sources}
-        plan = RunPlan(Mode.REPLAY, runs, True, [MemorySink()], max_distance=self.max_distance)
+        plan = RunPlan(Mode.REPLAY, runs, True, [MemorySink()])
         run = build_run(self.config, self.recognition, self.gallery, plan)
         with run.supervisor as supervisor:
             supervisor.start(sources)
@@ -93,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
         with open_store(config, Path(data)) as store:
             gallery = load_gallery(config, store, recognition)
         rule = naming(config, Path(data), gallery.own_pairs)
-        bench = Bench(config, recognition, gallery, rule.max_distance)
+        bench = Bench(config, recognition, PinnedGallery(gallery, rule.max_distance))
         for group in [*([video] for video in videos), [videos[0]] * 3]:
             measure(bench, group, args.runs)
     return 0

@@ -26,7 +26,7 @@ from engines.progress import ignore
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.quality import RATE, judge
 from pipeline.arrays import U8
-from pipeline.assemble import Recognition, open_recognition
+from pipeline.assemble.recognition import Recognition, open_recognition
 from pipeline.commands.context import models_folder
 from pipeline.errors import BadInputError
 from pipeline.types import Faces

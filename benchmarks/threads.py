@@ -28,7 +28,7 @@ from engines.backends.choose import choose
 from engines.prepare import prepare
 from engines.progress import ignore
 from engines.zoo.catalogue import read_catalogue
-from pipeline.assemble import CATALOGUE_FILE
+from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.capture.file import FileSource
 from pipeline.capture.recorder import Recorder
 from pipeline.commands.context import models_folder

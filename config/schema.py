@@ -188,6 +188,30 @@ class Sightings(Section):
     does not depend on timing; larger keeps more frames in flight"""
 
 
+class Strangers(Section):
+    """Recognising people whom nobody has named."""
+
+    max_fpir: Rate = 0.01
+    """of strangers who were never seen before, the share that may be taken for one who was"""
+    max_distance: SquaredL2 | None = None
+    """a squared L2 distance given here is taken as it is, instead"""
+    min_quality: Fraction = 0.3
+    """a sighting whose best shot is worse gets an id of its own, by which nobody is recognised later"""
+    max_vectors: Count = 5
+    """sightings that stand for a stranger at most, the most different ones"""
+
+
+class Retention(Section):
+    """How long things are kept, counted from when they were written."""
+
+    sightings_days: Seconds | None = 90.0
+    """who was seen where and when; null: for good"""
+    stranger_vectors_days: Seconds | None = 30.0
+    """what unknown people are recognised by and searched for; null: as long as their sightings"""
+    snapshots_days: Seconds | None = 30.0
+    """pictures; null: for good"""
+
+
 class Engine(Section):
     """What runs the networks."""
 
@@ -247,6 +271,8 @@ class Config(Section):
     clustering: Clustering = Clustering()
     enrolment: Enrolment = Enrolment()
     sightings: Sightings = Sightings()
+    strangers: Strangers = Strangers()
+    retention: Retention = Retention()
     engine: Engine = Engine()
     gallery: Gallery = Gallery()
     redis: Redis = Redis()

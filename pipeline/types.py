@@ -203,6 +203,16 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class GalleryState:
+    """What the gallery's answers to a frame were made of."""
+
+    version: int
+    """the last change they take into account"""
+    max_distance: float
+    """squared L2; a name was given only below it. A growing gallery needs a smaller one for the same rate"""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A person of the gallery that a probe may be."""
 
@@ -247,7 +257,7 @@ class Matched:
     """(N,)"""
     matches: tuple[Match, ...]
     """one a crop of this frame, in row order"""
-    gallery_version: int
+    gallery: GalleryState
 
     def __post_init__(self) -> None:
         check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed, quality=self.quality)

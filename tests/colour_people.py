@@ -10,7 +10,7 @@ from engines.backends.fake import fake_embedder
 from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
-from pipeline.assemble import Networks, Recognition
+from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.capture.synthetic import Colour
 from pipeline.embedding.embedder import Embedder
 from pipeline.types import Faces

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from config.schema import Config
-from pipeline.assemble import Recognition, RunPlan, build_run
+from pipeline.assemble.recognition import Recognition
+from pipeline.assemble.run import RunPlan, build_run
 from pipeline.capture.synthetic import Actor, Colour, SyntheticScene, SyntheticSource
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.gallery.hnsw import HnswIndex
+from pipeline.gallery.pinned import PinnedGallery
 from pipeline.gallery.records import NewTemplate
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
@@ -81,7 +83,9 @@ def replay(
     ]
     runs = {source.camera: source.open().recording_id for source in sources}
     gallery = Replica.load(store, "painted", HnswIndex(64))
-    run = build_run(config, recognition, gallery, RunPlan(Mode.REPLAY, runs, True, [sink], max_distance=0.85))
+    run = build_run(
+        config, recognition, PinnedGallery(gallery, 0.85), RunPlan(Mode.REPLAY, runs, True, [sink])
+    )
     with run.supervisor as supervisor:
         supervisor.start(sources)
         report = supervisor.wait()

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.types import Aligned, Embedded, Faces, FrameInfo, HostPixels, LazyPixels, Matched, Pixels
+from pipeline.types import (
+    Aligned,
+    Embedded,
+    Faces,
+    FrameInfo,
+    GalleryState,
+    HostPixels,
+    LazyPixels,
+    Matched,
+    Pixels,
+)
 
 INFO = FrameInfo("door", 0, 0.0, datetime(1970, 1, 1, tzinfo=UTC), 64, 48, 0)
 IDS = np.array([1, 2], np.int64)
@@ -97,4 +107,4 @@ def test_a_vector_is_of_one_crop() -> None:
 
 def test_a_match_frame_has_as_many_tracks_as_faces() -> None:
     with pytest.raises(ValueError, match="track_ids must have 3 rows"):
-        Matched(INFO, faces(3), IDS, SEEN, QUALITY, (), 1)
+        Matched(INFO, faces(3), IDS, SEEN, QUALITY, (), GalleryState(1, 0.9))

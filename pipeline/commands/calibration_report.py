@@ -67,7 +67,7 @@ def run_gallery(context: Context) -> int:
 
 def examine(context: Context) -> GalleryReport:
     """Calibrate the gallery as it is on disk; no network is opened."""
-    from pipeline.assemble import open_store
+    from pipeline.assemble.gallery import open_store
     from pipeline.gallery.calibration import calibrated, fpir_at, own_pairs
 
     config, data = context.config, context.data

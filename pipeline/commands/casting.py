@@ -11,7 +11,8 @@ from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import read_catalogue
 from engines.zoo.fetch import fetch
 from pipeline.arrays import U8
-from pipeline.assemble import CATALOGUE_FILE, load_gallery
+from pipeline.assemble.gallery import load_gallery
+from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.capture.photo import read_photo
 from pipeline.commands.context import Context
 from pipeline.commands.enroll import EnrollRequest, rules_of

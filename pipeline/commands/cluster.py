@@ -58,7 +58,7 @@ def cluster(
 
     Example: python run_pipeline.py cluster holiday/ --sheet people.html
     """
-    from pipeline.assemble import open_recognition
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.commands.contact_sheet import check_sheet
     from pipeline.commands.given_photos import given_photos
     from pipeline.commands.output import model_progress

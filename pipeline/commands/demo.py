@@ -23,7 +23,7 @@ from pipeline.commands.context import (
 from pipeline.commands.thresholds import naming
 
 if TYPE_CHECKING:
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.commands.casting import Cast
     from pipeline.commands.script_check import Comparison
     from pipeline.gallery.replica import Replica
@@ -69,7 +69,8 @@ def demo(
 
 def run_demo(context: Context, out: Path) -> int:
     """The whole demo; returns the exit code. Raises what fetching, filming, enrolling and replaying raise."""
-    from pipeline.assemble import load_gallery, open_recognition, open_store
+    from pipeline.assemble.gallery import load_gallery, open_store
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.capture.recorder import check_path
     from pipeline.commands.casting import enroll_cast, fetch_cast
     from pipeline.commands.output import model_progress
@@ -119,7 +120,7 @@ def replay_and_check(
     context: Context, recording: Path, recognition: Recognition, gallery: Replica, out: Path
 ) -> int:
     """Replay the recording, print who is seen as sightings close, write the video, and compare with the script."""
-    from pipeline.assemble import redis_sink
+    from pipeline.assemble.run import redis_sink
     from pipeline.commands.output import EventPrinter, Tally
     from pipeline.commands.replaying import (
         ReplayRequest,
@@ -132,6 +133,7 @@ def replay_and_check(
     from pipeline.commands.sightings import SightingTable
     from pipeline.demo.play import PLAY
     from pipeline.events.trace import Trace
+    from pipeline.gallery.pinned import PinnedGallery
 
     rule = naming(context.config, context.data, gallery.own_pairs)
     request = ReplayRequest(videos=(f"{CAMERA}={recording}",))
@@ -141,7 +143,8 @@ def replay_and_check(
         table = SightingTable(context, {one.source.camera: one.info.started_at for one in recordings})
         shown = [table, EventPrinter(context)] if context.json else [table]
         sinks = [redis_sink(context.config, context.data), *shown, tally]
-        played = play(context, recordings, recognition, gallery, rule, sinks, [trace], realtime=False)
+        pinned = PinnedGallery(gallery, rule.max_distance)
+        played = play(context, recordings, recognition, pinned, sinks, [trace], realtime=False)
     if not context.json:
         for line in LEGEND:
             context.print(line.format(limit=rule.max_distance))

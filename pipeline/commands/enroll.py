@@ -71,7 +71,8 @@ def enroll(
 
     Example: python run_pipeline.py enroll "Ann Lee" ann.jpg photos/ann/
     """
-    from pipeline.assemble import load_gallery, open_recognition, open_store
+    from pipeline.assemble.gallery import load_gallery, open_store
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.commands.given_photos import given_photos
     from pipeline.commands.output import model_progress
     from pipeline.gallery.names import clean_name

@@ -134,7 +134,7 @@ def check_folders(hardware: Hardware, data: Path, models: Path, problems: Proble
 
 def check_engine(config: Config, problems: Problems) -> EngineHealth | None:
     """The backend and precision that the configuration comes to."""
-    from pipeline.assemble import engine_choice
+    from pipeline.assemble.recognition import engine_choice
 
     try:
         choice = engine_choice(config)
@@ -148,7 +148,7 @@ def check_models(config: Config, models: Path, problems: Problems) -> tuple[Mode
     """Every model of the catalogue; those that the configuration needs must be there."""
     from engines.states import model_states
     from engines.zoo.catalogue import read_catalogue
-    from pipeline.assemble import CATALOGUE_FILE, engine_choice
+    from pipeline.assemble.recognition import CATALOGUE_FILE, engine_choice
 
     needed = {"detection.model": config.detection.model, "embedding.model": config.embedding.model}
     try:
@@ -267,7 +267,7 @@ def check_gallery(
     config: Config, data: Path, model_id: str | None, problems: Problems
 ) -> GalleryHealth | None:
     """The gallery must open and be whole, and hold people whom an embedder of this model_id can recognise."""
-    from pipeline.assemble import open_store
+    from pipeline.assemble.gallery import open_store
     from pipeline.gallery.store import DATABASE_FILE
 
     url = config.gallery.url

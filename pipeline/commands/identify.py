@@ -49,7 +49,8 @@ def identify(
 
     Example: python run_pipeline.py identify party.jpg --json
     """
-    from pipeline.assemble import load_gallery, open_recognition, open_store
+    from pipeline.assemble.gallery import load_gallery, open_store
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.commands.given_photos import given_photos
     from pipeline.commands.output import model_progress
 

@@ -59,7 +59,7 @@ def models(
     """
     from engines.states import model_states
     from engines.zoo.catalogue import read_catalogue
-    from pipeline.assemble import CATALOGUE_FILE, engine_choice
+    from pipeline.assemble.recognition import CATALOGUE_FILE, engine_choice
 
     context = make_context(config, data, set_, json_, debug, make_data=False)
     catalogue = read_catalogue(CATALOGUE_FILE)

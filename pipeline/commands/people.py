@@ -188,7 +188,7 @@ def forget(
 @contextmanager
 def opened(context: Context) -> Iterator[tuple[Context, Store]]:
     """The gallery, open."""
-    from pipeline.assemble import open_store
+    from pipeline.assemble.gallery import open_store
 
     with open_store(context.config, context.data) as store:
         yield context, store

@@ -9,28 +9,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.assemble import (
-    Recognition,
-    Run,
-    RunPlan,
-    build_run,
-    load_gallery,
-    open_recognition,
-    open_store,
-    redis_sink,
-)
+from pipeline.assemble.gallery import load_gallery, open_store
+from pipeline.assemble.recognition import Recognition, open_recognition
+from pipeline.assemble.run import Run, RunPlan, build_run, redis_sink
 from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
 from pipeline.capture.overlay import Drawn, annotate, face_label
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.context import Context
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
-from pipeline.commands.thresholds import Naming, naming
+from pipeline.commands.thresholds import naming
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink
 from pipeline.events.trace import Trace, TracedFace
+from pipeline.gallery.pinned import PinnedGallery
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
 from pipeline.runtime.signals import ended_by_signals
@@ -121,7 +115,8 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         published = redis_sink(context.config, context.data)
         told: list[EventSink] = [published, EventPrinter(context), *sinks, tally]
         traces = [Trace(camera) for camera in outputs]
-        played = play(context, recordings, recognition, gallery, rule, told, traces, request.realtime)
+        pinned = PinnedGallery(gallery, rule.max_distance)
+        played = play(context, recordings, recognition, pinned, told, traces, request.realtime)
     say_how_it_went(context, played, tally)
     if request.summary is not None:
         write_summary(request.summary, played.metrics, tally)
@@ -161,7 +156,6 @@ def play(
     recordings: Sequence[Recording],
     recognition: Recognition,
     gallery: Search,
-    rule: Naming,
     sinks: Sequence[EventSink],
     traces: Sequence[Trace],
     realtime: bool,
@@ -175,7 +169,6 @@ def play(
             in_order=not realtime,
             sinks=sinks,
             observers=(watching, *traces),
-            max_distance=rule.max_distance,
         )
         run = build_run(context.config, recognition, gallery, plan)
         interruptions = _Interruptions(run)

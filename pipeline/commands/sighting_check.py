@@ -171,7 +171,7 @@ def drawn(context: Context, strangers: Strangers, held: Held, videos: Videos, en
 
     from engines.errors import EvaluationError
     from engines.evaluation.verification import distance_matrix
-    from pipeline.assemble import sighting_rules
+    from pipeline.assemble.run import sighting_rules
     from pipeline.gallery.calibration import calibrated, own_pairs
 
     config = context.config

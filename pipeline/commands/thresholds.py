@@ -121,7 +121,7 @@ def strangers_of(config: Config, data: Path) -> Strangers | None:
 def described(config: Config) -> ModelDescription:
     """The configured embedder. Raises CatalogueError."""
     from engines.zoo.catalogue import read_catalogue
-    from pipeline.assemble import CATALOGUE_FILE
+    from pipeline.assemble.recognition import CATALOGUE_FILE
 
     return read_catalogue(CATALOGUE_FILE).model(config.embedding.model)
 

@@ -41,7 +41,7 @@ def verify(
 
     Example: python run_pipeline.py verify passport.jpg door.jpg --json
     """
-    from pipeline.assemble import open_recognition
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.capture.photo import read_photo
     from pipeline.commands.output import model_progress
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from pipeline.arrays import F32
 
 SCHEMA_VERSION = 1
 
@@ -102,6 +104,8 @@ class IdentityEvent:
     gallery_version: int
     snapshot: str | None
     """path below the data folder"""
+    template: F32 | None = field(default=None, repr=False, compare=False)
+    """(D,) unit length: the face as it was seen up to here. Kept with the sighting, and never published"""
 
     @property
     def event_id(self) -> str:

@@ -19,7 +19,7 @@ from pipeline.arrays import F32
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.sighting import Sighting, SightingRules, same_person
 from pipeline.gallery.decision import Decision, assign_names
-from pipeline.types import Candidate, FrameInfo, Match, Matched
+from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Statement:
     sighting: Sighting
     previous: Candidate | None
     """whom it was taken for before this event"""
-    gallery_version: int
+    gallery: GalleryState
 
 
 Write = Callable[[Statement], IdentityEvent]
@@ -58,7 +58,7 @@ class SightingBook:
         self._orders = 0
         self._numbers = 0
         self._last_look_s = float("-inf")
-        self._gallery_version = 0
+        self._gallery = GalleryState(0, rules.max_distance)
 
     @property
     def named_tracks(self) -> dict[int, str]:
@@ -70,7 +70,7 @@ class SightingBook:
 
         A track that is missing is gone: its id must not come back.
         """
-        self._gallery_version = item.gallery_version
+        self._follow(item.gallery)
         for track in sorted(self._by_track.keys() - set(item.track_ids.tolist())):
             self._by_track.pop(track).let_go(track)
         self._observe(item)
@@ -87,6 +87,12 @@ class SightingBook:
         return self._close(list(self._open.values()))
 
     # taking in a frame
+
+    def _follow(self, gallery: GalleryState) -> None:
+        """Decide by the distance that the gallery now asks for."""
+        self._gallery = gallery
+        if gallery.max_distance != self._rules.max_distance:
+            self._rules = replace(self._rules, max_distance=gallery.max_distance)
 
     def _observe(self, item: Matched) -> None:
         """Open a sighting for each new track; note where the others were found, and who shared this frame."""
@@ -176,7 +182,7 @@ class SightingBook:
             previous, sighting.named = sighting.named, decision.identity
             kind = self._due(sighting, previous, pts_s)
             if kind is not None:
-                statements.append(Statement(kind, sighting, previous, self._gallery_version))
+                statements.append(Statement(kind, sighting, previous, self._gallery))
         statements.sort(key=lambda s: (s.sighting.named is not None, s.previous is None, s.sighting.order))
         return [self._publish(statement) for statement in statements]
 
@@ -238,9 +244,9 @@ class SightingBook:
             if sighting.number is None and self._worth_telling(sighting):
                 decision = sighting.decide(self._rules, last_chance=True)
                 sighting.named = self._allowed(sighting, decision, ()).identity
-                events.append(self._publish(Statement(EventType.NEW, sighting, None, self._gallery_version)))
+                events.append(self._publish(Statement(EventType.NEW, sighting, None, self._gallery)))
             if sighting.number is not None:
-                end = Statement(EventType.END, sighting, sighting.named, self._gallery_version)
+                end = Statement(EventType.END, sighting, sighting.named, self._gallery)
                 events.append(self._publish(end))
             closed.append(Closed(tuple(sighting.tracks), sighting.number, sighting.named))
             self._forget(sighting)

@@ -14,6 +14,7 @@ class SightingRules:
     """When a sighting is named, published and closed; see config.schema for the reasons."""
 
     max_distance: float
+    """until the gallery asks for another (types.GalleryState)"""
     min_margin: float
     keep_margin: float
     decide_after_s: float

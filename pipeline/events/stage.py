@@ -67,7 +67,6 @@ class EventContext:
     mode: Mode
     runs: Mapping[str, str]
     """camera -> its run: random when live, a hash of the recording in a replay"""
-    threshold: float
     detector: str
     embedder: str
     candidates: int
@@ -102,7 +101,7 @@ class EventWriter:
             previous_identity=_identity(statement.previous) if changed else None,
             stranger_id=stranger_id(sighting_id) if sighting.named is None else None,
             distance=people[0].distance if people else None,
-            threshold=context.threshold,
+            threshold=statement.gallery.max_distance,
             margin=people[1].distance - people[0].distance if len(people) > 1 else None,
             candidates=self._candidates(people, sighting.named),
             frames_fused=evidence.frames_fused if evidence is not None else 0,
@@ -115,8 +114,9 @@ class EventWriter:
             timings_ms=None,
             detector=context.detector,
             embedder=context.embedder,
-            gallery_version=statement.gallery_version,
+            gallery_version=statement.gallery.version,
             snapshot=None,
+            template=evidence.template if evidence is not None else None,
         )
 
     def _candidates(

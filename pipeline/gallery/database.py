@@ -17,7 +17,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pipeline.errors import GalleryError, StoreError
-from pipeline.gallery.tables import SCHEMA_VERSION, change_counter, metadata, schema_version
+from pipeline.gallery.migrations import lay_tables, migrate
+from pipeline.gallery.tables import SCHEMA_VERSION, schema_version
 
 logger = logging.getLogger(__name__)
 
@@ -163,8 +164,15 @@ class Database:
             with self.writing() as connection:
                 # Another program may have begun the same gallery since.
                 if _schema_of(connection, self.name) is None:
-                    _lay_tables(connection)
+                    lay_tables(connection)
                     logger.info("began a new gallery in %s", self.name)
+        elif version < SCHEMA_VERSION:
+            with self.writing() as connection:
+                # Or brought it here.
+                version = _schema_of(connection, self.name)
+                if version is not None and version < SCHEMA_VERSION:
+                    migrate(connection, version)
+                    logger.info("brought %s from schema %d to %d", self.name, version, SCHEMA_VERSION)
         elif version > SCHEMA_VERSION:
             raise GalleryError(
                 f"{self.name}: written by a newer Facestream (schema {version}, this one reads "
@@ -230,9 +238,3 @@ def _schema_of(connection: Connection, name: str) -> int | None:
     if version is None:
         raise GalleryError(f"{name}: a database of something else; give another folder with --data")
     return int(version)
-
-
-def _lay_tables(connection: Connection) -> None:
-    metadata.create_all(connection, checkfirst=False)
-    connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
-    connection.execute(change_counter.insert().values(id=1, seq=0))

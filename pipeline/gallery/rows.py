@@ -14,7 +14,7 @@ from pipeline.arrays import F32
 from pipeline.errors import StoreError
 from pipeline.gallery.names import PERSON_ID, is_text
 from pipeline.gallery.records import Contents, Crop, NewTemplate, Person, Template
-from pipeline.gallery.tables import change_counter, changes, people, templates
+from pipeline.gallery.tables import CHANGES, change_counter, changes, people, templates
 from pipeline.gallery.vectors import check_unit, from_bytes, to_bytes
 
 AnyRow = Row[Any]
@@ -85,7 +85,9 @@ def find(connection: Connection, name_or_id: str) -> Person | None:
 
 def version(connection: Connection) -> int:
     """Number of the last change."""
-    return int(connection.execute(select(change_counter.c.seq)).scalar_one())
+    return int(
+        connection.execute(select(change_counter.c.seq).where(change_counter.c.id == CHANGES)).scalar_one()
+    )
 
 
 def contents(connection: Connection, model_id: str) -> Contents:

@@ -27,7 +27,7 @@ from pipeline.gallery.records import (
     Template,
 )
 from pipeline.gallery.snapshots import erase_snapshots
-from pipeline.gallery.tables import change_counter, changes, crops, people, templates
+from pipeline.gallery.tables import CHANGES, change_counter, changes, crops, people, templates
 
 DATABASE_FILE = "gallery.db"
 
@@ -42,7 +42,7 @@ class Store:
     def __init__(self, data: Path, url: str | None = None) -> None:
         """`data`: the folder of everything written at run time; `url`: of a database other than its gallery.db."""
         self._data = data
-        self._database = Database(url if url is not None else data / DATABASE_FILE)
+        self.database = Database(url if url is not None else data / DATABASE_FILE)
 
     def __enter__(self) -> Self:
         self.open()
@@ -55,11 +55,11 @@ class Store:
 
     def open(self) -> None:
         """Connect, and begin a new gallery where there is none. Raises GalleryError for a foreign one."""
-        self._database.open()
+        self.database.open()
 
     def close(self) -> None:
         """Disconnect."""
-        self._database.close()
+        self.database.close()
 
     def enroll(self, name_or_id: str, new: Sequence[NewTemplate]) -> Enrolled:
         """Add templates to the person of this name or id, who is made if there is nobody of this name.
@@ -69,7 +69,7 @@ class Store:
         """
         if not new:
             raise ValueError("enroll needs at least one template")
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             version = _count_changes(connection, len(new))
             person = rows.find(connection, name_or_id) or _add_person(connection, clean_name(name_or_id))
             _check_new(connection, person, new)
@@ -82,7 +82,7 @@ class Store:
     def rename(self, person_id: str, name: str) -> Person:
         """Give a person another name. Raises GalleryError where somebody else has it."""
         name = clean_name(name)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             person = _require(connection, person_id)
             if name == person.name:
                 return person
@@ -93,7 +93,7 @@ class Store:
             connection.execute(update(people).where(people.c.id == person_id).values(name=name))
             _note(connection, version, ChangeKind.PERSON_RENAMED, person_id, None)
             renamed = _require(connection, person_id)
-        self._database.wipe_log()
+        self.database.wipe_log()
         return renamed
 
     def forget(self, person_id: str) -> Forgotten:
@@ -101,10 +101,10 @@ class Store:
 
         Snapshots go first: if that fails, the person is still there and can be forgotten again.
         """
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             _require(connection, person_id)
         snapshots = erase_snapshots(self._data, person_id)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             version = _count_changes(connection, 1)
             person = _require(connection, person_id)
             theirs = select(templates.c.label).where(templates.c.person_id == person_id)
@@ -112,11 +112,11 @@ class Store:
             erased = connection.execute(delete(templates).where(templates.c.person_id == person_id)).rowcount
             connection.execute(delete(people).where(people.c.id == person_id))
             _note(connection, version, ChangeKind.PERSON_FORGOTTEN, person_id, None)
-        return Forgotten(person, erased, erased_crops, snapshots, traceless=self._database.wipe_log())
+        return Forgotten(person, erased, erased_crops, snapshots, traceless=self.database.wipe_log())
 
     def people(self) -> tuple[PersonCount, ...]:
         """Everybody, in order of name."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             counted = (
                 select(people, func.count(templates.c.label).label("templates"))
                 .join_from(people, templates, isouter=True)
@@ -127,7 +127,7 @@ class Store:
 
     def find(self, name_or_id: str) -> Person:
         """The person of exactly this name or id. Raises GalleryError that says who may have been meant."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             person = rows.find(connection, name_or_id)
             if person is None:
                 everybody = [
@@ -138,7 +138,7 @@ class Store:
 
     def known(self, name_or_id: str) -> Person | None:
         """The person of exactly this name or id, or None."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return rows.find(connection, name_or_id)
 
     def templates_of(self, person_id: str, model_id: str | None = None) -> tuple[Template, ...]:
@@ -146,12 +146,12 @@ class Store:
         asked = select(templates).where(templates.c.person_id == person_id).order_by(templates.c.label)
         if model_id is not None:
             asked = asked.where(templates.c.model_id == model_id)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return tuple(rows.template(row) for row in connection.execute(asked))
 
     def crop(self, label: int) -> Crop | None:
         """The face that a template was made of; None where it was enrolled without one."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(select(crops).where(crops.c.label == label)).one_or_none()
         return None if row is None else rows.crop(row)
 
@@ -164,23 +164,23 @@ class Store:
             .distinct()
             .order_by(people.c.id)
         )
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return tuple(rows.person(row) for row in connection.execute(asked))
 
     def contents(self, model_id: str) -> Contents:
         """Everybody, and all templates of this model, at one version. Raises StoreError for damaged vectors."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return rows.contents(connection, model_id)
 
     def version(self) -> int:
         """Number of the last change; 0 for a gallery that nothing ever happened to."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return rows.version(connection)
 
     def changes_since(self, seq: int) -> tuple[Change, ...]:
         """The changes after this one, in order."""
         asked = select(changes).where(changes.c.seq > seq).order_by(changes.c.seq)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return tuple(
                 Change(row.seq, ChangeKind(row.kind), row.person_id, row.label)
                 for row in connection.execute(asked)
@@ -189,8 +189,8 @@ class Store:
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the gallery and how to repair it, a line each; reads all of it. For `doctor`."""
         try:
-            found = list(self._database.problems())
-            with self._database.reading() as connection:
+            found = list(self.database.problems())
+            with self.database.reading() as connection:
                 found += rows.problems(connection)
         except StoreError as error:
             return (str(error),)
@@ -208,7 +208,8 @@ def _require(connection: Connection, person_id: str) -> Person:
 
 def _count_changes(connection: Connection, count: int) -> int:
     """Take the next `count` change numbers, and the lock that orders writers; the last number."""
-    taken = update(change_counter).values(seq=change_counter.c.seq + count).returning(change_counter.c.seq)
+    counter = update(change_counter).where(change_counter.c.id == CHANGES)
+    taken = counter.values(seq=change_counter.c.seq + count).returning(change_counter.c.seq)
     return int(connection.execute(taken).scalar_one())
 
 

@@ -1,4 +1,4 @@
-"""The tables of the gallery, schema version 1."""
+"""The tables of the gallery, schema version 2; `migrations` brings older galleries here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -46,6 +47,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 metadata = MetaData()
+
+CHANGES, STRANGER_CHANGES = 1, 2
+"""rows of change_counter"""
 
 # SQLite counts only columns of type INTEGER by itself; AUTOINCREMENT keeps it from giving a number again.
 _Label = BigInteger().with_variant(Integer, "sqlite")
@@ -95,11 +99,97 @@ changes = Table(
     Column("label", BigInteger),
 )
 
-# One row. Whoever writes updates it first and so holds its lock until the commit: nobody sees change 8
-# before change 7.
+# A row a history: CHANGES and STRANGER_CHANGES. Whoever writes updates it first and so holds its lock until the
+# commit: nobody sees change 8 before change 7.
 change_counter = Table(
     "change_counter",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+# One row, made with the gallery: files that were made of another gallery are told by it.
+gallery = Table("gallery", metadata, Column("id", String(32), primary_key=True))
+
+watchlists = Table(
+    "watchlists",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("watchlist", Text, ForeignKey("watchlists.name"), primary_key=True),
+    Column("person_id", String(16), ForeignKey("people.id"), primary_key=True, index=True),
+)
+
+# An unknown person. A merged one goes on under another's id; its row stays so that the old id still leads there.
+strangers = Table(
+    "strangers",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("state", String(16), nullable=False),  # records.StrangerState
+    Column("merged_into", String(16), ForeignKey("strangers.id"), index=True),
+    Column("person_id", String(16), ForeignKey("people.id"), index=True),  # whom a named one turned out to be
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("label", _Label, primary_key=True, autoincrement=True),
+    Column("sighting_id", Text, nullable=False, unique=True),
+    Column("camera", Text, nullable=False, index=True),
+    Column("run", Text, nullable=False, index=True),  # random when live, a hash of the recording in a replay
+    Column("mode", String(8), nullable=False),
+    Column("seq", Integer, nullable=False),  # of its last event
+    Column("told_seq", Integer, nullable=False),  # of its last event that was published; corrections may wait
+    Column("person_id", String(16), ForeignKey("people.id"), index=True),
+    Column("stranger_id", String(16), ForeignKey("strangers.id"), index=True),
+    Column("previous_stranger_id", String(16)),  # of a correction that waits
+    Column("distance", Float),
+    Column("threshold", Float, nullable=False),
+    Column("frames_fused", Integer, nullable=False),
+    Column("quality", Float, nullable=False),
+    Column("x0", Float, nullable=False),  # the box, fractions of the frame
+    Column("y0", Float, nullable=False),
+    Column("x1", Float, nullable=False),
+    Column("y1", Float, nullable=False),
+    Column("frame_index", BigInteger, nullable=False),
+    Column("pts_s", Float, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
+    Column("detector", Text, nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("gallery_version", BigInteger, nullable=False),
+    Column("snapshot", Text),  # below the data folder
+    Column("vector", LargeBinary),  # none: no shot was good enough, or its time is over
+    Column("stands", Boolean, nullable=False),  # whether its stranger is recognised by it
+    Column("written_at", UtcDateTime, nullable=False, index=True),  # what retention counts from
+    sqlite_autoincrement=True,
+)
+
+# What happened to the vectors that strangers are recognised by, for replicas; apart from `changes`, because a
+# gallery does not change when a stranger passes.
+stranger_changes = Table(
+    "stranger_changes",
+    metadata,
+    Column("seq", _Label, primary_key=True, autoincrement=False),
+    Column("kind", String(32), nullable=False),
+    Column("stranger_id", String(16), nullable=False),
+    Column("label", BigInteger),
+)
+
+# Files that `forget` has to clean too.
+backups = Table(
+    "backups",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("version", BigInteger, nullable=False),
 )

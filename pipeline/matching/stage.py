@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.arrays import F32, I64
 from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.stage import StageBase
-from pipeline.types import Candidate, Embedded, Match, Matched, StreamEnd
+from pipeline.types import Candidate, Embedded, GalleryState, Match, Matched, StreamEnd
 
 TAKEN_OVER = 1 << 32
 """added to a track's id each time another face takes it over; more than a tracker ever counts to"""
@@ -20,8 +20,8 @@ class Search(Protocol):
     """The gallery as this stage sees it."""
 
     @property
-    def version(self) -> int:
-        """The last change that the answers take into account."""
+    def state(self) -> GalleryState:
+        """What answers are made of now; both of its numbers belong together."""
         ...
 
     def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
@@ -68,6 +68,7 @@ class MatchingStage(StageBase[Embedded, Matched]):
         for track, row, vector in zip(ids, aligned.rows.tolist(), item.vectors, strict=True):
             face = tracks.setdefault(track, TrackFace(self._best_shots, self._handover_distance))
             fused.append(face.add(Shot(vector, float(aligned.quality[row]), aligned.info.index)))
+        state = self._gallery.state
         found: tuple[tuple[Candidate, ...], ...] = ()
         if fused:
             found = self._gallery.search(np.stack([f.template for f in fused]), self._candidates)
@@ -83,7 +84,7 @@ class MatchingStage(StageBase[Embedded, Matched]):
             observed=aligned.observed,
             quality=aligned.quality,
             matches=matches,
-            gallery_version=self._gallery.version,
+            gallery=state,
         )
 
 

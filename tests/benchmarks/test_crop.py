@@ -10,7 +10,7 @@ from benchmarks._crop_kinds import SHIPPED, SIMILARITY, Shown, crop_kinds, mean_
 from benchmarks.crop import main
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
-from pipeline.assemble import CATALOGUE_FILE
+from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.errors import BadInputError
 from pipeline.types import Faces
 from tests.alignment.test_box_fit import identity, random_faces

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.schema import Clustering, Config
-from pipeline.assemble import open_recognition
+from pipeline.assemble.recognition import open_recognition
 from pipeline.commands.cluster import clustering_distance, run_cluster
 from pipeline.commands.context import Context
 from pipeline.errors import BadInputError

@@ -14,7 +14,7 @@ from config.schema import Config
 from engines.arrays import F32
 from engines.errors import EvaluationError
 from engines.evaluation.face_set import FaceSet
-from pipeline.assemble import sighting_rules
+from pipeline.assemble.run import sighting_rules
 from pipeline.commands.calibration_check import CheckPlan
 from pipeline.commands.sighting_check import names_given, run_video_check, searched, watched
 from pipeline.matching.fusion import BestShots, Shot

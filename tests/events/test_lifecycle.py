@@ -13,7 +13,7 @@ from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.lifecycle import SightingBook
 from pipeline.events.sighting import SightingRules
 from pipeline.events.stage import EventContext, EventWriter
-from pipeline.types import Candidate, Faces, FrameInfo, Match, Matched
+from pipeline.types import Candidate, Faces, FrameInfo, GalleryState, Match, Matched
 
 RULES = SightingRules(
     max_distance=0.9,
@@ -27,7 +27,7 @@ RULES = SightingRules(
     update_quality_by=1.5,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, 1.25, None)
+CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, "centerface", "facenet", 5, 1.25, None)
 
 
 def face(seed: int) -> F32:
@@ -78,7 +78,15 @@ class Door:
         info = FrameInfo("door", self.index, pts_s, EPOCH + timedelta(seconds=pts_s), 640, 360, 0)
         boxes = np.array([[100 * t, 50, 100 * t + 60, 130] for t in tracks], np.float32).reshape(n, 4)
         faces = Faces(boxes, np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
-        item = Matched(info, faces, np.array(tracks, np.int64), seen, np.full(n, 0.5, np.float32), matches, 1)
+        item = Matched(
+            info,
+            faces,
+            np.array(tracks, np.int64),
+            seen,
+            np.full(n, 0.5, np.float32),
+            matches,
+            GalleryState(1, RULES.max_distance),
+        )
         return self._note(self.book.advance(item)[0])
 
     def frames(self, count: int, tracks: Sequence[int]) -> list[str]:

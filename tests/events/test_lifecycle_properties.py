@@ -20,7 +20,7 @@ from pipeline.events.merge import PtsMerge
 from pipeline.events.publish import PTS_SLACK_S
 from pipeline.events.sighting import SightingRules
 from pipeline.events.stage import EventContext, EventWriter
-from pipeline.types import Candidate, Faces, FrameInfo, Match, Matched
+from pipeline.types import Candidate, Faces, FrameInfo, GalleryState, Match, Matched
 
 RULES = SightingRules(
     max_distance=0.9,
@@ -34,7 +34,7 @@ RULES = SightingRules(
     update_quality_by=1.5,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, 0.9, "centerface", "facenet", 5, 1.25, None)
+CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, "centerface", "facenet", 5, 1.25, None)
 PEOPLE = ("ann", "bob")
 TEMPLATES = np.eye(3, dtype=np.float32)
 """three who do not look alike, a squared L2 of 2 apart"""
@@ -123,7 +123,9 @@ def frame_of(info: FrameInfo, faces: dict[int, Face]) -> Matched:
     matches = tuple(face.shot.match(t) for t, face in faces.items() if face.found and face.shot is not None)
     rows = Faces(boxes, np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
     ids = np.array(list(faces), np.int64)
-    return Matched(info, rows, ids, observed, np.full(n, 0.5, np.float32), matches, 1)
+    return Matched(
+        info, rows, ids, observed, np.full(n, 0.5, np.float32), matches, GalleryState(1, RULES.max_distance)
+    )
 
 
 @dataclass
@@ -256,7 +258,7 @@ def test_a_person_who_stays_for_weeks_leaves_no_more_than_one_who_came_today() -
         info = FrameInfo("door", index, index / 10, EPOCH + timedelta(seconds=index / 10), 1000, 1000, 0)
         item = frame_of(info, faces)
         kept += [weakref.ref(match.template) for match in item.matches]
-        told.take(told.book.advance(item))
+        told.closed += told.book.advance(item)[1]  # its events are published and gone
         del item
     gc.collect()
     assert sum(reference() is not None for reference in kept) <= 2

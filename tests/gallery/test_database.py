@@ -71,7 +71,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_it_is_kept_as_promised(tmp_path: Path) -> None:
-    with Store(tmp_path) as store, store._database.reading() as connection:
+    with Store(tmp_path) as store, store.database.reading() as connection:
         for pragma, value in (
             ("journal_mode", "wal"),
             ("synchronous", 2),
@@ -150,7 +150,7 @@ def test_a_newer_gallery_is_not_touched(tmp_path: Path) -> None:
     with closing(raw(tmp_path)) as connection:
         connection.execute("UPDATE schema_version SET version = 99")
     with pytest.raises(
-        GalleryError, match=r"newer Facestream \(schema 99, this one reads 1\); update"
+        GalleryError, match=r"newer Facestream \(schema 99, this one reads 2\); update"
     ) as error:
         Store(tmp_path).open()
     message(error.value)
@@ -177,7 +177,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         # SQLite's own limit on pages answers exactly as a full disk does. It holds for one connection, which the
         # pool gives out again.
-        with store._database.reading() as connection:
+        with store.database.reading() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
         with pytest.raises(StoreError, match="the disk is full") as error:
             store.enroll("Bob", [template(2, shot, dimension=512) for shot in range(50)])

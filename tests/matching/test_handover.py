@@ -10,7 +10,7 @@ import pytest
 from pipeline.arrays import F32
 from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.matching.stage import TAKEN_OVER, MatchingStage
-from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, HostPixels, Matched
+from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, HostPixels, Matched
 
 AT = 1.4
 ANN, BOB, EVE = (np.eye(4, dtype=np.float32)[k] for k in range(3))
@@ -80,7 +80,7 @@ def test_with_4_a_track_is_one_face_for_good(opposite: F32) -> None:
 class Nobody:
     """An empty gallery."""
 
-    version = 0
+    state = GalleryState(0, 0.9)
 
     def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
         return ((),) * len(probes)

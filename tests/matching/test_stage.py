@@ -8,13 +8,13 @@ import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.matching.stage import MatchingStage
-from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, HostPixels, StreamEnd
+from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, HostPixels, StreamEnd
 
 
 class OneByOne:
     """A gallery of the unit axes, person k on axis k, searched in full."""
 
-    version = 7
+    state = GalleryState(7, 0.9)
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -52,7 +52,7 @@ def test_a_match_a_crop_each_with_its_own_track() -> None:
     stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
     (item,) = stage.process([embedded(0, [5, 6, 7], [0, 2], axes(1, 3))])
     assert [(m.track_id, m.candidates[0].name) for m in item.matches] == [(5, "axis 1"), (7, "axis 3")]
-    assert item.gallery_version == 7
+    assert item.gallery == GalleryState(7, 0.9)
     assert len(item.matches[0].candidates) == 2
 
 

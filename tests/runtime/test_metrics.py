@@ -10,7 +10,17 @@ from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.exposition import registry_of
 from pipeline.runtime.metrics import Drops, Metrics, QueueLevel, StageTotals
-from pipeline.types import Aligned, Detected, Embedded, Faces, Frame, FrameInfo, HostPixels, Matched
+from pipeline.types import (
+    Aligned,
+    Detected,
+    Embedded,
+    Faces,
+    Frame,
+    FrameInfo,
+    GalleryState,
+    HostPixels,
+    Matched,
+)
 from tests.runtime.streams import frame
 
 
@@ -43,7 +53,9 @@ def embedded(info: FrameInfo, crops: int) -> Embedded:
 
 def matched(info: FrameInfo) -> Matched:
     none = np.zeros(0, np.int64)
-    return Matched(info, Faces.none(), none, none.astype(np.bool_), none.astype(np.float32), (), 0)
+    return Matched(
+        info, Faces.none(), none, none.astype(np.bool_), none.astype(np.float32), (), GalleryState(0, 0.9)
+    )
 
 
 def test_a_run_is_summed_up() -> None:

@@ -19,7 +19,7 @@ from pipeline.geometry import fraction_box
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.events.event import IdentityEvent
     from pipeline.events.stage import Outcome
     from pipeline.gallery.replica import Replica
@@ -100,12 +100,13 @@ def watch(
     `enrolled`: the truth's people whom the gallery knows. Raises SourceError for a clip that cannot be read,
     OutsideError for one that breaks off.
     """
-    from pipeline.assemble import RunPlan, build_run
+    from pipeline.assemble.run import RunPlan, build_run
     from pipeline.capture.file import FileSource
     from pipeline.capture.naming import name_cameras
     from pipeline.commands.thresholds import naming
     from pipeline.events.event import Mode
     from pipeline.events.memory_sink import MemorySink
+    from pipeline.gallery.pinned import PinnedGallery
 
     names = {
         camera: clip
@@ -123,8 +124,9 @@ def watch(
             sources.append(source)
             starts[camera], runs[camera] = info.started_at, info.recording_id
         max_distance = naming(context.config, context.data, gallery.own_pairs).max_distance
-        plan = RunPlan(Mode.REPLAY, runs, True, [sink], [places], max_distance=max_distance)
-        with build_run(context.config, recognition, gallery, plan).supervisor as supervisor:
+        plan = RunPlan(Mode.REPLAY, runs, True, [sink], [places])
+        pinned = PinnedGallery(gallery, max_distance)
+        with build_run(context.config, recognition, pinned, plan).supervisor as supervisor:
             supervisor.start(sources)
             report = supervisor.wait()
     for problem in report.problems:

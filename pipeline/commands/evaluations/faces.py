@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
     from engines.evaluation.lfw_pairs import Pairs
     from pipeline.arrays import F32, U8
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.capture.photo_set import PhotoEntry, PhotoSet
     from pipeline.types import Faces
 
@@ -68,7 +68,7 @@ def describe_set(
 
 def describe_sets(context: Context, *photo_sets: PhotoSet) -> list[FaceSet]:
     """`describe_set` of each, by the networks that are configured. Raises EngineError, and as that does."""
-    from pipeline.assemble import open_recognition
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.commands.output import model_progress
 
     with (

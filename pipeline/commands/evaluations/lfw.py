@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
     from engines.evaluation.lfw import View2
     from engines.evaluation.lfw_pairs import Pairs
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.capture.photo_set import PhotoSet
 
 DIGITS = 6
@@ -89,7 +89,7 @@ def lfw(
     Example: python run_pipeline.py evaluate lfw --images lfw.tar --pairs pairs.txt --plot roc.png
     """
     from engines.evaluation.lfw_pairs import read_pairs
-    from pipeline.assemble import open_recognition
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.capture.photo_set import open_photo_set
     from pipeline.commands.evaluations.faces import photos_of
     from pipeline.commands.output import model_progress
@@ -138,7 +138,7 @@ def reported(
     context: Context, recognition: Recognition, result: View2, faces: FaceSet, variant: Variant
 ) -> Report:
     """The result with what it was measured on and by."""
-    from pipeline.assemble import engine_choice
+    from pipeline.assemble.recognition import engine_choice
 
     choice = engine_choice(context.config)
     return Report(

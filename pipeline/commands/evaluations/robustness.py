@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engines.evaluation.degrade import Defect
     from engines.evaluation.lfw_pairs import Pairs
     from engines.evaluation.robustness import GateRow, LevelResult, Robustness
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.capture.photo_set import PhotoSet
 
 
@@ -63,7 +63,7 @@ def robustness(
     Example: python run_pipeline.py evaluate robustness --images lfw.tar --pairs pairs.txt --defect jpeg
     """
     from engines.evaluation.lfw_pairs import read_pairs
-    from pipeline.assemble import open_recognition
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.capture.photo_set import open_photo_set
     from pipeline.commands.output import model_progress
 

@@ -22,7 +22,7 @@ from pipeline.commands.context import (
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.commands.evaluations.clip_gallery import EnrolledPerson
     from pipeline.commands.evaluations.clip_report import Group
     from pipeline.commands.evaluations.clip_truth import Truth
@@ -92,7 +92,7 @@ def sightings(
 
     Example: python run_pipeline.py evaluate sightings --truth benchmarks/clips.yaml --videos clips --photos people
     """
-    from pipeline.assemble import open_recognition
+    from pipeline.assemble.recognition import open_recognition
     from pipeline.commands.evaluations.clip_truth import read_truth
     from pipeline.commands.output import model_progress
 
@@ -141,7 +141,7 @@ def run_sightings(context: Context, recognition: Recognition, filmed: Filmed, ot
 
 def remembering(recognition: Recognition) -> Recognition:
     """The same networks, with a detector that looks at every picture once: each clip is run many times."""
-    from pipeline.assemble import Recognition
+    from pipeline.assemble.recognition import Recognition
     from pipeline.commands.evaluations.clip_memory import RememberingDetector
 
     networks = recognition.networks

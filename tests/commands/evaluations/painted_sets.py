@@ -12,7 +12,7 @@ from engines.backends.fake import fake_embedder
 from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
-from pipeline.assemble import Networks, Recognition
+from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.embedding.embedder import Embedder
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser
 from pipeline.types import Faces

@@ -14,7 +14,7 @@ from engines.backends.base import TensorSpec
 from engines.backends.fake import FakeEngine
 from engines.preprocess import Standardise
 from pipeline.arrays import F32
-from pipeline.assemble import Recognition
+from pipeline.assemble.recognition import Recognition
 from pipeline.capture.photo_set import PhotoEntry, open_photo_set
 from pipeline.commands.evaluations.faces import FOLDER, SeenFace, describe_faces, describe_set, seen_faces
 from pipeline.embedding.embedder import Embedder

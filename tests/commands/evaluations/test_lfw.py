@@ -13,7 +13,7 @@ import pytest
 import run_pipeline
 from engines.errors import EvaluationError
 from engines.evaluation.lfw_pairs import Pairs, read_pairs
-from pipeline.assemble import Recognition
+from pipeline.assemble.recognition import Recognition
 from pipeline.capture.photo_set import PhotoSet, open_photo_set
 from pipeline.commands.evaluations.faces import photos_of
 from pipeline.commands.evaluations.lfw import Variant, run_lfw

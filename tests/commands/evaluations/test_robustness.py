@@ -17,7 +17,7 @@ from engines.evaluation.lfw_pairs import read_pairs
 from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
-from pipeline.assemble import Networks, Recognition
+from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.capture.photo_set import PhotoEntry, PhotoSet, open_photo_set
 from pipeline.commands.evaluations.faces import describe_set
 from pipeline.commands.evaluations.robustness import chosen_defects, run_robustness

@@ -17,7 +17,7 @@ from engines.prepare import Prepared
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.occlusion import WEIGHTS_FILE
 from pipeline.alignment.quality import REVISION, quality_recipe
-from pipeline.assemble import CATALOGUE_FILE, networks_of
+from pipeline.assemble.recognition import CATALOGUE_FILE, networks_of
 
 CATALOGUE = read_catalogue(CATALOGUE_FILE)
 MADE_OF = Recipe("a", "0" * 64, "onnx", "openvino", "fp32", 1, {"openvino": "1"})

@@ -1,0 +1,149 @@
+"""The networks of the configuration, opened, with what surrounds them."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from config.schema import Config
+from engines.backends.choose import EngineChoice, choose
+from engines.centre import read_centre
+from engines.manifest import installed_versions
+from engines.prepare import Prepared, prepare
+from engines.preprocess import Standardise
+from engines.progress import OnProgress
+from engines.zoo.catalogue import read_catalogue
+from pipeline.alignment.box_fit import BoxTransform
+from pipeline.alignment.crop import CropRule
+from pipeline.alignment.quality import JudgeParts, judge, no_parts, parts_of, quality_recipe
+from pipeline.alignment.stage import Judge
+from pipeline.arrays import U8
+from pipeline.detection.centerface import CenterFace
+from pipeline.detection.photo import PhotoDetector
+from pipeline.detection.stage import Detector
+from pipeline.embedding.embedder import Embedder
+from pipeline.errors import BadInputError
+from pipeline.gallery.recogniser import Described
+from pipeline.types import Faces
+
+log = logging.getLogger(__name__)
+
+CATALOGUE_FILE = Path(__file__).resolve().parents[2] / "config" / "models.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What recognition is made of; tests put fakes here."""
+
+    detector: Detector
+    photo_detector: Detector
+    """for photos, where a face may fill the picture"""
+    embedder: Embedder
+    crop: CropRule
+    judge: Judge
+    recipe: str = ""
+    """everything that a vector and its quality depend on; the same recipe gives the same. Empty: not known"""
+    parts: JudgeParts = no_parts
+    """what `judge` multiplies"""
+
+
+class Recognition:
+    """Detector and embedder, ready to run, for streams and for single photos."""
+
+    def __init__(self, networks: Networks, close: ExitStack | None = None) -> None:
+        self.networks = networks
+        self._close = close or ExitStack()
+
+    @property
+    def model_id(self) -> str:
+        """Of the vectors."""
+        return self.networks.embedder.model_id
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return self.networks.embedder.dimension
+
+    def detect(self, image: U8) -> Faces:
+        """Faces of a photo (H, W, 3) RGB of any size, best score first. Raises BackendError."""
+        return self.networks.photo_detector.detect([image])[0]
+
+    def describe(self, image: U8, faces: Faces) -> Described:
+        """Vector and quality of each face of a photo. Raises BackendError."""
+        crops = self.networks.crop.crops(image, faces)
+        quality = self.networks.judge(crops, faces)
+        return Described(self.networks.embedder.embed(crops), quality, self.networks.parts(crops, faces))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close.close()
+
+
+def open_recognition(config: Config, models: Path, on_progress: OnProgress) -> Recognition:
+    """Fetch, build and open what the configuration names; slow the first time.
+
+    Raises EngineError where a model or an engine cannot be had.
+    """
+    choice = engine_choice(config)
+    log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
+    catalogue = read_catalogue(CATALOGUE_FILE)
+    with ExitStack() as opened:
+        detector = prepare(config.detection.model, catalogue, models, choice, on_progress, role="detection")
+        embedder = prepare(config.embedding.model, catalogue, models, choice, on_progress, role="embedding")
+        for prepared in (detector, embedder):
+            prepared.engine.open()
+            opened.callback(prepared.engine.close)
+        return Recognition(networks_of(config, detector, embedder), opened.pop_all())
+
+
+def engine_choice(config: Config) -> EngineChoice:
+    """What runs the networks, and why. Raises BackendError."""
+    keys = config.engine
+    return choose(keys.backend, keys.precision, keys.require, keys.threads)
+
+
+def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Networks:
+    """The networks with what surrounds them: input sizes, normalisation, crop and quality."""
+    keys, about = config.detection, embedder.description.input
+    if about is None or about.side_px is None:
+        raise BadInputError(
+            f"embedding.model {config.embedding.model}: its entry in models.yaml needs input.side_px"
+        )
+    streams = CenterFace(detector.engine, keys.input_px, keys.low_score, keys.max_iou)
+    photos = PhotoDetector(CenterFace(detector.engine, keys.input_px, keys.min_score, keys.max_iou))
+    fitted = detector.description.crop if config.alignment.crop == "fitted" else None
+    crop = CropRule(
+        size_px=about.side_px,
+        margin_px=0.0,
+        margin_fraction=config.alignment.margin_fraction,
+        transform=None if fitted is None else BoxTransform(np.array(fitted.coefficients, np.float64)),
+    )
+    standardise = Standardise(about.mean, about.scale, about.colour)
+    centre = None
+    if embedder.description.centre is not None:
+        centre = read_centre(embedder.description.centre, embedder.description.dimension or 0)
+    model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
+    embed = Embedder(embedder.engine, standardise, model_id, max_batch, centre)
+    recipe = repr(
+        [
+            *(_recipe(prepared) for prepared in (detector, embedder)),
+            *(keys.min_score, keys.max_iou, crop.size_px, crop.margin_fraction, quality_recipe()),
+            None if fitted is None else fitted.coefficients,
+            None if centre is None else centre.tolist(),
+        ]
+    )
+    return Networks(streams, photos, embed, crop, judge, recipe, parts_of)
+
+
+def _recipe(prepared: Prepared) -> str:
+    """What an engine was made of, what runs it, and how pixels are made its input."""
+    about, info = prepared.description, prepared.engine.info
+    built = installed_versions() if prepared.manifest is None else prepared.manifest.recipe
+    return repr([built, about.files, about.network, about.input, info.backend, info.device, info.precision])

@@ -1,0 +1,158 @@
+"""A run: the threads from the first queue to the sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.schema import Config
+from config.secrets import mask
+from pipeline.alignment.gate import GateRules
+from pipeline.alignment.stage import AlignmentStage
+from pipeline.assemble.recognition import Recognition
+from pipeline.clock import SystemClock
+from pipeline.detection.stage import DetectionStage
+from pipeline.embedding.stage import EmbeddingStage
+from pipeline.events.broker import Broker, choose_broker
+from pipeline.events.event import Mode
+from pipeline.events.merge import PtsMerge
+from pipeline.events.publish import Observe, PublishingStage
+from pipeline.events.redis_sink import RedisSink
+from pipeline.events.sighting import SightingRules
+from pipeline.events.sink import EventSink
+from pipeline.events.stage import EventContext, LifecycleStage
+from pipeline.matching.stage import MatchingStage, Search
+from pipeline.runtime.buffer import Overflow
+from pipeline.runtime.fan_in import FanIn
+from pipeline.runtime.feedback import FeedbackBoard
+from pipeline.runtime.metrics import Metrics
+from pipeline.runtime.supervisor import Step, Supervisor
+from pipeline.tracking.stage import TrackingStage
+from pipeline.types import Frame
+
+
+def redis_broker(config: Config, data: Path) -> Broker:
+    """The Redis that redis.url names, or one of our own below `data`. Starts nothing yet."""
+    url = None if config.redis.url is None else config.redis.url.reveal()
+    return choose_broker(url, "" if url is None else mask(url), data)
+
+
+def redis_sink(config: Config, data: Path) -> RedisSink:
+    """Publishes to Redis; opened by the run."""
+    keys = config.redis
+    return RedisSink(redis_broker(config, data), keys.stream, keys.replay_stream, keys.max_events)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run is to do, besides what the configuration says."""
+
+    mode: Mode
+    runs: Mapping[str, str]
+    """camera -> run, a part of every sighting_id: random when live, a hash of the recording in a replay"""
+    in_order: bool
+    """events of all cameras in the order of their pts (a plain replay), or as they come"""
+    sinks: Sequence[EventSink]
+    observers: Sequence[Observe] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that is about to run."""
+
+    supervisor: Supervisor
+    metrics: Metrics
+
+
+def build_run(config: Config, recognition: Recognition, gallery: Search, plan: RunPlan) -> Run:
+    """The threads of a run, from the first queue to the sinks, ready for `supervisor.start(sources)`."""
+    board = FeedbackBoard(exact=plan.mode is Mode.REPLAY)
+    overflow = Overflow.BLOCK if plan.mode is Mode.REPLAY else Overflow.DROP_OLDEST
+    fan_in: FanIn[Frame] = FanIn(config.runtime.frames_queued, overflow, "frames")
+    metrics = Metrics()
+    supervisor = Supervisor(
+        fan_in,
+        _steps(config, recognition, gallery, plan, board),
+        hooks=(metrics,),
+        abortables=(board,),
+        drain_timeout_s=config.runtime.drain_timeout_s,
+        ends_with_sources=plan.mode is Mode.REPLAY,
+    )
+    metrics.watch(fan_in, *supervisor.channels)
+    return Run(supervisor, metrics)
+
+
+def _steps(
+    config: Config, recognition: Recognition, gallery: Search, plan: RunPlan, board: FeedbackBoard
+) -> list[Step]:
+    networks, detection, embedding = recognition.networks, config.detection, config.embedding
+    matching, queued = config.matching, config.runtime.items_queued
+    fill_s = embedding.max_wait_ms / 1000 if plan.mode is Mode.LIVE else 0.0
+    context = EventContext(
+        mode=plan.mode,
+        runs=plan.runs,
+        detector=detection.model,
+        embedder=recognition.model_id,
+        candidates=matching.candidates,
+        candidate_distance=matching.candidate_distance,
+        now=None if plan.mode is Mode.REPLAY else SystemClock().now,
+    )
+    align = AlignmentStage(
+        networks.crop.crops,
+        networks.judge,
+        gate_rules(config),
+        board,
+        config.sightings.feedback_lag_frames,
+        networks.crop.size_px,
+    )
+    merge = PtsMerge(plan.runs) if plan.in_order else None
+    match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
+    publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers)
+    return [
+        Step(DetectionStage(networks.detector, detection.rate_hz), detection.max_batch),
+        Step(tracking_stage(config), queued, queued),
+        # A batch no longer than the lag: the gate must not wait for a frame of its own batch.
+        Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
+        Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, fill_s),
+        Step(match, queued, queued),
+        Step(
+            LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board), queued, queued
+        ),
+        Step(publish, queued, queued),
+    ]
+
+
+def gate_rules(config: Config) -> GateRules:
+    """When a face earns an embedding."""
+    keys = config.embedding
+    return GateRules(keys.min_quality, keys.first_shots, keys.better_by, keys.recheck_s, keys.recheck_known_s)
+
+
+def sighting_rules(config: Config, max_distance: float) -> SightingRules:
+    """When a sighting is named, published and closed."""
+    matching, sightings = config.matching, config.sightings
+    return SightingRules(
+        max_distance=max_distance,
+        min_margin=matching.min_margin,
+        keep_margin=matching.keep_margin,
+        decide_after_s=sightings.decide_after_s,
+        min_shots=sightings.min_shots,
+        gap_s=sightings.gap_s,
+        rejoin_distance=sightings.rejoin_distance,
+        min_seen_s=sightings.min_seen_s,
+        update_quality_by=sightings.update_quality_by,
+    )
+
+
+def tracking_stage(config: Config) -> TrackingStage:
+    """Tracking with the configuration's limits."""
+    detection, tracking = config.detection, config.tracking
+    return TrackingStage(
+        min_score=detection.min_score,
+        min_iou=tracking.min_iou,
+        min_iou_low=tracking.min_iou_low,
+        max_lost_s=tracking.max_lost_s,
+        min_looks=tracking.min_looks,
+        min_face_px=detection.min_face_px,
+    )
