@@ -10,7 +10,7 @@ one `StreamEnd` through the same channels, behind its last frame.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -213,6 +213,14 @@ class GalleryState:
 
 
 @dataclass(frozen=True, slots=True)
+class Watchlist:
+    """A named list of people, and what it is for."""
+
+    name: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A person of the gallery that a probe may be."""
 
@@ -220,6 +228,10 @@ class Candidate:
     name: str
     distance: float
     """squared L2 between unit vectors, in [0, 4]"""
+    label: int = field(default=-1, compare=False)
+    """of their nearest template; -1 where it is not known"""
+    watchlists: tuple[Watchlist, ...] = field(default=(), compare=False)
+    """that the person is on, in order of name"""
 
     @property
     def similarity(self) -> float:

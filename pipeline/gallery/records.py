@@ -94,8 +94,15 @@ class ChangeKind(StrEnum):
     """What happened to the gallery."""
 
     TEMPLATE_ADDED = "template_added"
+    TEMPLATE_MOVED = "template_moved"
+    """to `person_id`, into whom somebody was merged"""
+    TEMPLATE_REMOVED = "template_removed"
     PERSON_RENAMED = "person_renamed"
     PERSON_FORGOTTEN = "person_forgotten"
+    PERSON_MERGED = "person_merged"
+    """into another, who has the templates now; this one is gone"""
+    WATCHLISTS_CHANGED = "watchlists_changed"
+    """`person_id` joined or left one; an empty one where a list was made, renamed or deleted"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class Change:
     kind: ChangeKind
     person_id: str
     label: int | None
-    """the template, where one was added"""
+    """the template, where it is about one"""
 
 
 @dataclass(frozen=True, slots=True)

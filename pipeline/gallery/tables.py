@@ -149,7 +149,8 @@ sightings = Table(
     Column("told_seq", Integer, nullable=False),  # of its last event that was published; corrections may wait
     Column("person_id", String(16), ForeignKey("people.id"), index=True),
     Column("stranger_id", String(16), ForeignKey("strangers.id"), index=True),
-    Column("previous_stranger_id", String(16)),  # of a correction that waits
+    Column("previous_person_id", String(16)),  # who it was taken for before a correction that waits
+    Column("previous_name", Text),
     Column("distance", Float),
     Column("threshold", Float, nullable=False),
     Column("frames_fused", Integer, nullable=False),

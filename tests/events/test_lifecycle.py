@@ -26,6 +26,7 @@ RULES = SightingRules(
     min_seen_s=0.25,
     update_quality_by=1.5,
 )
+GALLERY = GalleryState(1, RULES.max_distance)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, "centerface", "facenet", 5, 1.25, None)
 
@@ -78,16 +79,8 @@ class Door:
         info = FrameInfo("door", self.index, pts_s, EPOCH + timedelta(seconds=pts_s), 640, 360, 0)
         boxes = np.array([[100 * t, 50, 100 * t + 60, 130] for t in tracks], np.float32).reshape(n, 4)
         faces = Faces(boxes, np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
-        item = Matched(
-            info,
-            faces,
-            np.array(tracks, np.int64),
-            seen,
-            np.full(n, 0.5, np.float32),
-            matches,
-            GalleryState(1, RULES.max_distance),
-        )
-        return self._note(self.book.advance(item)[0])
+        ids, quality = np.array(tracks, np.int64), np.full(n, 0.5, np.float32)
+        return self._note(self.book.advance(Matched(info, faces, ids, seen, quality, matches, GALLERY))[0])
 
     def frames(self, count: int, tracks: Sequence[int]) -> list[str]:
         """Several frames alike."""

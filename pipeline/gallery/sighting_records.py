@@ -1,0 +1,97 @@
+"""Who was seen where and when, and the people whom nobody has named, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+
+from pipeline.arrays import F32, I64, check_array, check_rows
+
+
+class StrangerState(StrEnum):
+    """What an operator has said about an unknown person."""
+
+    OPEN = "open"
+    IGNORED = "ignored"
+    """seen and kept, but no event tells of them"""
+    MERGED = "merged"
+    """the same as another: goes on under the other's id"""
+    NAMED = "named"
+    """a person of the gallery by now"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A sighting as it is kept when it is over: what its last event said, and the vector behind it."""
+
+    sighting_id: str
+    camera: str
+    run: str
+    """random when live, a hash of the recording in a replay"""
+    mode: str
+    """live or replay"""
+    seq: int
+    """of its last event"""
+    person_id: str | None
+    stranger_id: str | None
+    """set while person_id is None"""
+    distance: float | None
+    threshold: float
+    frames_fused: int
+    quality: float
+    box: tuple[float, float, float, float]
+    """x0 y0 x1 y1 as fractions of the frame"""
+    frame_index: int
+    pts_s: float
+    width: int
+    height: int
+    first_seen_at: datetime
+    """UTC"""
+    seen_at: datetime
+    """UTC, of the last frame it was found in"""
+    detector: str
+    model_id: str
+    gallery_version: int
+    snapshot: str | None
+    vector: F32 | None = field(repr=False)
+    """(D,) unit length; None where no shot was good enough, or its time is over"""
+    stands: bool
+    """whether its stranger is recognised by it"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfCamera:
+    """One camera's part of a run: what a replay writes anew each time."""
+
+    camera: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStrangers:
+    """The unknown people who can be recognised, of one model, at one version of their history."""
+
+    version: int
+    """last change of stranger_changes"""
+    labels: I64
+    """(N,) ascending, of the sightings that stand for strangers"""
+    stranger_ids: tuple[str, ...]
+    """(N,) whom each stands for, merges followed"""
+    vectors: F32
+    """(N, D) unit length; D is 0 where there is none"""
+    qualities: F32
+    """(N,)"""
+    ignored: frozenset[str]
+    """ids that no event tells of"""
+    merged: Mapping[str, str]
+    """id -> the id that a merged stranger goes on under, to the end of the chain"""
+
+    def __post_init__(self) -> None:
+        check_array("labels", self.labels, np.int64, ("N",))
+        check_array("vectors", self.vectors, np.float32, ("N", "D"))
+        check_array("qualities", self.qualities, np.float32, ("N",))
+        check_rows(len(self.labels), vectors=self.vectors, qualities=self.qualities)
