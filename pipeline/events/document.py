@@ -21,6 +21,7 @@ from pipeline.events.event import (
     Mode,
     TimingsMs,
 )
+from pipeline.types import Watchlist
 
 DECIMALS = 4
 """of every published number that is not a count: a ten-thousandth of a distance, a tenth of a millisecond"""
@@ -48,6 +49,13 @@ class IdentityDocument(_Strict):
 
     id: Text
     name: Text
+
+
+class WatchlistDocument(_Strict):
+    """A list that the person is on."""
+
+    name: Text
+    purpose: str
 
 
 class CandidateDocument(_Strict):
@@ -96,6 +104,8 @@ class EventDocument(_Strict):
     camera: Text
     identity: IdentityDocument | None
     previous_identity: IdentityDocument | None
+    watchlists: Annotated[list[WatchlistDocument], Field(default_factory=list)]
+    """always written; streams hold events from before it was there, which are to be read"""
     stranger_id: Text | None
     distance: SquaredL2 | None
     similarity: Cosine | None
@@ -119,6 +129,8 @@ class EventDocument(_Strict):
         """What no single field can say; the schema's `allOf` says the same."""
         if (self.identity is None) == (self.stranger_id is None):
             raise ValueError("exactly one of identity and stranger_id must be set")
+        if self.identity is None and self.watchlists:
+            raise ValueError("watchlists must be empty without an identity")
         if (self.distance is None) != (self.similarity is None):
             raise ValueError("distance and similarity must be both set or both null")
         if (self.type == "new") != (self.seq == 1):
@@ -141,6 +153,7 @@ class EventDocument(_Strict):
             "camera": event.camera,
             "identity": _identity(event.identity),
             "previous_identity": _identity(event.previous_identity),
+            "watchlists": [WatchlistDocument(name=w.name, purpose=w.purpose) for w in event.watchlists],
             "stranger_id": event.stranger_id,
             "distance": distance,
             # from the published distance, so that a subscriber computes the same
@@ -194,6 +207,7 @@ class EventDocument(_Strict):
             embedder=self.models.embedder,
             gallery_version=self.gallery_version,
             snapshot=self.snapshot,
+            watchlists=tuple(Watchlist(**w.model_dump()) for w in self.watchlists),
         )
         if event.event_id != self.event_id:
             raise ValueError(f"event_id must be {event.event_id} for this sighting_id and seq")

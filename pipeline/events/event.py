@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline.arrays import F32
+from pipeline.types import Watchlist
 
 SCHEMA_VERSION = 1
 
@@ -104,6 +105,8 @@ class IdentityEvent:
     gallery_version: int
     snapshot: str | None
     """path below the data folder"""
+    watchlists: tuple[Watchlist, ...] = ()
+    """that `identity` is on, in order of name; none of an unknown person"""
     template: F32 | None = field(default=None, repr=False, compare=False)
     """(D,) unit length: the face as it was seen up to here. Kept with the sighting, and never published"""
 

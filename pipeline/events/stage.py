@@ -116,6 +116,7 @@ class EventWriter:
             embedder=context.embedder,
             gallery_version=statement.gallery.version,
             snapshot=None,
+            watchlists=sighting.named.watchlists if sighting.named is not None else (),
             template=evidence.template if evidence is not None else None,
         )
 

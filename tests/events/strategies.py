@@ -16,6 +16,7 @@ from pipeline.events.event import (
     Mode,
     TimingsMs,
 )
+from pipeline.types import Watchlist
 
 ANN = Identity("p_3f", "Ann")
 START = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -61,6 +62,9 @@ def floats(low: float, high: float) -> st.SearchStrategy[float]:
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 people = st.builds(Identity, words, words)
 distances = floats(0.0, 4.0)
+watchlists = st.lists(
+    st.builds(Watchlist, words, st.text(st.characters(codec="utf-8"), max_size=12)), max_size=2
+)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.timezones())  # noqa: DTZ001
 durations = floats(0.0, 1e6)
 
@@ -98,4 +102,5 @@ def events(draw: st.DrawFn) -> IdentityEvent:
         timings_ms=draw(st.none() | timings) if mode is Mode.LIVE else None,
         gallery_version=draw(st.integers(0, 10**9)),
         snapshot=draw(st.none() | words),
+        watchlists=() if who is None else tuple(draw(watchlists)),
     )

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 import pipeline.events
 from pipeline.events.encode import EventFormatError, decode, encode
 from pipeline.events.event import EventType, FrameRef, IdentityEvent, Mode, TimingsMs
+from pipeline.types import Watchlist
 from tests.events.strategies import an_event, events
 
 SCHEMA = json.loads(Path(pipeline.events.__path__[0], "event.schema.json").read_text("utf-8"))
@@ -25,7 +26,8 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 EXACT = (
     '{"schema": 1, "event_id": "EVENT_ID", "type": "update", "mode": "live", '
     '"sighting_id": "door:k3f9:17", "seq": 2, "camera": "door", '
-    '"identity": {"id": "p_3f", "name": "Ann"}, "previous_identity": null, "stranger_id": null, '
+    '"identity": {"id": "p_3f", "name": "Ann"}, "previous_identity": null, '
+    '"watchlists": [{"name": "vip", "purpose": "greet at the door"}], "stranger_id": null, '
     '"distance": 0.5800, "similarity": 0.7100, "threshold": 0.9400, "margin": 0.3100, '
     '"candidates": [{"id": "p_3f", "name": "Ann", "distance": 0.5800}, '
     '{"id": "p_77", "name": "Bob", "distance": 0.8900}], '
@@ -42,6 +44,7 @@ EXACT = (
 def test_an_event_is_written_exactly_as_the_design_shows_it() -> None:
     timings = TimingsMs(3.1, 9.8, 6.2, 0.2, 21.0)
     event = replace(an_event(seq=2), mode=Mode.LIVE, timings_ms=timings, snapshot="snapshots/1.jpg")
+    event = replace(event, watchlists=(Watchlist("vip", "greet at the door"),))
     assert encode(event) == EXACT.replace("EVENT_ID", event.event_id)
 
 
@@ -66,7 +69,10 @@ def test_every_event_is_valid_one_safe_line_and_comes_back(event: IdentityEvent)
 
 @given(events())
 def test_every_float_has_four_decimals_and_no_exponent(event: IdentityEvent) -> None:
-    line = encode(replace(event, identity=None, previous_identity=None, stranger_id="s", candidates=()))
+    nobody = replace(
+        event, identity=None, previous_identity=None, watchlists=(), stranger_id="s", candidates=()
+    )
+    line = encode(nobody)
     numbers = re.findall(
         r'(?<=[\[ ])-?[0-9][^,}\]"]*', line.split('"stranger_id"')[1].split('"first_seen_at"')[0]
     )
@@ -98,6 +104,11 @@ def test_names_stay_readable_and_line_separators_are_escaped() -> None:
     ("change", "says"),
     [
         (lambda e: replace(e, identity=None), "exactly one of identity and stranger_id"),
+        (
+            lambda e: replace(e, identity=None, stranger_id="s_1", watchlists=(Watchlist("vip", ""),)),
+            "watchlists must be empty",
+        ),
+        (lambda e: replace(e, watchlists=(Watchlist("", ""),)), "watchlists.0.name|at least 1 character"),
         (lambda e: replace(e, stranger_id="s_1"), "exactly one of identity and stranger_id"),
         (lambda e: replace(e, distance=math.nan), "distance"),
         (lambda e: replace(e, distance=4.1), "distance"),
@@ -172,13 +183,19 @@ def test_decoder_and_schema_refuse_the_same(path: tuple[str, ...], value: object
     assert VALIDATOR.is_valid(document) == ((path, value) == (("event_id",), "0" * 24))
 
 
-@pytest.mark.parametrize("key", SCHEMA["required"])
+@pytest.mark.parametrize("key", [key for key in SCHEMA["required"] if key != "watchlists"])
 def test_a_missing_key_is_refused(key: str) -> None:
     document = json.loads(encode(an_event()))
     del document[key]
     assert not VALIDATOR.is_valid(document)
     with pytest.raises(EventFormatError, match=key):
         decode(json.dumps(document))
+
+
+def test_an_event_from_before_watchlists_is_read() -> None:
+    document = json.loads(encode(an_event()))
+    del document["watchlists"]
+    assert decode(json.dumps(document)) == an_event()
 
 
 @pytest.mark.parametrize(
