@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +14,6 @@ from pipeline.gallery.records import Change, ChangeKind
 from pipeline.gallery.store import Store
 from tests.gallery.people import MODEL, face, template
 from tests.gallery.test_names import HOSTILE
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path) as opened:
-        yield opened
 
 
 def names(store: Store) -> list[tuple[str, int]]:
@@ -58,10 +52,10 @@ def test_what_is_enrolled_comes_back(store: Store) -> None:
         np.testing.assert_array_equal(crop.landmarks, given.crop.landmarks)
 
 
-def test_it_is_still_there_after_closing(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+def test_it_is_still_there_after_closing(make_store: Callable[[], Store]) -> None:
+    with make_store() as store:
         ann = store.enroll("Ann", [template(1)]).person
-    with Store(tmp_path) as store:
+    with make_store() as store:
         assert store.find("Ann") == ann
         assert store.crop(99) is None
 
@@ -197,9 +191,8 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
         Store(tmp_path).version()
 
 
-def test_nobody_is_called_what_is_no_text(tmp_path: Path) -> None:
+def test_nobody_is_called_what_is_no_text(store: Store) -> None:
     """A command line's bytes that are no UTF-8 arrive as halves of surrogate pairs, which no database takes."""
-    with Store(tmp_path) as store:
-        assert store.known("Ann\udcff") is None
-        with pytest.raises(GalleryError, match=r"nobody is called 'Ann\\udcff'"):
-            store.find("Ann\udcff")
+    assert store.known("Ann\udcff") is None
+    with pytest.raises(GalleryError, match=r"nobody is called 'Ann\\udcff'"):
+        store.find("Ann\udcff")
