@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.gallery.vectors import check_unit
 
 
 class StrangerState(StrEnum):
@@ -61,6 +62,39 @@ class Sighting:
     """(D,) unit length; None where no shot was good enough, or its time is over"""
     stands: bool
     """whether its stranger is recognised by it"""
+
+    def __post_init__(self) -> None:
+        if self.vector is not None:
+            check_array("vector", self.vector, np.float32, ("D",))
+            check_unit("vector", self.vector[None], len(self.vector))
+
+
+class StrangerChangeKind(StrEnum):
+    """What happened to the strangers who can be recognised, for replicas of them."""
+
+    VECTOR_ADDED = "vector_added"
+    """the sighting of this label stands for the stranger"""
+    VECTOR_REMOVED = "vector_removed"
+    """the sighting of this label stands for nobody any more"""
+    STRANGER_MERGED = "stranger_merged"
+    """into another, who has the vectors now: their labels stay, and are not told of one by one"""
+    STRANGER_NAMED = "stranger_named"
+    """a person of the gallery by now; each vector is told of as removed too"""
+    STRANGER_IGNORED = "stranger_ignored"
+    STRANGER_REOPENED = "stranger_reopened"
+    """no longer ignored"""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerChange:
+    """One step of the strangers' history."""
+
+    seq: int
+    """counts changes from 1 without a gap"""
+    kind: StrangerChangeKind
+    stranger_id: str
+    label: int | None
+    """the sighting, where it is about one"""
 
 
 @dataclass(frozen=True, slots=True)

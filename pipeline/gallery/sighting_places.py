@@ -1,0 +1,111 @@
+"""Whose a sighting is when it is kept: strangers are named and merged while a run still sees them as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, insert, select
+
+from pipeline.arrays import F32
+from pipeline.gallery import rows
+from pipeline.gallery.sighting_records import Sighting, StrangerState
+from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
+from pipeline.gallery.tables import people, strangers, templates
+from pipeline.gallery.vectors import squared_l2
+
+NEVER_TOLD = 0
+"""told_seq of a sighting that no event told of, so that no correction does either"""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A sighting as it is to be kept."""
+
+    sighting: Sighting
+    told_seq: int
+    """of its last event; below the sighting's own seq where a correction is due"""
+
+
+def place(connection: Connection, sightings: Sequence[Sighting]) -> list[Placed]:
+    """Where these sightings belong now. Rows of strangers never seen before are made.
+
+    A stranger who was merged goes on under the other's id and one who was named is that person: both differ from
+    what the sighting's events said, so a correction is due. Of an ignored stranger nobody was told. Sightings of people
+    who were forgotten meanwhile are left out.
+    """
+    known = _strangers(connection, [one.stranger_id for one in sightings if one.stranger_id is not None])
+    living = _living(connection, [one.person_id for one in sightings if one.person_id is not None])
+    placed = []
+    for one in sightings:
+        if one.person_id is not None:
+            if one.person_id in living:
+                placed.append(Placed(replace(one, stranger_id=None, stands=False), one.seq))
+        elif one.stranger_id is not None:
+            placed.append(_of_stranger(connection, one, known[one.stranger_id]))
+        else:
+            raise ValueError(f"{one.sighting_id} is neither a person's nor a stranger's")
+    return placed
+
+
+def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed:
+    """A stranger's sighting, by the row of whom the stranger is by now."""
+    if found.state == StrangerState.NAMED:
+        distance = distance_to(connection, found.person_id, one.model_id, one.vector)
+        named = replace(
+            one,
+            person_id=found.person_id,
+            stranger_id=None,
+            stands=False,
+            seq=one.seq + 1,
+            distance=distance,
+        )
+        return Placed(named, one.seq)
+    stands = one.stands and one.vector is not None
+    if found.state == StrangerState.IGNORED:
+        return Placed(replace(one, stranger_id=found.id, stands=stands), NEVER_TOLD)
+    moved = found.id != one.stranger_id
+    return Placed(replace(one, stranger_id=found.id, stands=stands, seq=one.seq + moved), one.seq)
+
+
+def distance_to(connection: Connection, person_id: str, model_id: str, vector: F32 | None) -> float | None:
+    """Squared L2 to the nearest of a person's templates; None without one to compare."""
+    if vector is None:
+        return None
+    asked = select(templates.c.vector).where(
+        templates.c.person_id == person_id, templates.c.model_id == model_id
+    )
+    theirs = stacked(connection.execute(asked).scalars().all())
+    return float(squared_l2(vector, theirs).min()) if len(theirs) else None
+
+
+def _strangers(connection: Connection, ids: Sequence[str]) -> Mapping[str, AnyRow]:
+    """For each id the row it leads to, merges followed; made where there is none."""
+    found: dict[str, AnyRow] = {}
+    for piece in pieces(sorted(set(ids))):
+        asked = select(strangers).where(strangers.c.id.in_(piece))
+        there = {row.id for row in connection.execute(asked)}
+        new = [
+            {"id": each, "state": StrangerState.OPEN.value, "created_at": rows.now()}
+            for each in piece
+            if each not in there
+        ]
+        if new:
+            connection.execute(insert(strangers), new)
+        found |= {row.id: row for row in connection.execute(asked)}
+    # `merge` keeps the chains one step long.
+    targets = sorted({row.merged_into for row in found.values() if row.merged_into is not None})
+    ends: dict[str, AnyRow] = {}
+    for piece in pieces(targets):
+        ends |= {
+            row.id: row for row in connection.execute(select(strangers).where(strangers.c.id.in_(piece)))
+        }
+    return {each: ends.get(row.merged_into, row) for each, row in found.items()}
+
+
+def _living(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Who of these is still in the gallery."""
+    found: set[str] = set()
+    for piece in pieces(sorted(set(ids))):
+        found.update(connection.execute(select(people.c.id).where(people.c.id.in_(piece))).scalars())
+    return found
