@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 BUSY_TIMEOUT_S = 10.0
 """how long a transaction waits for another program's; the longest of ours, a folder of photos, takes less"""
 
+WRITERS_LOCK = 0x666163657374726D
+"""number of the lock that PostgreSQL's writers hold, one for each database, the bytes of facestrm"""
+
 _REPAIRS = {
     "SQLITE_BUSY": "another program is writing to it; try again when that is done",
     "SQLITE_LOCKED": "another program is writing to it; try again when that is done",
@@ -75,13 +78,19 @@ class Database:
         """A transaction that sees one state of the database from its first to its last line."""
         with self._translated(), self._opened().connect() as connection:
             if self._path is None:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+                connection = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             with connection.begin():
                 yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is kept whole, or on any exception not at all."""
+        """A transaction that is kept whole, or on any exception not at all.
+
+        Writers take turns, on every database: nobody else writes from its first line to its commit, so that what
+        it has read stays true and no deadlock or failed serialisation is left to be retried.
+        """
         with (
             self._translated(),
             self._opened().connect().execution_options(facestream_writes=True) as connection,
@@ -130,7 +139,9 @@ class Database:
                     f"gallery.url: {url.get_backend_name()} is not supported; write it as postgresql://..., or "
                     "leave it out for a file in the data folder"
                 )
-            return create_engine(url)
+            engine = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+            event.listen(engine, "begin", _begin_postgresql)
+            return engine
         except (ArgumentError, NoSuchModuleError) as error:
             raise GalleryError("gallery.url: not a database address; write it as postgresql://...") from error
         except ImportError as error:
@@ -225,6 +236,14 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer that began as a reader could not wait for another writer: it would fail at once.
     writes = connection.get_execution_options().get("facestream_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # What BEGIN IMMEDIATE is in SQLite. It stands before the first snapshot is taken: in READ COMMITTED each
+    # statement after it sees all that the writer before has committed.
+    if connection.get_execution_options().get("facestream_writes", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
 
 
 def _schema_of(connection: Connection, name: str) -> int | None:

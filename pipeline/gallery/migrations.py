@@ -23,6 +23,7 @@ from pipeline.gallery.tables import (
     sightings,
     stranger_changes,
     strangers,
+    templates,
     watchlists,
 )
 
@@ -45,9 +46,11 @@ def migrate(connection: Connection, version: int) -> None:
 
 
 def _from_1(connection: Connection) -> None:
-    """Watchlists, sightings, strangers, backups, and an id of the gallery's own."""
+    """Watchlists, sightings, strangers, backups, an id of the gallery's own, and templates found by their image."""
     added = [gallery, watchlists, memberships, strangers, sightings, stranger_changes, backups]
     metadata.create_all(connection, tables=added, checkfirst=False)
+    for index in templates.indexes:
+        index.create(connection, checkfirst=True)
     connection.execute(insert(change_counter).values(id=STRANGER_CHANGES, seq=0))
     _give_id(connection)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 import numpy as np
 
@@ -74,6 +74,24 @@ class NewTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Templates on their way into the gallery, and whose they are."""
+
+    name_or_id: str
+    """somebody there, or the name of somebody new"""
+    templates: tuple[NewTemplate, ...]
+    """at least one"""
+    consent: str | None = None
+    """a note for somebody new; one who is there keeps theirs"""
+    retain_until: datetime | None = None
+    """UTC, for somebody new; one who is there keeps theirs"""
+
+    def __post_init__(self) -> None:
+        if not self.templates:
+            raise ValueError("a new person needs at least one template")
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A template of the gallery."""
 
@@ -88,6 +106,12 @@ class Template:
     image_sha256: str
     created_at: datetime
     """UTC"""
+
+
+class Unchanged(Enum):
+    """What an argument is where a value stays as it is, and None would take it away."""
+
+    UNCHANGED = "unchanged"
 
 
 class ChangeKind(StrEnum):
@@ -139,6 +163,29 @@ class Forgotten:
     traceless: bool
     """False where another program was reading the database, so that old pages may linger in its log until
     that program closes it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What two records of one person became."""
+
+    person: Person
+    """whose everything is now; kept until the earlier of both dates, both notes on consent kept"""
+    gone: Person
+    """as they were; nobody has this id any more"""
+    moved: int
+    """templates that changed hands"""
+    dropped: int
+    """templates of images that the other had already"""
+    watchlists: tuple[str, ...]
+    """names of those joined through this, in order"""
+    sightings: int
+    """past ones that are the other's now; each gets a correction"""
+    strangers: int
+    """named as the one who is gone, and as the other now"""
+    snapshots: int
+    """files below the data folder that were moved"""
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

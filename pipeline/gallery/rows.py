@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
 from pipeline.arrays import F32
-from pipeline.errors import StoreError
+from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery.names import PERSON_ID, is_text
 from pipeline.gallery.records import Contents, Crop, NewTemplate, Person, Template
 from pipeline.gallery.tables import CHANGES, change_counter, changes, people, templates
@@ -31,6 +31,17 @@ def person(row: AnyRow) -> Person:
     return Person(row.id, row.name, row.created_at, row.consent, row.retain_until)
 
 
+def person_values(new: Person) -> dict[str, object]:
+    """The columns of a row of `people`."""
+    return {
+        "id": new.id,
+        "name": new.name,
+        "created_at": new.created_at,
+        "consent": new.consent,
+        "retain_until": new.retain_until,
+    }
+
+
 def template(row: AnyRow) -> Template:
     """A row of `templates`."""
     return Template(
@@ -45,8 +56,8 @@ def template(row: AnyRow) -> Template:
     )
 
 
-def template_values(person_id: str, new: NewTemplate) -> dict[str, object]:
-    """The columns of a new row of `templates`."""
+def template_values(person_id: str, new: NewTemplate, at: datetime) -> dict[str, object]:
+    """The columns of a new row of `templates`, added `at` this time."""
     return {
         "person_id": person_id,
         "model_id": new.model_id,
@@ -54,7 +65,7 @@ def template_values(person_id: str, new: NewTemplate) -> dict[str, object]:
         "quality": float(new.quality),
         "source": new.source,
         "image_sha256": new.image_sha256,
-        "created_at": now(),
+        "created_at": at,
     }
 
 
@@ -81,6 +92,14 @@ def find(connection: Connection, name_or_id: str) -> Person | None:
     column = people.c.id if PERSON_ID.fullmatch(name) else people.c.name
     row = connection.execute(select(people).where(column == name)).one_or_none()
     return None if row is None else person(row)
+
+
+def require(connection: Connection, person_id: str) -> Person:
+    """The person of this id. Raises GalleryError where there is none any more."""
+    row = connection.execute(select(people).where(people.c.id == person_id)).one_or_none()
+    if row is None:
+        raise GalleryError(f"nobody has the id {person_id}; they may have been forgotten meanwhile")
+    return person(row)
 
 
 def version(connection: Connection) -> int:

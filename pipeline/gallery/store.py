@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 
 from pipeline.errors import GalleryError, StoreError
-from pipeline.gallery import rows
+from pipeline.gallery import additions, history, rows
 from pipeline.gallery.database import Database
+from pipeline.gallery.history import Happened
 from pipeline.gallery.names import clean_name, suggest
 from pipeline.gallery.records import (
     Change,
@@ -21,13 +21,14 @@ from pipeline.gallery.records import (
     Crop,
     Enrolled,
     Forgotten,
+    NewPerson,
     NewTemplate,
     Person,
     PersonCount,
     Template,
 )
 from pipeline.gallery.snapshots import erase_snapshots
-from pipeline.gallery.tables import CHANGES, change_counter, changes, crops, people, templates
+from pipeline.gallery.tables import changes, crops, people, templates
 
 DATABASE_FILE = "gallery.db"
 
@@ -69,30 +70,33 @@ class Store:
         """
         if not new:
             raise ValueError("enroll needs at least one template")
+        (enrolled,) = self.enroll_many([NewPerson(name_or_id, tuple(new))])
+        return enrolled
+
+    def enroll_many(self, new: Sequence[NewPerson]) -> tuple[Enrolled, ...]:
+        """Add templates of many people in one transaction, all or none; an answer for each, in their order.
+
+        The same person may be given more than once. Every answer has the version that the whole led to. Raises
+        GalleryError as `enroll` does.
+        """
+        if not new:
+            return ()
         with self.database.writing() as connection:
-            version = _count_changes(connection, len(new))
-            person = rows.find(connection, name_or_id) or _add_person(connection, clean_name(name_or_id))
-            _check_new(connection, person, new)
-            labels = tuple(_add_template(connection, person, template) for template in new)
-            first = version - len(new) + 1
-            for seq, label in enumerate(labels, first):
-                _note(connection, seq, ChangeKind.TEMPLATE_ADDED, person.id, label)
-        return Enrolled(person, labels, version)
+            return additions.add(connection, new)
 
     def rename(self, person_id: str, name: str) -> Person:
         """Give a person another name. Raises GalleryError where somebody else has it."""
         name = clean_name(name)
         with self.database.writing() as connection:
-            person = _require(connection, person_id)
+            person = rows.require(connection, person_id)
             if name == person.name:
                 return person
             other = rows.find(connection, name)
             if other is not None:
                 raise GalleryError(f"{other.id} is called {name} already; choose another name")
-            version = _count_changes(connection, 1)
             connection.execute(update(people).where(people.c.id == person_id).values(name=name))
-            _note(connection, version, ChangeKind.PERSON_RENAMED, person_id, None)
-            renamed = _require(connection, person_id)
+            history.note(connection, [Happened(ChangeKind.PERSON_RENAMED, person_id)])
+            renamed = rows.require(connection, person_id)
         self.database.wipe_log()
         return renamed
 
@@ -102,16 +106,15 @@ class Store:
         Snapshots go first: if that fails, the person is still there and can be forgotten again.
         """
         with self.database.reading() as connection:
-            _require(connection, person_id)
+            rows.require(connection, person_id)
         snapshots = erase_snapshots(self._data, person_id)
         with self.database.writing() as connection:
-            version = _count_changes(connection, 1)
-            person = _require(connection, person_id)
+            person = rows.require(connection, person_id)
             theirs = select(templates.c.label).where(templates.c.person_id == person_id)
             erased_crops = connection.execute(delete(crops).where(crops.c.label.in_(theirs))).rowcount
             erased = connection.execute(delete(templates).where(templates.c.person_id == person_id)).rowcount
             connection.execute(delete(people).where(people.c.id == person_id))
-            _note(connection, version, ChangeKind.PERSON_FORGOTTEN, person_id, None)
+            history.note(connection, [Happened(ChangeKind.PERSON_FORGOTTEN, person_id)])
         return Forgotten(person, erased, erased_crops, snapshots, traceless=self.database.wipe_log())
 
     def people(self) -> tuple[PersonCount, ...]:
@@ -197,52 +200,3 @@ class Store:
         return tuple(
             f"{line}; restore a copy of it, or enroll anew in another --data folder" for line in found
         )
-
-
-def _require(connection: Connection, person_id: str) -> Person:
-    row = connection.execute(select(people).where(people.c.id == person_id)).one_or_none()
-    if row is None:
-        raise GalleryError(f"nobody has the id {person_id}; they may have been forgotten meanwhile")
-    return rows.person(row)
-
-
-def _count_changes(connection: Connection, count: int) -> int:
-    """Take the next `count` change numbers, and the lock that orders writers; the last number."""
-    counter = update(change_counter).where(change_counter.c.id == CHANGES)
-    taken = counter.values(seq=change_counter.c.seq + count).returning(change_counter.c.seq)
-    return int(connection.execute(taken).scalar_one())
-
-
-def _check_new(connection: Connection, person: Person, new: Sequence[NewTemplate]) -> None:
-    """Raise GalleryError unless these templates fit the person and the gallery."""
-    for model_id in sorted({template.model_id for template in new}):
-        of_model = templates.c.model_id == model_id
-        sizes = {template.vector.nbytes for template in new if template.model_id == model_id}
-        first = connection.execute(select(templates.c.vector).where(of_model).limit(1)).scalar()
-        if len(sizes | ({len(first)} if first is not None else set())) > 1:
-            raise GalleryError(f"vectors of {model_id} must all have one dimension: is its model_id right?")
-        theirs = select(templates.c.image_sha256).where(of_model, templates.c.person_id == person.id)
-        taken = set(connection.execute(theirs).scalars())
-        for template in new:
-            if template.model_id == model_id:
-                if template.image_sha256 in taken:
-                    raise GalleryError(f"{template.source}: already enrolled for {person.name}")
-                taken.add(template.image_sha256)
-
-
-def _note(connection: Connection, seq: int, kind: ChangeKind, person_id: str, label: int | None) -> None:
-    connection.execute(insert(changes).values(seq=seq, kind=kind.value, person_id=person_id, label=label))
-
-
-def _add_person(connection: Connection, name: str) -> Person:
-    person = Person(f"p_{secrets.token_hex(6)}", name, rows.now())
-    connection.execute(insert(people).values(id=person.id, name=name, created_at=person.created_at))
-    return person
-
-
-def _add_template(connection: Connection, person: Person, new: NewTemplate) -> int:
-    values = rows.template_values(person.id, new)
-    label = connection.execute(insert(templates).values(values).returning(templates.c.label)).scalar_one()
-    if new.crop is not None:
-        connection.execute(insert(crops).values(label=label, **rows.crop_values(new.crop)))
-    return int(label)

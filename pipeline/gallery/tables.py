@@ -75,7 +75,7 @@ templates = Table(
     Column("vector", LargeBinary, nullable=False),
     Column("quality", Float, nullable=False),
     Column("source", Text, nullable=False),
-    Column("image_sha256", String(64), nullable=False),
+    Column("image_sha256", String(64), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("person_id", "model_id", "image_sha256", name="one_template_an_image"),
     sqlite_autoincrement=True,

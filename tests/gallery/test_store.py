@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.records import Change, ChangeKind
+from pipeline.gallery.records import Change, ChangeKind, NewPerson, NewTemplate, PersonCount
 from pipeline.gallery.store import Store
 from tests.gallery.people import MODEL, face, template
 from tests.gallery.test_names import HOSTILE
@@ -121,6 +122,70 @@ def test_one_model_has_one_dimension(store: Store) -> None:
 def test_nothing_to_enroll_is_a_mistake(store: Store) -> None:
     with pytest.raises(ValueError, match="at least one template"):
         store.enroll("Ann", [])
+
+
+def test_many_people_are_enrolled_at_once(store: Store) -> None:
+    ann = store.enroll("Ann", [template(1)]).person
+    until = datetime(2031, 5, 1, tzinfo=UTC)
+    new = [
+        NewPerson("Bob", (template(2), template(2, 1)), "signed", until),
+        NewPerson(ann.id, (template(1, 1),), "not asked", until),
+        NewPerson(" Jose\u0301", (replace(template(3), crop=None),)),
+        NewPerson("Bob", (template(2, 2),)),
+        NewPerson("Ann", (template(1, 2),)),
+    ]
+    enrolled = store.enroll_many(new)
+    assert [one.person.name for one in enrolled] == ["Bob", "Ann", "José", "Bob", "Ann"]
+    assert [one.version for one in enrolled] == [7] * 5
+    assert names(store) == [("Ann", 3), ("Bob", 3), ("José", 1)]
+    assert store.find("Bob") == enrolled[0].person == enrolled[3].person
+    assert (enrolled[0].person.consent, enrolled[0].person.retain_until) == ("signed", until)
+    assert store.find("Ann") == ann
+    kept = {one.label: one for person in store.people() for one in store.templates_of(person.person.id)}
+    for one, given in zip(enrolled, new, strict=True):
+        assert [kept[label].source for label in one.labels] == [each.source for each in given.templates]
+        for label, each in zip(one.labels, given.templates, strict=True):
+            assert kept[label].person_id == one.person.id
+            assert kept[label].vector.tobytes() == each.vector.tobytes()
+            assert (store.crop(label) is None) == (each.crop is None)
+    told = [(change.person_id, change.label) for change in store.changes_since(1)]
+    assert told == [(one.person.id, label) for one in enrolled for label in one.labels]
+    assert store.problems() == ()
+    assert store.enroll_many([]) == ()
+
+
+def test_of_many_people_none_is_enrolled_where_one_cannot_be(store: Store) -> None:
+    ann = store.enroll("Ann", [template(1)]).person
+    good = NewPerson("Bob", (template(2),))
+    for bad, said in (
+        (NewPerson("Ann", (template(1),)), r"photo-1-0\.jpg: already enrolled for Ann"),
+        (NewPerson("Bob", (template(2, 1), template(2))), "already enrolled for Bob"),
+        (NewPerson("p_0123456789ab", (template(3),)), "look like an id"),
+        (NewPerson("Cy\udcff", (template(3),)), "character"),
+        (NewPerson("Cy", (template(3, dimension=8),)), "one dimension"),
+        (NewPerson("Cy", (template(3, model_id="new"), template(3, 1, "new", 8))), "one dimension"),
+    ):
+        with pytest.raises(GalleryError, match=said):
+            store.enroll_many([good, bad])
+    assert store.people() == (PersonCount(ann, 1),)
+    assert store.version() == 1
+    with pytest.raises(ValueError, match="at least one template"):
+        NewPerson("Cy", ())
+
+
+def test_thousands_are_enrolled_at_once_in_their_order(store: Store) -> None:
+    """More than one question to the database, and more than one insert, can hold."""
+    shared = template(1).vector
+    new = [
+        NewPerson(f"Person {number}", (NewTemplate(MODEL, shared, 0.5, f"{number}.jpg", f"{number:064x}"),))
+        for number in range(1200)
+    ]
+    enrolled = store.enroll_many(new)
+    kept = {one.label: one.source for each in enrolled for one in store.templates_of(each.person.id)}
+    assert [kept[one.labels[0]] for one in enrolled] == [f"{number}.jpg" for number in range(1200)]
+    again = [replace(one, templates=(replace(one.templates[0], image_sha256="f" * 64),)) for one in new]
+    assert [one.person for one in store.enroll_many(again)] == [one.person for one in enrolled]
+    assert len(store.people()) == 1200
 
 
 def test_renaming_keeps_everything_else(store: Store) -> None:
