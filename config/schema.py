@@ -101,8 +101,9 @@ class Embedding(Section):
 class Matching(Section):
     """Deciding who a template is."""
 
-    index: Literal["hnsw", "exact"] = "hnsw"
-    """hnsw answers as exact does up to 4,096 templates, and then searches a graph instead of everybody"""
+    index: Literal["hnsw", "mlann", "exact"] = "hnsw"
+    """hnsw answers as exact does up to 4,096 templates, and then searches a graph instead of everybody; mlann
+    computes few distances, each chosen by those before (docs/mlann.md)"""
     max_fpir: Rate = 0.01
     """of people who are not in the gallery, the share that may be taken for somebody who is (false positive
     identification rate). The distance that keeps it is derived from the gallery as it is, its size and its

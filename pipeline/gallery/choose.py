@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.errors import GalleryError
 from pipeline.gallery.index import Index
 
-INDEXES = ("hnsw", "exact")
+INDEXES = ("hnsw", "mlann", "exact")
 
 
 def choose_index(kind: str, dimension: int, *, always_approximate: bool = False) -> Index:
@@ -17,6 +17,10 @@ def choose_index(kind: str, dimension: int, *, always_approximate: bool = False)
         from pipeline.gallery.hnsw import EXACT_UP_TO, HnswIndex
 
         return HnswIndex(dimension, exact_up_to=0 if always_approximate else EXACT_UP_TO)
+    if kind == "mlann":
+        from pipeline.gallery.mlann import MlannIndex
+
+        return MlannIndex(dimension)
     if kind == "exact":
         from pipeline.gallery.exact import ExactIndex
 

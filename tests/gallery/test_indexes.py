@@ -13,6 +13,8 @@ from pipeline.gallery.choose import INDEXES, choose_index
 from pipeline.gallery.exact import BLOCK_ROWS, ExactIndex
 from pipeline.gallery.hnsw import HnswIndex
 from pipeline.gallery.index import Index
+from pipeline.gallery.mlann import MlannIndex
+from pipeline.gallery.mlann_settings import Settings
 
 DIMENSION = 32
 
@@ -23,6 +25,9 @@ MAKERS: dict[str, Make] = {
     "hnsw-few": lambda: HnswIndex(DIMENSION),
     "hnsw-graph": lambda: HnswIndex(DIMENSION, exact_up_to=0),
     "hnsw-growing": lambda: HnswIndex(DIMENSION, exact_up_to=100),
+    "mlann-full": lambda: MlannIndex(DIMENSION, Settings(budget=1.0, full_up_to=10**6)),
+    "mlann-axes": lambda: MlannIndex(DIMENSION, Settings(budget=1.0, full_up_to=0)),
+    "mlann-growing": lambda: MlannIndex(DIMENSION, Settings(budget=1.0, full_up_to=100)),
 }
 
 
@@ -282,5 +287,5 @@ def test_an_index_is_chosen_by_name(kind: str) -> None:
 
 
 def test_an_unknown_index_names_those_there_are() -> None:
-    with pytest.raises(GalleryError, match="'mlan'; there are hnsw, exact"):
+    with pytest.raises(GalleryError, match="'mlan'; there are hnsw, mlann, exact"):
         choose_index("mlan", 8)
