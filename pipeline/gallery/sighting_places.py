@@ -51,7 +51,7 @@ def place(connection: Connection, sightings: Sequence[Sighting]) -> list[Placed]
 def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed:
     """A stranger's sighting, by the row of whom the stranger is by now."""
     if found.state == StrangerState.NAMED:
-        distance = distance_to(connection, found.person_id, one.model_id, one.vector)
+        distance = nearest(one.vector, vectors_of(connection, found.person_id, one.model_id))
         named = replace(
             one,
             person_id=found.person_id,
@@ -68,15 +68,17 @@ def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed
     return Placed(replace(one, stranger_id=found.id, stands=stands, seq=one.seq + moved), one.seq)
 
 
-def distance_to(connection: Connection, person_id: str, model_id: str, vector: F32 | None) -> float | None:
-    """Squared L2 to the nearest of a person's templates; None without one to compare."""
-    if vector is None:
+def vectors_of(connection: Connection, person_id: str, model_id: str) -> F32:
+    """A person's templates of a model as (N, D); D is 0 where there is none."""
+    of_person = (templates.c.person_id == person_id, templates.c.model_id == model_id)
+    return stacked(connection.execute(select(templates.c.vector).where(*of_person)).scalars().all())
+
+
+def nearest(vector: F32 | None, theirs: F32) -> float | None:
+    """Squared L2 from a vector (D,) to the nearest of (N, D); None without one to compare."""
+    if vector is None or not len(theirs):
         return None
-    asked = select(templates.c.vector).where(
-        templates.c.person_id == person_id, templates.c.model_id == model_id
-    )
-    theirs = stacked(connection.execute(asked).scalars().all())
-    return float(squared_l2(vector, theirs).min()) if len(theirs) else None
+    return float(squared_l2(vector, theirs).min())
 
 
 def _strangers(connection: Connection, ids: Sequence[str]) -> Mapping[str, AnyRow]:

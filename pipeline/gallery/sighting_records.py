@@ -8,9 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.gallery.records import Person
 from pipeline.gallery.vectors import check_unit
+from pipeline.types import Watchlist
+
+I32 = NDArray[np.int32]
 
 
 class StrangerState(StrEnum):
@@ -95,6 +100,126 @@ class StrangerChange:
     stranger_id: str
     label: int | None
     """the sighting, where it is about one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An unknown person, or one who was."""
+
+    id: str
+    """s_ and 12 hexadecimal digits: a hash of the sighting that they were new in"""
+    state: StrangerState
+    merged_into: str | None
+    """the id that a merged one goes on under"""
+    person_id: str | None
+    """whom a named one turned out to be"""
+    created_at: datetime
+    """UTC"""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerSummary:
+    """A stranger and where they were seen."""
+
+    stranger: Stranger
+    sightings: int
+    """0 of a merged one, whose sightings are the other's, and of a named one, whose are the person's"""
+    cameras: tuple[str, ...]
+    """in order of name"""
+    first_seen_at: datetime | None
+    """UTC"""
+    last_seen_at: datetime | None
+    """UTC"""
+    quality: float | None
+    """of the best sighting"""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerFilter:
+    """Which strangers are asked for."""
+
+    states: frozenset[StrangerState] = frozenset({StrangerState.OPEN, StrangerState.IGNORED})
+    """the two are those who are strangers still"""
+    since: datetime | None = None
+    """seen at this time or later"""
+    camera: str | None = None
+    """seen by this camera, since then if both are given"""
+    min_sightings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MergedStrangers:
+    """What two strangers who are one person became."""
+
+    into: str
+    gone: str
+    sightings: int
+    """that go on under the other's id"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStranger:
+    """A stranger who has a name now."""
+
+    stranger_id: str
+    person: Person
+    is_new: bool
+    """whether the person was made for it"""
+    templates: int
+    """that were added"""
+    sightings: int
+    """past ones that are the person's now"""
+    distance: float | None
+    """squared L2 from the stranger to the person as they were; None for a new one, or with nothing to compare"""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A person as an event names them."""
+
+    person_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueCorrection:
+    """A sighting of which somebody said who it was after its last event was published."""
+
+    label: int
+    sighting: Sighting
+    """as it is now, without its vector"""
+    told_seq: int
+    """of the last event that was published; those up to the sighting's own seq are due"""
+    person: Called | None
+    """whom it shows; None for a stranger"""
+    previous: Called | None
+    """whom the last published event named"""
+    watchlists: tuple[Watchlist, ...]
+    """that the person is on, in order of name"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastVectors:
+    """Sightings as an index of the past takes them, of one model."""
+
+    labels: I64
+    """(N,) ascending"""
+    vectors: F32
+    """(N, D) unit length"""
+    cameras: tuple[str, ...]
+    """the different ones of these sightings"""
+    camera_of: I32
+    """(N,) place in `cameras`"""
+    seen_ms: I64
+    """(N,) UTC, milliseconds since 1970"""
+
+    def __post_init__(self) -> None:
+        check_array("labels", self.labels, np.int64, ("N",))
+        check_array("vectors", self.vectors, np.float32, ("N", "D"))
+        check_array("camera_of", self.camera_of, np.int32, ("N",))
+        check_array("seen_ms", self.seen_ms, np.int64, ("N",))
+        count = len(self.labels)
+        check_rows(count, vectors=self.vectors, camera_of=self.camera_of, seen_ms=self.seen_ms)
 
 
 @dataclass(frozen=True, slots=True)

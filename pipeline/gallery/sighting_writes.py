@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
@@ -45,6 +46,13 @@ class Writing:
     def of_run(self, run: RunOfCamera) -> Sequence[AnyRow]:
         """What is kept of this camera's part of a run."""
         asked = select(*_KEPT).where(sightings.c.run == run.run, sightings.c.camera == run.camera)
+        return self.connection.execute(asked).all()
+
+    def written_before(self, at: datetime, count: int) -> Sequence[AnyRow]:
+        """Up to `count` that were written before this time."""
+        asked = (
+            select(*_KEPT).where(sightings.c.written_at < at).order_by(sightings.c.written_at).limit(count)
+        )
         return self.connection.execute(asked).all()
 
     def put(self, placed: Sequence[Placed], stored: Mapping[str, AnyRow]) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from pipeline.gallery.database import Database
+from pipeline.gallery.due_corrections import due_corrections, mark_told
+from pipeline.gallery.past import past_vectors, sightings_at, sightings_of
 from pipeline.gallery.sighting_places import place
-from pipeline.gallery.sighting_records import RunOfCamera, Sighting
+from pipeline.gallery.sighting_records import DueCorrection, PastVectors, RunOfCamera, Sighting
 from pipeline.gallery.sighting_writes import Writing
 from pipeline.gallery.stranger_history import StrangerHistory
+
+AT_ONCE = 1000
+"""sightings read or erased in one transaction: a running monitor writes to the same database"""
 
 
 class Sightings:
@@ -48,6 +54,54 @@ class Sightings:
             staying = {one.sighting.sighting_id for one in placed}
             writing.remove([row for key, row in stored.items() if key not in staying])
             writing.sweep(row.stranger_id for row in stored.values())
+
+    def of_stranger(self, stranger_id: str, count: int) -> tuple[Sighting, ...]:
+        """A stranger's sightings, the latest first, `count` at most, without their vectors."""
+        with self._database.reading() as connection:
+            return sightings_of(connection, stranger_id, count)
+
+    def at(self, labels: Iterable[int]) -> Mapping[int, Sighting]:
+        """Those of these labels that are still there, without their vectors."""
+        with self._database.reading() as connection:
+            return sightings_at(connection, labels)
+
+    def vectors_since(self, model_id: str, label: int = 0, limit: int = AT_ONCE) -> Iterator[PastVectors]:
+        """Everything behind this label that can be searched by vectors of this model, `limit` sightings at a time.
+
+        Each piece is a transaction of its own; nothing is held open between two.
+        """
+        while True:
+            with self._database.reading() as connection:
+                found = past_vectors(connection, model_id, label, limit)
+            if not len(found.labels):
+                return
+            yield found
+            label = int(found.labels[-1])
+
+    def due(self, after: int = 0, count: int = AT_ONCE) -> tuple[DueCorrection, ...]:
+        """Corrections that wait to be published, of sightings behind this label, in order of label."""
+        with self._database.reading() as connection:
+            return due_corrections(connection, after, count)
+
+    def told(self, published: Sequence[DueCorrection]) -> None:
+        """Note that these corrections were published."""
+        with self._database.writing() as connection:
+            mark_told(connection, published)
+
+    def expire(self, written_before: datetime) -> int:
+        """Erase what was written before this time, and strangers of whom nothing is left; how many sightings.
+
+        In transactions of AT_ONCE sightings each.
+        """
+        erased = 0
+        while True:
+            with self._writing() as writing:
+                old = writing.written_before(written_before, AT_ONCE)
+                writing.remove(old)
+                writing.sweep(row.stranger_id for row in old)
+            erased += len(old)
+            if len(old) < AT_ONCE:
+                return erased
 
     @contextmanager
     def _writing(self) -> Iterator[Writing]:

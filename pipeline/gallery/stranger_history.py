@@ -1,4 +1,4 @@
-"""The numbered history of strangers: taken first by whoever writes sightings, and so the order of writers."""
+"""The numbered history of strangers, as writers continue it: what replicas of them follow."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ _COUNTER = change_counter.c.id == STRANGER_CHANGES
 
 
 class StrangerHistory:
-    """The changes of one transaction.
-
-    Making one takes the counter's lock until the commit. Every transaction that writes sightings or strangers makes
-    one before it reads what it is about to change: two of them never meet halfway. One that writes to the
-    gallery's own history takes that counter first.
-    """
+    """The changes of one writing transaction, numbered when it is about to commit."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._noted: list[StrangerChange] = []
-        taken = update(change_counter).where(_COUNTER).values(seq=change_counter.c.seq)
-        connection.execute(taken)
 
     def note(self, kind: StrangerChangeKind, stranger_id: str, label: int | None = None) -> None:
         """Remember a change, to be written with the others."""

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
-from sqlalchemy import Connection, and_, not_, or_, select
+from sqlalchemy import Connection, and_, not_, or_, select, update
 
+from pipeline.errors import GalleryError
 from pipeline.gallery.database import Database
-from pipeline.gallery.sighting_records import KnownStrangers, RunOfCamera, StrangerChange, StrangerState
+from pipeline.gallery.sighting_records import (
+    KnownStrangers,
+    MergedStrangers,
+    NamedStranger,
+    RunOfCamera,
+    Stranger,
+    StrangerChange,
+    StrangerChangeKind,
+    StrangerFilter,
+    StrangerState,
+    StrangerSummary,
+)
 from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
-from pipeline.gallery.stranger_history import stranger_changes_since, stranger_version
+from pipeline.gallery.stranger_history import StrangerHistory, stranger_changes_since, stranger_version
+from pipeline.gallery.stranger_naming import NamingRules, name_stranger
+from pipeline.gallery.stranger_rows import find_stranger, still_unknown, summaries
 from pipeline.gallery.tables import sightings, strangers
+
+AT_ONCE = 1000
+"""vectors erased in one transaction: a running monitor writes to the same database"""
 
 
 class Strangers:
@@ -53,6 +71,105 @@ class Strangers:
         """The changes after this one, in order."""
         with self._database.reading() as connection:
             return stranger_changes_since(connection, seq)
+
+    def listed(self, wanted: StrangerFilter | None = None) -> tuple[StrangerSummary, ...]:
+        """The strangers asked for, also those seen once, the one seen last first."""
+        with self._database.reading() as connection:
+            return summaries(connection, wanted or StrangerFilter())
+
+    def find(self, id_or_prefix: str) -> Stranger:
+        """The stranger of this id, or of the only id that begins like this; merges are followed.
+
+        Raises GalleryError that says who may have been meant.
+        """
+        with self._database.reading() as connection:
+            return find_stranger(connection, id_or_prefix)
+
+    def merge(self, gone: str, into: str) -> MergedStrangers:
+        """Make two strangers one, who goes on under the second's id; a correction is due for the first's sightings.
+
+        Raises GalleryError where one of them is gone or has a name by now, or both are one already.
+        """
+        with self._database.writing() as connection:
+            first, second = still_unknown(connection, gone), still_unknown(connection, into)
+            if first.id == second.id:
+                raise GalleryError(f"{gone} and {into} are one already")
+            moved = update(sightings).where(sightings.c.stranger_id == first.id)
+            count = connection.execute(moved.values(stranger_id=second.id, seq=sightings.c.seq + 1)).rowcount
+            # Whoever went on as the first goes on as the second: chains are one step long, and never a circle.
+            led_here = or_(strangers.c.id == first.id, strangers.c.merged_into == first.id)
+            merged = {"state": StrangerState.MERGED.value, "merged_into": second.id}
+            connection.execute(update(strangers).where(led_here).values(merged))
+            _note(connection, StrangerChangeKind.STRANGER_MERGED, first.id)
+        return MergedStrangers(second.id, first.id, count)
+
+    def name(self, stranger_id: str, name_or_id: str, rules: NamingRules) -> NamedStranger:
+        """Make a stranger the person of this name or id, who is made if there is nobody of this name.
+
+        The person gets templates of the best, most different vectors that stand for the stranger, and all past
+        sightings, each with a correction due. Raises GalleryError as `name_stranger` does.
+        """
+        with self._database.writing() as connection:
+            history = StrangerHistory(connection)
+            who = still_unknown(connection, stranger_id)
+            named = name_stranger(connection, history, who, name_or_id, rules)
+            history.write()
+        return named
+
+    def ignore(self, stranger_id: str) -> Stranger:
+        """Let no event tell of a stranger any more. Raises GalleryError where they are gone or have a name."""
+        return self._set_state(stranger_id, StrangerState.IGNORED, StrangerChangeKind.STRANGER_IGNORED)
+
+    def unignore(self, stranger_id: str) -> Stranger:
+        """Let events tell of a stranger again. Raises GalleryError where they are gone or have a name."""
+        return self._set_state(stranger_id, StrangerState.OPEN, StrangerChangeKind.STRANGER_REOPENED)
+
+    def expire_vectors(self, written_before: datetime) -> int:
+        """Erase the vectors of unknown people's sightings written before this time; how many.
+
+        In transactions of AT_ONCE sightings each. By those left without one nobody is recognised or found any more.
+        """
+        erased = 0
+        while True:
+            with self._database.writing() as connection:
+                count = _erase_vectors(connection, written_before)
+            erased += count
+            if count < AT_ONCE:
+                return erased
+
+    def _set_state(self, stranger_id: str, state: StrangerState, kind: StrangerChangeKind) -> Stranger:
+        with self._database.writing() as connection:
+            found = still_unknown(connection, stranger_id)
+            if found.state is not state:
+                of_stranger = update(strangers).where(strangers.c.id == found.id)
+                connection.execute(of_stranger.values(state=state.value))
+                _note(connection, kind, found.id)
+            return still_unknown(connection, found.id)
+
+
+def _note(connection: Connection, kind: StrangerChangeKind, stranger_id: str) -> None:
+    history = StrangerHistory(connection)
+    history.note(kind, stranger_id)
+    history.write()
+
+
+def _erase_vectors(connection: Connection, written_before: datetime) -> int:
+    old = connection.execute(
+        select(sightings.c.label, sightings.c.stranger_id, sightings.c.stands)
+        .where(sightings.c.written_at < written_before)
+        .where(sightings.c.stranger_id.is_not(None), sightings.c.vector.is_not(None))
+        .order_by(sightings.c.written_at)
+        .limit(AT_ONCE)
+    ).all()
+    history = StrangerHistory(connection)
+    for row in old:
+        if row.stands:
+            history.note(StrangerChangeKind.VECTOR_REMOVED, row.stranger_id, row.label)
+    history.write()
+    for piece in pieces(row.label for row in old):
+        erased = update(sightings).where(sightings.c.label.in_(piece))
+        connection.execute(erased.values(vector=None, stands=False))
+    return len(old)
 
 
 def _standing(
