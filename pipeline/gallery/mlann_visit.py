@@ -68,7 +68,7 @@ class Visit:
         self.spent += len(rows)
         self.hidden[rows] = True
         self.rows.append(rows)
-        distances = 2.0 - 2.0 * products
+        distances = np.maximum(2.0 - 2.0 * products, 0.0)
         self.distances.append(distances)
         if len(rows):
             nearest = int(distances.argmin())
