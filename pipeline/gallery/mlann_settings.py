@@ -23,15 +23,27 @@ class Settings:
     alpha: float = 0.01
     """share of the templates that may have somebody else nearer than the early stop; the author's"""
 
+    warm_budget: float = 0.015
+    """share of the templates for a probe that is near its hint, though not so near that the search ends"""
+    warm_least: int = 16
+    """and what such a search may always compute"""
+
     def __post_init__(self) -> None:
         if not 0.0 < self.budget <= 1.0:
             raise ValueError(f"budget must be a share above 0 and at most 1, got {self.budget}")
-        if self.least < 1 or self.full_up_to < 0:
+        if not 0.0 < self.warm_budget <= self.budget or not 0 < self.warm_least <= self.least:
             raise ValueError(
-                f"least must be at least 1 and full_up_to 0, got {self.least} and {self.full_up_to}"
+                f"a warm start must be given something, and not more than others: got {self.warm_budget} of "
+                f"{self.budget} and {self.warm_least} of {self.least}"
             )
+        if self.full_up_to < 0:
+            raise ValueError(f"full_up_to must not be negative, got {self.full_up_to}")
         if not 0.0 <= self.alpha <= 1.0:
             raise ValueError(f"alpha must be a share, got {self.alpha}")
+
+    def most_warm(self, size: int) -> int:
+        """Distances that a search of `size` templates may compute whose probe is near its hint."""
+        return max(self.warm_least, math.ceil(self.warm_budget * size))
 
     def most(self, size: int, cost: int = 0) -> int:
         """Distances that a search of `size` templates may compute; `cost` of them are to references."""

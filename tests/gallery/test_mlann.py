@@ -5,6 +5,7 @@ What every index promises is in test_indexes.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,13 @@ from pipeline.gallery.vectors import squared_l2
 DIMENSION = 48
 FULL = Settings(full_up_to=10**6)
 AXES = Settings(full_up_to=0)
+
+
+def everything(tuned: Settings) -> Settings:
+    """The same with the whole gallery as budget, hint or not, and nothing searched by plain looking."""
+    return replace(tuned, budget=1.0, least=1, warm_budget=1.0, warm_least=1)
+
+
 BOTH = pytest.mark.parametrize("tuned", [FULL, AXES], ids=["full", "axes"])
 
 
@@ -74,7 +82,7 @@ def test_with_the_whole_gallery_as_budget_it_is_exact_bit_for_bit(
     vectors[rng.integers(size, size=size // 4)] = vectors[0]
     vectors[rng.integers(size, size=size // 8)] = -vectors[0]
     probes = np.concatenate((unit(rng.normal(size=(3, rank)) @ basis), vectors[:1], -vectors[:1]))
-    index, exact = MlannIndex(DIMENSION, Settings(1.0, 1, tuned.full_up_to)), ExactIndex(DIMENSION)
+    index, exact = MlannIndex(DIMENSION, everything(tuned)), ExactIndex(DIMENSION)
     for each in (index, exact):
         each.add(labels(0, size), vectors)
     found, truth = index.search(probes, count), exact.search(probes, count)
@@ -107,7 +115,7 @@ def test_no_template_is_lost_and_none_looked_at_twice(tuned: Settings) -> None:
 def test_the_budget_is_never_exceeded(
     size: int, budget: float, least: int, count: int, full: bool, stop: bool
 ) -> None:
-    tuned = Settings(budget, least, 10**6 if full else 0)
+    tuned = Settings(budget, least, 10**6 if full else 0, warm_budget=budget, warm_least=least)
     vectors = faces(400, seed=1)[:size]
     index = filled(tuned, vectors)
     if stop:
@@ -140,6 +148,20 @@ def test_a_warm_start_that_hits_costs_one_distance_and_its_rivals(tuned: Setting
 
 
 @BOTH
+def test_a_probe_that_is_still_near_its_hint_is_searched_with_less(tuned: Settings) -> None:
+    vectors, probes = faces(1500, seed=1), faces(1500, seed=2)
+    index = filled(tuned, vectors)
+    index.stop_below(1e-6)
+    distances = np.sum(np.square(vectors - probes), axis=1)
+    near = np.flatnonzero((distances > index.familiar / 2) & (distances < index.familiar))
+    row = next(row for row in near.tolist() if spent_on(index, probes[row], 8) > 24)
+    probe = probes[row]
+    assert spent_on(index, probe, 8, near=row) <= 24
+    far = next(row for row in range(1500) if 2.0 - 2.0 * float(vectors[row] @ probe) > index.familiar)
+    assert spent_on(index, probe, 8, near=far) > 24
+
+
+@BOTH
 def test_after_an_early_stop_the_nearest_of_somebody_else_is_known(tuned: Settings) -> None:
     """Else a margin could seem wide because the rival was not looked at, and a name be given that must not be."""
     vectors = faces(400, seed=1, noise=0.1, each=4)
@@ -164,7 +186,7 @@ def test_after_an_early_stop_the_nearest_of_somebody_else_is_known(tuned: Settin
 @BOTH
 def test_a_hint_that_is_wrong_gone_or_not_asked_for_changes_no_answer(tuned: Settings) -> None:
     vectors, probe = faces(300, seed=1), faces(300, seed=2)[5:6]
-    index = filled(Settings(1.0, 1, tuned.full_up_to), vectors)
+    index = filled(everything(tuned), vectors)
     index.remove(np.array([299]))
     plain = index.search(probe, 3)
     for near in (0, 299, 10**9, -1):
@@ -244,7 +266,7 @@ def test_a_stop_learnt_template_by_template_is_never_bolder_than_one_learnt_at_o
 
 
 def test_references_are_chosen_anew_as_the_gallery_grows_and_shrinks() -> None:
-    index = MlannIndex(DIMENSION, Settings(1.0, 1, full_up_to=50))
+    index = MlannIndex(DIMENSION, everything(Settings(full_up_to=50)))
     exact = ExactIndex(DIMENSION)
     vectors = faces(400, seed=1)
     chosen = set()
@@ -328,7 +350,16 @@ def test_settings_that_nobody_saved_are_refused(tmp_path: Path, about: str) -> N
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"budget": 0.0}, {"budget": 1.1}, {"least": 0}, {"full_up_to": -1}, {"alpha": 2.0}]
+    "wrong",
+    [
+        {"budget": 0.0},
+        {"budget": 1.1},
+        {"least": 0},
+        {"full_up_to": -1},
+        {"alpha": 2.0},
+        {"warm_budget": 0.06},
+        {"warm_least": 51},
+    ],
 )
 def test_nonsense_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError):
