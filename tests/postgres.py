@@ -18,6 +18,9 @@ import psycopg
 
 START_TIMEOUT_S = 60.0
 
+LOCKED = "locked"
+"""name of a database that asks for a password; it has to be made"""
+
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",  # the machine does not lose its power in a test; kills of the server are not tested
@@ -64,14 +67,14 @@ class PostgresServer:
         self._user = user
         self._numbers = count(1)
 
-    def url(self, database: str = "postgres") -> str:
-        """The address of a database of this server, as `gallery.url` takes it."""
-        return f"postgresql://{self._user}@/{database}?host={self._folder}"
+    def url(self, database: str = "postgres", user: str | None = None) -> str:
+        """The address of a database of this server, as `gallery.url` takes it; `user`: or `user:password`."""
+        return f"postgresql://{user or self._user}@/{database}?host={self._folder}"
 
-    def create_database(self) -> str:
+    def create_database(self, name: str | None = None, encoding: str = "UTF8") -> str:
         """The address of a new, empty database."""
-        name = f"test_{next(self._numbers)}"
-        self.administer(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+        name = name or f"test_{next(self._numbers)}"
+        self.administer(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
@@ -88,7 +91,7 @@ class PostgresServer:
 @contextmanager
 def running_server(programs: Programs, settings: dict[str, str] | None = None) -> Iterator[PostgresServer]:
     """A server in a temporary folder, stopped and removed at the end."""
-    # PostgreSQL refuses to run as root; a socket's path must be shorter than 108 bytes, pytest's own may not be.
+    # PostgreSQL refuses to run as root. A socket's path must be shorter than 108 bytes, pytest's own may not be.
     user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     os.chown(folder, user.pw_uid, user.pw_gid)
@@ -98,6 +101,8 @@ def running_server(programs: Programs, settings: dict[str, str] | None = None) -
         with _start(programs.initdb, [str(one) for one in init], user, folder) as process:
             if process.wait(START_TIMEOUT_S):
                 raise RuntimeError(f"initdb failed: {(folder / 'initdb.log').read_text(errors='replace')}")
+        hba = cluster / "pg_hba.conf"
+        hba.write_text(f"local {LOCKED} all scram-sha-256\n{hba.read_text()}")
         options = [f"-c{name}={value}" for name, value in (_SETTINGS | (settings or {})).items()]
         started = ["-D", str(cluster), "-k", str(folder), *options]
         with _start(programs.postgres, started, user, folder) as process:

@@ -7,17 +7,18 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery.migrations import lay_tables, migrate
+from pipeline.gallery.repairs import repair
 from pipeline.gallery.tables import SCHEMA_VERSION, schema_version
 
 logger = logging.getLogger(__name__)
@@ -28,18 +29,17 @@ BUSY_TIMEOUT_S = 10.0
 WRITERS_LOCK = 0x666163657374726D
 """number of the lock that PostgreSQL's writers hold, one for each database, the bytes of facestrm"""
 
-_REPAIRS = {
-    "SQLITE_BUSY": "another program is writing to it; try again when that is done",
-    "SQLITE_LOCKED": "another program is writing to it; try again when that is done",
-    "SQLITE_READONLY": "it cannot be written; make the file and its folder writable",
-    "SQLITE_CANTOPEN": "it cannot be opened; make its folder exist and be writable",
-    "SQLITE_PERM": "it cannot be opened; make the file and its folder writable",
-    "SQLITE_FULL": "the disk is full; free some space and run this again",
-    "SQLITE_NOTADB": "it is no SQLite database; move it away or give another folder with --data",
-    "SQLITE_CORRUPT": "it is damaged; restore a copy of it or move it away",
-    "SQLITE_IOERR": "the disk does not answer as it should; check the disk",
+CONNECTION: Mapping[str, str | int] = {
+    "application_name": "facestream",
+    "client_encoding": "utf8",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
 }
-"""by SQLite's primary result code: what to do about it"""
+"""of PostgreSQL (its manual, 34.1.2), where the address does not say otherwise: a server that is gone without a word
+costs a monitor half a minute, not the hours that TCP would wait for it"""
 
 
 class Database:
@@ -127,25 +127,26 @@ class Database:
     def _create_engine(self) -> Engine:
         if self._path is not None:
             engine = create_engine(
-                URL.create("sqlite", database=str(self._path)), connect_args={"timeout": BUSY_TIMEOUT_S}
+                URL.create("sqlite", database=str(self._path)),
+                connect_args={"timeout": BUSY_TIMEOUT_S},
+                hide_parameters=True,  # vectors and names have no place in a traceback
             )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
+        url = _postgresql_url(str(self._url))
         try:
-            url = make_url(str(self._url))
-            if url.get_backend_name() != "postgresql":
-                raise GalleryError(
-                    f"gallery.url: {url.get_backend_name()} is not supported; write it as postgresql://..., or "
-                    "leave it out for a file in the data folder"
-                )
-            engine = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
-            event.listen(engine, "begin", _begin_postgresql)
-            return engine
-        except (ArgumentError, NoSuchModuleError) as error:
-            raise GalleryError("gallery.url: not a database address; write it as postgresql://...") from error
+            engine = create_engine(
+                url,
+                isolation_level="READ COMMITTED",
+                pool_pre_ping=True,  # a server that was started anew meanwhile is no error
+                connect_args={name: value for name, value in CONNECTION.items() if name not in url.query},
+                hide_parameters=True,
+            )
         except ImportError as error:
             raise GalleryError(f"gallery.url: its driver is missing: pip install {error.name}") from error
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
 
     def _opened(self) -> Engine:
         if self._engine is None:
@@ -170,6 +171,8 @@ class Database:
 
     def _check_schema(self) -> None:
         with self.reading() as connection:
+            if self._path is None:
+                _check_encoding(connection)
             version = _schema_of(connection, self.name)
         if version is None:
             with self.writing() as connection:
@@ -196,20 +199,37 @@ class Database:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            raise StoreError(f"{self.name}: {_repair(error)}") from error
+            raise StoreError(f"{self.name}: {repair(error)}") from error
         except OSError as error:
             reason = (error.strerror or "not usable").lower()
             raise StoreError(f"{self.name}: {reason}; make its folder exist and be writable") from error
 
 
-def _repair(error: DBAPIError | sqlite3.Error) -> str:
-    original = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(original, "sqlite_errorname", None)
-    if code is not None:
-        for known, repair in _REPAIRS.items():
-            if code == known or code.startswith(known + "_"):
-                return repair
-    return " ".join(str(original).split())
+def _postgresql_url(text: str) -> URL:
+    """The address of a PostgreSQL database. Raises GalleryError, which never has the password in it."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise GalleryError("gallery.url: not a database address; write it as postgresql://...") from error
+    if url.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise GalleryError(
+            f"gallery.url: {url.drivername} is not supported; write it as postgresql://..., or leave it out for a "
+            "file in the data folder"
+        )
+    # Read as a host, a half of the password would stand in the message that there is no such host.
+    if "@" in (url.host or ""):
+        raise GalleryError("gallery.url: an @ in the user or the password is written as %40")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _check_encoding(connection: Connection) -> None:
+    """Raise GalleryError unless every name can be kept."""
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise GalleryError(
+            f"gallery.url: the database keeps text as {encoding}, in which not everybody can be named; create it "
+            "with ENCODING 'UTF8'"
+        )
 
 
 def _create_private(path: Path) -> None:
@@ -255,5 +275,7 @@ def _schema_of(connection: Connection, name: str) -> int | None:
     if schema_version.name in tables:
         version = connection.execute(select(schema_version.c.version)).scalar_one_or_none()
     if version is None:
-        raise GalleryError(f"{name}: a database of something else; give another folder with --data")
+        raise GalleryError(
+            f"{name}: a database of something else; give another folder with --data, or another gallery.url"
+        )
     return int(version)
