@@ -24,20 +24,29 @@ app = typer.Typer(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command of a table: its module <package>/<name>.py has a function or typer app of its name."""
+    """A command of a table: <package>/<called>.py has a function or typer app that is called the same."""
 
     name: str
     summary: str
     package: str = "pipeline.commands"
     passes_on: bool = False
     """what follows the first argument is not parsed here, but found in the context's `args`"""
+    module: str | None = None
+    """of the command, and its function, where they are not called as it is: `import` is a keyword"""
+
+    @property
+    def called(self) -> str:
+        """What module and function are called."""
+        return self.name if self.module is None else self.module
 
 
 ENTRIES = (
     Entry("demo", "From nothing to named people in a recording."),
     Entry("models", "Fetch, verify and convert the models."),
     Entry("enroll", "Add a person to the gallery from photos."),
-    Entry("people", "List, show, rename, forget people of the gallery."),
+    Entry("people", "List, show, change, import, export, forget people."),
+    Entry("watchlists", "Named lists of people, each for a purpose."),
+    Entry("strangers", "Unknown people who were seen: list, show, name."),
     Entry("verify", "Compare two photos: the same person?"),
     Entry("identify", "Say who is on photos."),
     Entry("cluster", "Group photos of unknown people by person."),
@@ -67,8 +76,8 @@ def load_command(entry: Entry) -> Any:
 
     Where a group's module has a table ENTRIES of its own, as evaluate.py, those commands are in it, and as lazy.
     """
-    module = importlib.import_module(f"{entry.package}.{entry.name}")
-    found = getattr(module, entry.name)
+    module = importlib.import_module(f"{entry.package}.{entry.called}")
+    found = getattr(module, entry.called)
     holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     if isinstance(found, typer.Typer):
         holder.add_typer(found, name=entry.name, context_settings=HELP)

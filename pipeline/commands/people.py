@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.app import Entry
 from pipeline.commands.context import (
     ConfigOption,
     Context,
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 NOTHING_ERASED = 1
 
+ENTRIES = (Entry("set", "Note consent, and until when a person may be kept.", module="set_person"),)
+
 people = typer.Typer(
     name="people",
-    help="List, show, rename, forget people of the gallery.",
+    help="List, show, change, import, export, forget people.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,6 +43,9 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Exact name, o
 
 @people.command("list")
 def list_people(
+    watchlist: Annotated[
+        str | None, typer.Option("--watchlist", metavar="LIST", help="Only who is on this list.")
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -53,8 +59,13 @@ def list_people(
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.gallery.watchlists import Watchlists
+
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         everybody = store.people()
+        if watchlist is not None:
+            on_it = {one.id for one in Watchlists(store.database).members(watchlist)}
+            everybody = tuple(one for one in everybody if one.person.id in on_it)
         if context.json:
             for one in everybody:
                 context.print_json(
@@ -70,7 +81,8 @@ def list_people(
         for one in everybody:
             name = Text(one.person.name)
             table.add_row(one.person.id, name, str(one.templates), day(one.person.created_at))
-        context.print(table if everybody else "nobody is enrolled; see 'enroll --help'")
+        nobody = "nobody is enrolled; see 'enroll --help'" if watchlist is None else "nobody is on this list"
+        context.print(table if everybody else nobody)
 
 
 @people.command()
@@ -89,9 +101,12 @@ def show(
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.gallery.watchlists import Watchlists
+
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         person = store.find(name)
         templates = store.templates_of(person.id)
+        lists = Watchlists(store.database).of(person.id)
         if context.json:
             context.print_json(
                 {
@@ -100,6 +115,7 @@ def show(
                     "created_at": utc(person.created_at),
                     "consent": person.consent,
                     "retain_until": None if person.retain_until is None else utc(person.retain_until),
+                    "watchlists": [{"name": one.name, "purpose": one.purpose} for one in lists],
                     "templates": [
                         {
                             "label": one.label,
@@ -117,7 +133,14 @@ def show(
         for one in templates:
             row = (str(one.label), Text(one.source), f"{one.quality:.2f}", Text(one.model_id))
             table.add_row(*row, day(one.created_at))
-        context.print(f"{person.name} ({person.id}), since {day(person.created_at)}", table)
+        context.print(f"{person.name} ({person.id}), since {day(person.created_at)}")
+        if lists:
+            context.print(f"on watchlists: {', '.join(one.name for one in lists)}")
+        if person.consent is not None:
+            context.print(f"consent: {person.consent}")
+        if person.retain_until is not None:
+            context.print(f"kept until: {day(person.retain_until)}")
+        context.print(table)
 
 
 @people.command()

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import run_pipeline
-from pipeline.commands.app import ENTRIES, Entry, load_command, root_command
+from pipeline.commands.app import ENTRIES, Entry, LazyCommand, load_command, root_command
 from pipeline.commands.evaluate import ENTRIES as EVALUATIONS
 from pipeline.errors import BadInputError
 
@@ -78,7 +78,8 @@ def test_help_of_each_people_command_has_an_example(capsys: pytest.CaptureFixtur
 def test_each_command_has_the_shared_options(entry: Entry) -> None:
     command = load_command(entry)
     commands = list(command.commands.values()) if isinstance(command, TyperGroup) else [command]
-    for each in commands if entry.name not in ("bench", "evaluate") else ():
+    for given in commands if entry.name not in ("bench", "evaluate") else ():
+        each = load_command(given.entry) if isinstance(given, LazyCommand) else given
         options = {option for parameter in each.params for option in parameter.opts}
         assert {"--config", "--data", "--set", "--json", "--debug"} <= options
 
@@ -216,6 +217,11 @@ def test_a_missing_package_is_one_line() -> None:
     assert done.returncode == 3
     assert done.stderr.startswith("facestream: typer is not installed here; run: make install")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_command_whose_name_is_a_keyword_is_called_otherwise_in_its_module() -> None:
+    assert Entry("import", "", module="import_people").called == "import_people"
+    assert Entry("enroll", "").called == "enroll"
 
 
 def test_every_command_is_in_the_group() -> None:
