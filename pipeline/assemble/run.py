@@ -22,6 +22,7 @@ from pipeline.events.redis_sink import RedisSink
 from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
+from pipeline.events.strangers import StrangerIds
 from pipeline.matching.stage import MatchingStage, Search
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.fan_in import FanIn
@@ -55,6 +56,8 @@ class RunPlan:
     """events of all cameras in the order of their pts (a plain replay), or as they come"""
     sinks: Sequence[EventSink]
     observers: Sequence[Observe] = ()
+    strangers: StrangerIds | None = None
+    """None: every unknown face has an id of its own, and no sighting is kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def _steps(
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
     match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
-    publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers)
+    publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)
     return [
         Step(DetectionStage(networks.detector, detection.rate_hz), detection.max_batch),
         Step(tracking_stage(config), queued, queued),

@@ -45,6 +45,9 @@ def replay(
     redis: Annotated[
         str | None, typer.Option(metavar="URL", parser=text_given, help="Publish here instead of redis.url.")
     ] = None,
+    no_keep: Annotated[
+        bool, typer.Option("--no-keep", help="Publish events, but keep nothing of who was seen.")
+    ] = False,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -67,6 +70,7 @@ def replay(
         started_at=None if start_time is None else parse_time(start_time),
         annotate=annotate,
         summary=summary,
+        keep=not no_keep,
     )
     raise typer.Exit(run_replay(context, request))
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from pipeline.assemble.gallery import load_gallery, open_store
 from pipeline.assemble.recognition import Recognition, open_recognition
 from pipeline.assemble.run import Run, RunPlan, build_run, redis_sink
+from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
 from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
 from pipeline.capture.overlay import Drawn, annotate, face_label
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.context import Context
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
+from pipeline.commands.stranger_reach import stranger_reach
 from pipeline.commands.thresholds import naming
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BrokenRecordingError, SourceError
@@ -25,6 +27,7 @@ from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink
 from pipeline.events.trace import Trace, TracedFace
 from pipeline.gallery.pinned import PinnedGallery
+from pipeline.gallery.sighting_records import RunOfCamera
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
 from pipeline.runtime.signals import ended_by_signals
@@ -48,6 +51,8 @@ class ReplayRequest:
     started_at: datetime | None = None
     annotate: Path | None = None
     summary: Path | None = None
+    keep: bool = True
+    """its sightings, in place of what an earlier replay of the same recordings kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,16 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         told: list[EventSink] = [published, EventPrinter(context), *sinks, tally]
         traces = [Trace(camera) for camera in outputs]
         pinned = PinnedGallery(gallery, rule.max_distance)
-        played = play(context, recordings, recognition, pinned, told, traces, request.realtime)
+        strangers = strangers_of_replay(
+            context.config,
+            store,
+            recognition,
+            stranger_reach(context.config, context.data),
+            [RunOfCamera(r.source.camera, r.info.recording_id) for r in recordings],
+        )
+        played = play(context, recordings, recognition, pinned, told, traces, request.realtime, strangers)
+        if request.keep:
+            strangers.put_in_place(store)
     say_how_it_went(context, played, tally)
     if request.summary is not None:
         write_summary(request.summary, played.metrics, tally)
@@ -159,6 +173,7 @@ def play(
     sinks: Sequence[EventSink],
     traces: Sequence[Trace],
     realtime: bool,
+    strangers: ReplayStrangers | None = None,
 ) -> Played:
     """Run recordings through the pipeline until they end, break off or a signal asks to end."""
     with context.progress() as bars:
@@ -169,6 +184,7 @@ def play(
             in_order=not realtime,
             sinks=sinks,
             observers=(watching, *traces),
+            strangers=None if strangers is None else strangers.ids,
         )
         run = build_run(context.config, recognition, gallery, plan)
         interruptions = _Interruptions(run)

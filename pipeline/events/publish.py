@@ -1,4 +1,4 @@
-"""The last stage: puts a replay's events in order, and hands them to the sinks."""
+"""The last stage: puts a replay's events in order, says which stranger each is, and hands them to the sinks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pipeline.events.event import IdentityEvent
 from pipeline.events.merge import PtsMerge
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import Outcome
+from pipeline.events.strangers import StrangerIds
 from pipeline.stage import StageBase
 from pipeline.types import StreamEnd
 
@@ -32,20 +33,29 @@ class PublishingStage(StageBase[Outcome, None]):
         merge: PtsMerge | None,
         gap_s: float,
         observers: Sequence[Observe] = (),
+        strangers: StrangerIds | None = None,
     ) -> None:
-        """`gap_s` is how far back an event may speak of; observers see every outcome before its events go out."""
+        """`gap_s` is how far back an event may speak of; observers see every outcome before its events go out.
+
+        Without `strangers` every unknown face has an id of its own, and no sighting is kept.
+        """
         self._sinks = sinks
         self._merge = merge
         self._gap_s = gap_s
         self._observers = observers
+        self._strangers = strangers
         self._opened: list[EventSink] = []
 
     def open(self) -> None:
+        if self._strangers is not None:
+            self._strangers.open()
         for sink in self._sinks:
             sink.open()
             self._opened.append(sink)
 
     def process(self, batch: Sequence[Outcome]) -> Sequence[None]:
+        if self._strangers is not None:
+            self._strangers.learn()
         due: list[IdentityEvent] = []
         for outcome in batch:
             for observe in self._observers:
@@ -62,6 +72,8 @@ class PublishingStage(StageBase[Outcome, None]):
     def close(self) -> None:
         while self._opened:
             self._opened.pop().close()
+        if self._strangers is not None:
+            self._strangers.close()
 
     def _ordered(self, outcome: Outcome) -> list[IdentityEvent]:
         if self._merge is None:
@@ -71,6 +83,14 @@ class PublishingStage(StageBase[Outcome, None]):
         return due + self._merge.advance(outcome.camera, horizon_s)
 
     def _publish(self, events: Sequence[IdentityEvent]) -> None:
+        if self._strangers is None:
+            self._tell(events)
+        elif events:
+            told = self._strangers.tell(events)
+            self._tell(told.events)
+            self._strangers.keep(told)
+
+    def _tell(self, events: Sequence[IdentityEvent]) -> None:
         if events:
             for sink in self._sinks:
                 sink.publish(events)

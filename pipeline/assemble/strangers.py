@@ -1,0 +1,73 @@
+"""The unknown people of a run: recognised from the gallery's database, and their sightings kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from config.schema import Config
+from pipeline.events.sighting_log import CollectedSightings, WrittenSightings
+from pipeline.events.stranger_watch import StrangerWatch
+from pipeline.events.strangers import StrangerIds
+from pipeline.gallery.choose import choose_index
+from pipeline.gallery.recogniser import Recogniser
+from pipeline.gallery.sighting_records import KnownStrangers, RunOfCamera
+from pipeline.gallery.sightings import Sightings
+from pipeline.gallery.store import Store
+from pipeline.gallery.stranger_book import BookRules, Reach, StrangerBook
+from pipeline.gallery.strangers import Strangers
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStrangers:
+    """Strangers as they were stored when a replay began, and what the replay adds to them."""
+
+    ids: StrangerIds
+    """for RunPlan.strangers"""
+    runs: tuple[RunOfCamera, ...]
+    collected: CollectedSightings
+
+    def put_in_place(self, store: Store) -> None:
+        """Keep what was collected in place of what an earlier replay of these recordings kept. Raises StoreError."""
+        Sightings(store.database).replace_run(self.runs, self.collected.sightings)
+
+
+def strangers_of_replay(
+    config: Config, store: Store, recogniser: Recogniser, reach: Reach, runs: Sequence[RunOfCamera]
+) -> ReplayStrangers:
+    """Strangers without those whom an earlier replay of these runs alone found: so each replay tells the same.
+
+    Raises StoreError, GalleryError.
+    """
+    known = Strangers(store.database).known(recogniser.model_id, without=runs)
+    collected = CollectedSightings()
+    ids = StrangerIds(_book(config, known, recogniser, reach), collected, _apart_s(config))
+    return ReplayStrangers(ids, tuple(runs), collected)
+
+
+def strangers_of_cameras(
+    config: Config, store: Store, recogniser: Recogniser, reach: Reach, follow_s: float
+) -> StrangerIds:
+    """Strangers for a run without end: its sightings are written as they happen, other programs' are followed.
+
+    `follow_s`: how often other programs' changes are asked for. Raises StoreError, GalleryError.
+    """
+    strangers = Strangers(store.database)
+    known = strangers.known(recogniser.model_id)
+    return StrangerIds(
+        _book(config, known, recogniser, reach),
+        WrittenSightings(Sightings(store.database)),
+        _apart_s(config),
+        StrangerWatch(strangers, recogniser.model_id, known.version, follow_s),
+    )
+
+
+def _book(config: Config, known: KnownStrangers, recogniser: Recogniser, reach: Reach) -> StrangerBook:
+    keys = config.strangers
+    index = choose_index(config.matching.index, recogniser.dimension)
+    return StrangerBook(known, BookRules(keys.min_quality, keys.max_vectors), reach, index)
+
+
+def _apart_s(config: Config) -> float:
+    """A sighting is told of at the latest when it is seen again after decide_after_s, or closed after gap_s."""
+    return config.sightings.decide_after_s + config.sightings.gap_s
