@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, select
 from pipeline.errors import GalleryError
 from pipeline.gallery import history, rows
 from pipeline.gallery.history import Happened
-from pipeline.gallery.names import PERSON_ID, clean_name, is_text
+from pipeline.gallery.names import PERSON_ID, clean_name, clean_note, is_text
 from pipeline.gallery.records import ChangeKind, Enrolled, NewPerson, NewTemplate, Person
 from pipeline.gallery.tables import crops, people, templates
 
@@ -51,8 +51,9 @@ def _owners(connection: Connection, new: Sequence[NewPerson]) -> list[Person]:
     at = rows.now()
     for key, one in zip(keys, new, strict=True):
         if key not in known:
-            name = clean_name(key)
-            known[key] = Person(f"p_{secrets.token_hex(6)}", name, at, one.consent, one.retain_until)
+            consent = None if one.consent is None else clean_note(one.consent)
+            id_ = f"p_{secrets.token_hex(6)}"
+            known[key] = Person(id_, clean_name(key), at, consent, one.retain_until)
             made.append(known[key])
     if made:
         connection.execute(insert(people), [rows.person_values(person) for person in made])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from pipeline.gallery.records import ChangeKind
 from pipeline.gallery.tables import CHANGES, change_counter, changes
@@ -39,3 +39,26 @@ def note(connection: Connection, happened: Sequence[Happened]) -> int:
         ],
     )
     return last
+
+
+def merged_into(connection: Connection, person_ids: Iterable[str]) -> Mapping[str, str]:
+    """Those of these people who were merged, and into whom, followed to the end; who may be forgotten by now.
+
+    For what was begun before the merge and is kept after it, as a sighting. The change before PERSON_MERGED is of the
+    same transaction, and about the other person (`merge`). It reads the whole history: ask for those only who are gone.
+    """
+    merged, before = changes.alias("merged"), changes.alias("before")
+    asked = (
+        select(merged.c.person_id, before.c.person_id.label("into"))
+        .join_from(merged, before, before.c.seq == merged.c.seq - 1)
+        .where(merged.c.kind == ChangeKind.PERSON_MERGED.value)
+    )
+    into: dict[str, str] = {row.person_id: row.into for row in connection.execute(asked)}
+    found: dict[str, str] = {}
+    for person_id in person_ids:
+        last = person_id
+        while last in into:
+            last = into[last]
+        if last != person_id:
+            found[person_id] = last
+    return found

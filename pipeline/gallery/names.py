@@ -13,6 +13,9 @@ from pipeline.gallery.records import Person
 MAX_NAME = 200
 """code points; longer than any name in use, short enough for a table and a Redis channel"""
 
+MAX_NOTE = 2000
+"""code points; a paragraph"""
+
 PERSON_ID = re.compile(r"p_[0-9a-f]{12}")
 
 _REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -41,9 +44,22 @@ def clean_name(name: str) -> str:
     return kept
 
 
+def clean_note(note: str) -> str:
+    """A note on a person as it is kept: one line of text. Raises GalleryError with what is wrong with it."""
+    kept = unicodedata.normalize("NFC", note).strip()
+    for character in kept:
+        if unicodedata.category(character) in _REFUSED or character in _DIRECTIONS:
+            raise GalleryError(f"a note must not have the character U+{ord(character):04X} in it: {kept!a}")
+    if not kept:
+        raise GalleryError("a note must have at least one visible character")
+    if len(kept) > MAX_NOTE:
+        raise GalleryError(f"a note must have at most {MAX_NOTE} characters, got {len(kept)}")
+    return kept
+
+
 def is_text(name: str) -> bool:
-    """Whether the string can be written as UTF-8, as databases and Redis take it."""
-    return not any(unicodedata.category(character) == "Cs" for character in name)
+    """Whether databases and Redis take the string: it can be written as UTF-8, and PostgreSQL keeps no NUL."""
+    return not any(unicodedata.category(character) == "Cs" or character == "\0" for character in name)
 
 
 def suggest(asked: str, people: Iterable[Person]) -> str:

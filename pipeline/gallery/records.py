@@ -12,6 +12,12 @@ from pipeline.arrays import F32, I64, check_array, check_rows
 from pipeline.gallery.vectors import check_unit
 
 
+def check_zone(name: str, at: datetime | None) -> None:
+    """Raise ValueError for a time that does not say its zone: it would be kept hours off."""
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"{name} must say its zone, got {at.isoformat()}")
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody the gallery knows."""
@@ -89,6 +95,7 @@ class NewPerson:
     def __post_init__(self) -> None:
         if not self.templates:
             raise ValueError("a new person needs at least one template")
+        check_zone("retain_until", self.retain_until)
 
 
 @dataclass(frozen=True, slots=True)

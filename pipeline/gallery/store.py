@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +14,10 @@ from sqlalchemy import delete, func, select, update
 from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery import additions, history, rows
 from pipeline.gallery.database import Database
+from pipeline.gallery.hand_over import hand_over, take_back
 from pipeline.gallery.history import Happened
-from pipeline.gallery.names import clean_name, suggest
+from pipeline.gallery.merge import merge
+from pipeline.gallery.names import clean_name, clean_note, suggest
 from pipeline.gallery.records import (
     Change,
     ChangeKind,
@@ -21,11 +25,14 @@ from pipeline.gallery.records import (
     Crop,
     Enrolled,
     Forgotten,
+    Merged,
     NewPerson,
     NewTemplate,
     Person,
     PersonCount,
     Template,
+    Unchanged,
+    check_zone,
 )
 from pipeline.gallery.snapshots import erase_snapshots
 from pipeline.gallery.tables import changes, crops, people, templates
@@ -99,6 +106,50 @@ class Store:
             renamed = rows.require(connection, person_id)
         self.database.wipe_log()
         return renamed
+
+    def merge(self, gone_id: str, into_id: str) -> Merged:
+        """Make two records of one person one: everything of `gone_id` is the other's then.
+
+        Templates (one of each image), crops, watchlists, past sightings, strangers named so, and snapshots. The
+        earlier date of both to be kept until stands, and the notes on consent of both. Raises GalleryError
+        where one of the two is not there.
+        """
+        moved = 0
+        try:
+            with self.database.writing() as connection:
+                merged = merge(connection, gone_id, into_id)
+                # The last step before the commit: merging again finishes what a crash between the two leaves.
+                moved = hand_over(self._data, gone_id, into_id)
+        except BaseException:
+            # A connection lost in the commit does not say whether it was done.
+            if moved and self.known(gone_id) is not None:
+                take_back(self._data, gone_id, into_id)
+            raise
+        self.database.wipe_log()
+        return replace(merged, snapshots=moved)
+
+    def set_person(
+        self,
+        person_id: str,
+        *,
+        consent: str | Unchanged | None = Unchanged.UNCHANGED,
+        retain_until: datetime | Unchanged | None = Unchanged.UNCHANGED,
+    ) -> Person:
+        """Note what a person agreed to, and until when they may be kept; None takes it away.
+
+        No replica needs to know, so that this is no change of the history. Raises GalleryError for a note that
+        is no line of text, ValueError for a date without a zone.
+        """
+        values: dict[str, object] = {}
+        if consent is not Unchanged.UNCHANGED:
+            values["consent"] = None if consent is None else clean_note(consent)
+        if retain_until is not Unchanged.UNCHANGED:
+            check_zone("retain_until", retain_until)
+            values["retain_until"] = retain_until
+        with self.database.writing() as connection:
+            if values:
+                connection.execute(update(people).where(people.c.id == person_id).values(values))
+            return rows.require(connection, person_id)
 
     def forget(self, person_id: str) -> Forgotten:
         """Erase a person: templates, crops, snapshots, name; also from the free pages of the database's file.

@@ -207,6 +207,40 @@ def test_a_name_in_use_cannot_be_taken(store: Store) -> None:
     assert store.version() == 2
 
 
+def test_consent_and_retention_are_set_one_by_one_and_no_replica_is_woken(store: Store) -> None:
+    ann = store.enroll("Ann", [template(1)]).person
+    until = datetime(2031, 5, 1, 12, tzinfo=UTC)
+    assert store.set_person(ann.id) == ann
+    assert store.set_person(ann.id, consent="  signed in 2026 ").consent == "signed in 2026"
+    assert store.set_person(ann.id, retain_until=until) == replace(
+        ann, consent="signed in 2026", retain_until=until
+    )
+    assert store.set_person(ann.id, consent=None) == replace(ann, retain_until=until) == store.find("Ann")
+    assert store.set_person(ann.id, retain_until=None) == ann
+    assert store.version() == 1
+
+
+@pytest.mark.parametrize("note", ["two\nlines", "Ann\udcff", " ", "x" * 2001, "nul\0"])
+def test_a_note_is_a_line_of_text(store: Store, note: str) -> None:
+    ann = store.enroll("Ann", [template(1)]).person
+    with pytest.raises(GalleryError, match="a note must") as error:
+        store.set_person(ann.id, consent=note)
+    assert "\n" not in str(error.value)
+    assert store.find("Ann") == ann
+    with pytest.raises(GalleryError, match="a note must"):
+        store.enroll_many([NewPerson("Bob", (template(2),), consent=note)])
+    with pytest.raises(GalleryError, match="nobody has the id"):
+        store.set_person("p_0123456789ab", consent="signed")
+
+
+def test_a_date_to_be_kept_until_says_its_zone(store: Store) -> None:
+    ann = store.enroll("Ann", [template(1)]).person
+    with pytest.raises(ValueError, match="must say its zone"):
+        store.set_person(ann.id, retain_until=datetime(2031, 5, 1))  # noqa: DTZ001
+    with pytest.raises(ValueError, match="must say its zone"):
+        NewPerson("Bob", (template(2),), retain_until=datetime(2031, 5, 1))  # noqa: DTZ001
+
+
 def test_somebody_forgotten_meanwhile_cannot_be_changed(store: Store) -> None:
     ann = store.enroll("Ann", [template(1)]).person
     store.forget(ann.id)
@@ -258,6 +292,6 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
 
 def test_nobody_is_called_what_is_no_text(store: Store) -> None:
     """A command line's bytes that are no UTF-8 arrive as halves of surrogate pairs, which no database takes."""
-    assert store.known("Ann\udcff") is None
+    assert store.known("Ann\udcff") is store.known("Ann\0") is None
     with pytest.raises(GalleryError, match=r"nobody is called 'Ann\\udcff'"):
         store.find("Ann\udcff")
