@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.arrays import F32, I64
+from pipeline.gallery.mlann_settings import RIVALS
 from pipeline.gallery.mlann_visit import Visit
 
 BLOCK = 4
@@ -57,7 +58,9 @@ class FullReferences:
         while len(rows := visit.next(evidence.bounds(), BLOCK)):
             evidence.add(rows, visit.look(rows))
             if visit.near_enough():
-                visit.stopped = True
+                # The next ones too, so that no rival is overlooked whom the distances so far speak for.
+                visit.look(visit.next(evidence.bounds(), RIVALS))
+                visit.stopped = not visit.certain
                 return
 
 
