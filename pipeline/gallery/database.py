@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pipeline.errors import GalleryError, StoreError
-from pipeline.gallery.migrations import lay_tables, migrate
+from pipeline.gallery.migrations import can_migrate, lay_tables, migrate
 from pipeline.gallery.repairs import repair
 from pipeline.gallery.tables import SCHEMA_VERSION, schema_version
 
@@ -180,6 +180,10 @@ class Database:
                 if _schema_of(connection, self.name) is None:
                     lay_tables(connection)
                     logger.info("began a new gallery in %s", self.name)
+        elif version < SCHEMA_VERSION and not can_migrate(version):
+            raise GalleryError(
+                f"{self.name}: written as schema {version}, which this Facestream cannot read; restore a copy of it"
+            )
         elif version < SCHEMA_VERSION:
             with self.writing() as connection:
                 # Or brought it here.

@@ -39,7 +39,7 @@ def lay_tables(connection: Connection) -> None:
 
 
 def migrate(connection: Connection, version: int) -> None:
-    """Bring a gallery of this older version to SCHEMA_VERSION."""
+    """Bring a gallery of this older version, which `can_migrate`, to SCHEMA_VERSION."""
     for step in range(version, SCHEMA_VERSION):
         _STEPS[step](connection)
     connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
@@ -57,6 +57,11 @@ def _from_1(connection: Connection) -> None:
 
 def _give_id(connection: Connection) -> None:
     connection.execute(insert(gallery).values(id=secrets.token_hex(16)))
+
+
+def can_migrate(version: int) -> bool:
+    """Whether steps lead from this older version to SCHEMA_VERSION."""
+    return version in _STEPS
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
