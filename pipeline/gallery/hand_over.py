@@ -5,10 +5,22 @@ Moving them is one step, which is done or not, and no two files can be in each o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.gallery.snapshots import snapshots_of
+from pipeline.gallery.names import PERSON_ID
+from pipeline.gallery.snapshots import SNAPSHOTS_FOLDER, snapshots_of
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Pictures of one person that lie with another: of somebody merged, or of a merge that was cut off."""
+
+    folder: Path
+    whose: str
+    with_whom: str
 
 
 def hand_over(data: Path, gone_id: str, into_id: str) -> int:
@@ -19,6 +31,13 @@ def hand_over(data: Path, gone_id: str, into_id: str) -> int:
 def take_back(data: Path, gone_id: str, into_id: str) -> int:
     """Undo `hand_over`, as when the rest of a merge failed; how many files. Raises StoreError."""
     return _move(snapshots_of(data, into_id) / gone_id, snapshots_of(data, gone_id))
+
+
+def left_behind(data: Path) -> Iterator[Left]:
+    """Every folder of one id within another's, in order."""
+    for folder in sorted((data / SNAPSHOTS_FOLDER).glob("p_*/**/p_*/")):
+        if PERSON_ID.fullmatch(folder.name):
+            yield Left(folder, folder.name, folder.relative_to(data / SNAPSHOTS_FOLDER).parts[0])
 
 
 def _move(folder: Path, to: Path) -> int:

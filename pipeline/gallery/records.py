@@ -159,20 +159,6 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What was erased with a person."""
-
-    person: Person
-    templates: int
-    crops: int
-    snapshots: int
-    """files below the data folder"""
-    traceless: bool
-    """False where another program was reading the database, so that old pages may linger in its log until
-    that program closes it"""
-
-
-@dataclass(frozen=True, slots=True)
 class Merged:
     """What two records of one person became."""
 

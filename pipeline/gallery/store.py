@@ -9,22 +9,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 
 from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery import additions, history, rows
 from pipeline.gallery.database import Database
+from pipeline.gallery.forgetting import Forgotten, forget
 from pipeline.gallery.hand_over import hand_over, take_back
 from pipeline.gallery.history import Happened
 from pipeline.gallery.merge import merge
 from pipeline.gallery.names import clean_name, clean_note, suggest
+from pipeline.gallery.problems import picture_problems, table_problems
 from pipeline.gallery.records import (
     Change,
     ChangeKind,
     Contents,
     Crop,
     Enrolled,
-    Forgotten,
     Merged,
     NewPerson,
     NewTemplate,
@@ -34,7 +35,6 @@ from pipeline.gallery.records import (
     Unchanged,
     check_zone,
 )
-from pipeline.gallery.snapshots import erase_snapshots
 from pipeline.gallery.tables import changes, crops, people, templates
 
 DATABASE_FILE = "gallery.db"
@@ -152,21 +152,13 @@ class Store:
             return rows.require(connection, person_id)
 
     def forget(self, person_id: str) -> Forgotten:
-        """Erase a person: templates, crops, snapshots, name; also from the free pages of the database's file.
+        """Erase everything of a person, wherever the gallery keeps it, as `forgetting.forget` does without a proof.
 
-        Snapshots go first: if that fails, the person is still there and can be forgotten again.
+        Raises GalleryError where nobody has this id.
         """
         with self.database.reading() as connection:
             rows.require(connection, person_id)
-        snapshots = erase_snapshots(self._data, person_id)
-        with self.database.writing() as connection:
-            person = rows.require(connection, person_id)
-            theirs = select(templates.c.label).where(templates.c.person_id == person_id)
-            erased_crops = connection.execute(delete(crops).where(crops.c.label.in_(theirs))).rowcount
-            erased = connection.execute(delete(templates).where(templates.c.person_id == person_id)).rowcount
-            connection.execute(delete(people).where(people.c.id == person_id))
-            history.note(connection, [Happened(ChangeKind.PERSON_FORGOTTEN, person_id)])
-        return Forgotten(person, erased, erased_crops, snapshots, traceless=self.database.wipe_log())
+        return forget(self.database, self._data, person_id, look=False)
 
     def people(self) -> tuple[PersonCount, ...]:
         """Everybody, in order of name."""
@@ -245,9 +237,9 @@ class Store:
         try:
             found = list(self.database.problems())
             with self.database.reading() as connection:
-                found += rows.problems(connection)
+                found += table_problems(connection)
+                pictures = tuple(picture_problems(connection, self._data))
         except StoreError as error:
             return (str(error),)
-        return tuple(
-            f"{line}; restore a copy of it, or enroll anew in another --data folder" for line in found
-        )
+        repair = "restore a copy of it, or enroll anew in another --data folder"
+        return (*(f"{line}; {repair}" for line in found), *pictures)
