@@ -1,9 +1,12 @@
-"""Snapshots of a person below the data folder: snapshots/<person id>/, so that forgetting finds them."""
+"""Pictures of people below the data folder: snapshots/<person id>/, and those that sightings name."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from pathlib import Path
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 
 from pipeline.errors import StoreError
 from pipeline.gallery.names import PERSON_ID
@@ -18,16 +21,74 @@ def snapshots_of(data: Path, person_id: str) -> Path:
     return data / SNAPSHOTS_FOLDER / person_id
 
 
+def picture(data: Path, named: str) -> Path | None:
+    """The file that a sighting names, which may not exist; None where that is not below the snapshots' folder."""
+    path = PurePosixPath(named)
+    if path.is_absolute() or ".." in path.parts or path.parts[:1] != (SNAPSHOTS_FOLDER,) or "\0" in named:
+        return None
+    return data / path
+
+
+def pictures(data: Path) -> tuple[Path, ...]:
+    """All files below the snapshots' folder, in order of path. Raises StoreError."""
+    return files_below(data / SNAPSHOTS_FOLDER)
+
+
+def files_below(folder: Path) -> tuple[Path, ...]:
+    """All files below a folder, in order of path; links to folders are not followed. Raises StoreError."""
+
+    def refuse(error: OSError) -> None:
+        raise StoreError(f"{error.filename}: {(error.strerror or 'not readable').lower()}; make it readable")
+
+    found: list[Path] = []
+    if folder.is_dir():
+        for parent, _, names in os.walk(folder, onerror=refuse):
+            found += [Path(parent, name) for name in names]
+    return tuple(sorted(path for path in found if path.is_file() or path.is_symlink()))
+
+
 def erase_snapshots(data: Path, person_id: str) -> int:
     """Delete a person's snapshots; how many files there were. Raises StoreError where one cannot be deleted."""
     folder = snapshots_of(data, person_id)
-    if not folder.is_dir():
-        return 0
-    count = sum(1 for path in folder.rglob("*") if not path.is_dir())
+    count = len(files_below(folder))
     try:
         shutil.rmtree(folder)
+    except FileNotFoundError:
+        return 0
     except OSError as error:
-        raise StoreError(
-            f"{folder}: {(error.strerror or 'cannot be deleted').lower()}; make it writable and forget again"
-        ) from error
+        raise _undeletable(folder, error) from error
     return count
+
+
+def expired_pictures(data: Path, written_before: datetime) -> tuple[Path, ...]:
+    """The pictures whose file was last written before this time. Raises StoreError."""
+    limit = written_before.timestamp()
+    return tuple(path for path in pictures(data) if _written(path) < limit)
+
+
+def delete_pictures(paths: Iterable[Path]) -> int:
+    """Delete these files; how many were still there. Raises StoreError."""
+    return sum(map(_delete, paths))
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return float("inf")  # gone meanwhile
+
+
+def _delete(path: Path) -> bool:
+    try:
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _undeletable(path, error) from error
+    return True
+
+
+def _undeletable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: {(error.strerror or 'cannot be deleted').lower()}; make it writable and run this again"
+    )

@@ -1,0 +1,22 @@
+"""How long things are kept, as the configuration says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from config.schema import Config
+from pipeline.gallery.retention import RetentionRules
+
+
+def retention_rules(config: Config) -> RetentionRules:
+    """The rules of section `retention`."""
+    keys = config.retention
+    return RetentionRules(
+        sightings=_days(keys.sightings_days),
+        stranger_vectors=_days(keys.stranger_vectors_days),
+        snapshots=_days(keys.snapshots_days),
+    )
+
+
+def _days(days: float | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)
