@@ -1,123 +1,172 @@
-"""Approximate search in a navigable small world graph (Malkov and Yashunin, TPAMI 2020), by hnswlib."""
+"""Approximate search by walks along graphs of projected vectors; the full vectors decide among what they find.
+
+New templates are compared one by one until a thread has linked them, and a search waits for one of them to be
+linked at most. How fast, how good and how large all of it is: docs/gallery.md, "Indexes".
+"""
 
 from __future__ import annotations
 
-import hnswlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
 import numpy as np
 
-from pipeline.arrays import F32, I64
-from pipeline.gallery.exact import ExactIndex, check_known, check_new, empty_neighbours, fill
+from pipeline.arrays import F32, I64, Bools
+from pipeline.gallery.blocks import TemplateBlocks, read_about
+from pipeline.gallery.exact import PUT_AT_ONCE, empty_neighbours, fill, search_blocks, whole_number
+from pipeline.gallery.in_order import Turns
 from pipeline.gallery.index import Neighbours
+from pipeline.gallery.linking import GraphSet
 from pipeline.gallery.vectors import check_unit, squared_l2
 
 EXACT_UP_TO = 4096
-"""below this many templates a matrix product is both exact and faster than a walk through the graph"""
+"""below this many templates a matrix product is exact and takes no longer than a walk"""
 
-LINKS = 16
-"""M: links a template and layer, twice as many on the ground; 5 % of the memory of a 512-D vector"""
+RERANKED = 24
+"""candidates whose full vectors are compared; 40 found no more"""
 
-BUILD_EF = 200
-"""candidates kept while a template is linked; hnswlib's own default"""
+RELINKED_FROM = 0.1
+"""share of the templates from which a removal links all others anew: a tenth of the time a template that putting
+one away takes"""
 
-SEARCH_EF = 200
-"""candidates kept during a search: found the nearest of 15,000 clustered 512-D templates for 500 of 500 mated
-probes in 0.7 ms, and for 177 of 200 random ones, which lie about as near to everybody"""
+ABOUT_FILE = "hnsw.json"
 
-SEED = 20180408
-"""of the layers that templates are lifted to; fixed, so that the same calls build the same graph"""
 
-_FIRST_CAPACITY = 1024
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The templates that may be found, as rows."""
+
+    labels: I64
+    """(L,) as they were given"""
+    version: int
+    """of the templates, when the rows were looked up"""
+    rows: I64
+    """(R,)"""
+    allowed: Bools
+    """(top,) by row"""
 
 
 class HnswIndex:
-    """A graph over many templates, and exact search while they are few. Implements `index.Index`.
+    """Graphs over many templates, exact search while they are few. Implements `pipeline.gallery.index.Index`."""
 
-    hnswlib knows templates by slots that are never used twice: to give a removed label back to it would
-    repair the old node in place, and searches through such nodes find less. Removed templates stay in the
-    graph as tombstones; when they outnumber the living, the graph is built anew from the living.
-    """
-
-    def __init__(self, dimension: int, exact_up_to: int = EXACT_UP_TO) -> None:
+    def __init__(self, dimension: int, exact_up_to: int = EXACT_UP_TO, width: int | None = None) -> None:
+        """`width`: candidates kept on a walk (ef), instead of as many as the gallery's size asks for."""
         self.dimension = dimension
         self._exact_up_to = exact_up_to
-        self._few: ExactIndex | None = ExactIndex(dimension)
-        self._start_graph(_FIRST_CAPACITY)
+        self._width = width
+        self._turns = Turns()
+        self._blocks = TemplateBlocks(dimension)
+        self._graphs = GraphSet(self._turns)
+        self._selection: Selection | None = None
 
     def __len__(self) -> int:
-        return len(self._few) if self._few is not None else len(self._slot_of)
+        return len(self._blocks)
 
     def add(self, labels: I64, vectors: F32) -> None:
-        """Link the templates into the graph, in this order; the one that makes them many moves all there."""
-        if self._few is None:
-            check_new(labels, vectors, self.dimension, self._slot_of)
-            self._link(labels, vectors)
-            return
-        self._few.add(labels, vectors)
-        if len(self._few) > self._exact_up_to:
-            few, self._few = self._few, None
-            self._link(*few.templates())
+        """Put the templates in, some thousand at a time; they are linked afterwards, in this order."""
+        self._blocks.check_new(labels, vectors)
+        parts = [np.empty(0, np.int64)]
+        for start in range(0, len(labels), PUT_AT_ONCE):
+            with self._turns():
+                part = slice(start, start + PUT_AT_ONCE)
+                parts.append(self._blocks.put(labels[part], vectors[part]))
+        rows = np.concatenate(parts)
+        if len(rows) and (self._graphs or len(self) > self._exact_up_to):
+            self._graphs.plan(self._blocks, rows)
 
     def remove(self, labels: I64) -> None:
-        """Mark the templates as gone, and rebuild a graph that is mostly tombstones."""
-        if self._few is not None:
-            self._few.remove(labels)
-            return
-        check_known(labels, self._slot_of)
-        for label in labels.tolist():
-            self._graph.mark_deleted(self._slot_of.pop(label))
-        if self._slots > 2 * len(self):
-            self._rebuild()
+        """Remove and overwrite the templates; the graphs forget them behind the searches."""
+        with self._turns():
+            rows = self._blocks.remove(labels)
+        if len(rows):
+            self._graphs.plan_removal(self._blocks, rows, RELINKED_FROM)
 
-    def search(self, probes: F32, count: int) -> Neighbours:
+    def search(
+        self, probes: F32, count: int, *, among: I64 | None = None, near: I64 | None = None
+    ) -> Neighbours:
         """The nearest templates; exact up to `exact_up_to`, then nearly always the same as exact."""
-        if self._few is not None:
-            return self._few.search(probes, count)
         check_unit("probes", probes, self.dimension)
         found = empty_neighbours(len(probes), count)
-        self._graph.set_ef(max(SEARCH_EF, 2 * count))
-        for row, probe in enumerate(probes):
-            slots = self._walk(probe, min(count, len(self)))
-            # hnswlib's distances differ from ours in the last bits: measured again, both indexes say the same.
-            fill(found, row, self._label_of[slots], squared_l2(probe, self._vectors(slots)))
+        for row in range(len(probes)):
+            one = Neighbours(found.labels[row : row + 1], found.distances[row : row + 1])
+            with self._turns():
+                self._search(probes[row : row + 1], one, None if among is None else self._select(among))
         return found
 
-    def _walk(self, probe: F32, count: int) -> I64:
-        """Slots of the `count` templates that the graph calls nearest; every slot where it reaches too few."""
-        try:
-            slots, _ = self._graph.knn_query(probe, k=count, num_threads=1)
-        except RuntimeError:
-            # Tombstones and duplicates can cut a graph in pieces; hnswlib then refuses to return fewer.
-            return np.fromiter(self._slot_of.values(), np.int64, len(self))
-        return np.asarray(slots[0], dtype=np.int64)
+    def vectors(self, labels: I64) -> F32:
+        """The vectors (N, D) of these templates (N,). Raises KeyError for a label that is not there."""
+        with self._turns():
+            return self._blocks.of(labels)
 
-    def _start_graph(self, capacity: int) -> None:
-        self._slots = 0
-        self._slot_of: dict[int, int] = {}
-        self._label_of = np.empty(capacity, np.int64)
-        self._graph = hnswlib.Index("l2", self.dimension)
-        self._graph.init_index(capacity, M=LINKS, ef_construction=BUILD_EF, random_seed=SEED)
+    def settle(self) -> None:
+        """Wait until all templates are linked and all removed ones put away."""
+        self._graphs.settle()
 
-    def _link(self, labels: I64, vectors: F32) -> None:
-        slots = np.arange(self._slots, self._slots + len(labels), dtype=np.int64)
-        missing = self._slots + len(labels) - len(self._label_of)
-        if missing > 0:
-            more = np.empty(max(missing, len(self._label_of)), np.int64)
-            self._label_of = np.concatenate((self._label_of, more))
-            self._graph.resize_index(len(self._label_of))
-        # One thread: with several the graph would depend on who links first.
-        self._graph.add_items(vectors, slots, num_threads=1)
-        self._label_of[slots] = labels
-        self._slot_of.update(zip(labels.tolist(), slots.tolist(), strict=True))
-        self._slots += len(labels)
+    def save(self, folder: Path) -> None:
+        """Write templates and settled graphs. hnswlib stops the whole program while it writes: docs/gallery.md."""
+        self.settle()
+        self._blocks.save(folder)
+        about = {
+            "index": "hnsw",
+            "dimension": self.dimension,
+            "exact_up_to": self._exact_up_to,
+            "rooms": self._graphs.save(folder),
+        }
+        (folder / ABOUT_FILE).write_text(json.dumps(about), encoding="utf-8")
 
-    def _rebuild(self) -> None:
-        slots = np.fromiter(self._slot_of.values(), np.int64, len(self._slot_of))
-        labels, vectors = self._label_of[slots], self._vectors(slots)
-        self._start_graph(max(_FIRST_CAPACITY, len(labels)))
-        self._few = ExactIndex(self.dimension)
-        self.add(labels, vectors)
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The index that `save` wrote. Raises ValueError for files that do not fit together, OSError."""
+        about = read_about(folder / ABOUT_FILE, "hnsw")
+        index = cls(whole_number(about, "dimension"), whole_number(about, "exact_up_to"))
+        index._blocks = TemplateBlocks.load(folder, index.dimension)
+        index._graphs.load(folder, _rooms(about), index._blocks)
+        return index
 
-    def _vectors(self, slots: I64) -> F32:
-        if not len(slots):
-            return np.zeros((0, self.dimension), np.float32)
-        return np.asarray(self._graph.get_items(slots), dtype=np.float32)
+    def _search(self, probe: F32, found: Neighbours, selection: Selection | None) -> None:
+        """The nearest templates of one probe (1, D)."""
+        there = len(self) if selection is None else len(selection.rows)
+        count = found.labels.shape[1]
+        rows = None
+        asked = max(RERANKED, 2 * count)
+        if there > self._exact_up_to:
+            rows = self._walk(probe[0], asked * len(self) // max(there, 1), selection)
+        if rows is None or len(rows) < min(count, there):
+            search_blocks(self._blocks, probe, found, None if selection is None else selection.rows)
+            return
+        fill(found, 0, self._blocks.labels[rows], squared_l2(probe[0], self._blocks.vectors(rows)))
+
+    def _walk(self, probe: F32, asked: int, selection: Selection | None) -> I64 | None:
+        """Rows of templates that may be found, or None where a walk is of no use."""
+        if not self._graphs or 2 * asked > len(self):
+            return None
+        rows = self._graphs.candidates(probe, asked, max(asked, self._width or walk_width(len(self))))
+        if rows is None:
+            return None
+        rows = rows[self._blocks.labels[rows] >= 0]
+        return rows if selection is None else rows[selection.allowed[rows]]
+
+    def _select(self, among: I64) -> Selection:
+        """The rows of these labels, looked up once for all probes until the labels or the templates change."""
+        known, version = self._selection, self._blocks.version
+        if known is None or known.version != version or not np.array_equal(known.labels, among):
+            rows = self._blocks.find(among)
+            allowed = np.zeros(self._blocks.top, np.bool_)
+            allowed[rows] = True
+            known = self._selection = Selection(among.copy(), version, rows, allowed)
+        return known
+
+
+def walk_width(templates: int) -> int:
+    """Candidates kept on a walk among so many templates, for a recall of 0.99: docs/gallery.md, "Indexes"."""
+    return max(80, round(80 * math.log10(max(templates, 1)) - 240))
+
+
+def _rooms(about: dict[str, object]) -> list[int]:
+    rooms = about.get("rooms")
+    if not isinstance(rooms, list) or not all(isinstance(room, int) and room > 0 for room in rooms):
+        raise ValueError(f"rooms must be a list of whole numbers, got {rooms!r}")
+    return rooms
