@@ -118,14 +118,19 @@ def video_rows(photos: Path, video: Path, data: Path) -> Iterator[dict[str, obje
     for size in SIZES:
         for each in (1, 3):
             enrolled, tracks = _with_videos(base, frames, shown, size, each)
-            if len(enrolled.vectors) == size:
+            for count in COUNTS if len(enrolled.vectors) == size else ():
                 about = {
                     "what": "video",
                     "set": photos.name,
                     "people_on_video": len(tracks),
                     "templates": size,
                 }
-                yield {**about, "templates_each": each, **_tracked(enrolled, tracks)}
+                yield {
+                    **about,
+                    "templates_each": each,
+                    "neighbours": count,
+                    **_tracked(enrolled, tracks, count),
+                }
 
 
 def _with_videos(
@@ -144,30 +149,34 @@ def _with_videos(
     return Enrolled(np.concatenate(vectors), np.concatenate(owners)), tracks
 
 
-def _tracked(enrolled: Enrolled, tracks: list[F32]) -> dict[str, object]:
+def _tracked(enrolled: Enrolled, tracks: list[F32], count: int) -> dict[str, object]:
     index, size = enrolled.index(ACCEPT), len(enrolled.vectors)
     cold: list[int] = []
     warm: list[int] = []
-    same = people = stopped = 0
-    for track in tracks:
+    same = mates = kept = stopped = 0
+    first = int(enrolled.owners.max()) + 1 - len(tracks)
+    for shown, track in enumerate(tracks, first):
         hint = -1
         for number, total in enumerate(np.cumsum(track, axis=0)):
             probe = total / np.linalg.norm(total)
             spent, ended = index.spent.distances, index.spent.stopped
-            found = index.search(probe[None], 8, near=np.array([hint], np.int64))
+            found = index.search(probe[None], count, near=np.array([hint], np.int64))
             hint = int(found.labels[0, 0])
             (warm if number else cold).append(index.spent.distances - spent)
             if number:
                 truth = enrolled.exact(probe)
                 stopped += index.spent.stopped - ended
                 same += enrolled.name(found) == enrolled.name(truth)
-                people += int(enrolled.owners[hint] == enrolled.owners[truth.labels[0, 0]])
+                if enrolled.owners[truth.labels[0, 0]] == shown:
+                    mates += 1
+                    kept += int(enrolled.owners[hint] == shown)
     return {
         "stop": round(index.stop, 3),
         "share_cold": round(float(np.mean(cold)) / size, 5),
         "share_warm": round(float(np.mean(warm)) / size, 5),
         "frames_warm": len(warm),
         "ended_early": round(stopped / len(warm), 3),
-        "same_person": round(people / len(warm), 4),
-        "same_name": round(same / len(warm), 4),
+        "mates_first_in_exact": mates,
+        "of_them_here": round(kept / max(mates, 1), 4),
+        "same_name": round(same / len(warm), 4) if count > 1 else None,
     }

@@ -21,7 +21,7 @@ from pipeline.gallery.index import Neighbours
 from pipeline.gallery.mlann_axes import MOST, AxisReferences, principal_axes
 from pipeline.gallery.mlann_full import FullReferences
 from pipeline.gallery.mlann_rows import TemplateRows
-from pipeline.gallery.mlann_settings import RIVALS, Settings
+from pipeline.gallery.mlann_settings import FAMILIAR, LIKELY_REST, REACH, RIVALS, Settings
 from pipeline.gallery.mlann_stop import NearestOthers
 from pipeline.gallery.mlann_visit import Limits, References, Visit
 from pipeline.gallery.vectors import check_unit, squared_l2
@@ -69,7 +69,7 @@ class MlannIndex:
         self.stop = 0.0
         """squared L2 below which a template ends a search: the alpha-quantile, never above what is accepted"""
         self.familiar = 0.0
-        """squared L2 below which a probe may be taken for the person it was hinted to be: at most the median"""
+        """squared L2 below which a probe may be taken for the person it was hinted to be"""
         self._settings = settings or Settings()
         self._owners_of = owners or np.copy
         self._rows = TemplateRows(dimension)
@@ -209,17 +209,21 @@ class MlannIndex:
     def _check_hint(self, visit: Visit, row: int) -> bool:
         """Look at the template that is probably near; whether it is so near that this is no search any more.
 
-        Nearer than the early stop, it ends here. Nearer than half of the templates have somebody else, it is a
-        verification of one person, whom an impostor comes so near once in a thousand times: some distances to
-        those like this person will do.
+        Nearer than the early stop, it ends here. Nearer than most of the templates have somebody else, it is a
+        verification of one person: some distances to those like this person will do. Otherwise the whole budget is
+        there, but in a full matrix the search ends when nobody seems left who could get the name or contest it.
         """
         visit.look(np.array([row]))
+        if self._others is None:
+            return False
         rivals = RIVALS + visit.limits.count
         if visit.near_enough():
             visit.stopped, most = True, rivals
         elif visit.best < self.familiar:
             most = max(self._settings.most_warm(len(self)), rivals)
         else:
+            if not self._references.cost:  # otherwise nearly all is spent before the first template
+                visit.limits = replace(visit.limits, reach=self._accept + REACH, rest=LIKELY_REST)
             return False
         visit.limits = replace(visit.limits, most=min(most, visit.limits.most))
         return True
@@ -279,7 +283,7 @@ class MlannIndex:
         else:
             self._others.add(owners, vectors)
         self.stop = min(self._others.quantile(self._settings.alpha), self._accept)
-        self.familiar = self._others.quantile(0.5)
+        self.familiar = self._others.quantile(FAMILIAR)
 
 
 def append(references: References, vectors: F32, start: int, stop: int) -> None:

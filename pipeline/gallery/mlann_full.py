@@ -55,11 +55,11 @@ class FullReferences:
         evidence = Evidence(self._products[:size, :size], visit.limits.most)
         for rows, distances in zip(visit.rows, visit.distances, strict=True):
             evidence.add(rows, 1.0 - distances / 2.0)
-        while len(rows := visit.next(evidence.bounds(), BLOCK)):
+        while len(rows := visit.next(evidence.bounds(visit.limits.rest), BLOCK)):
             evidence.add(rows, visit.look(rows))
             if visit.near_enough():
                 # The next ones too, so that no rival is overlooked whom the distances so far speak for.
-                visit.look(visit.next(evidence.bounds(), RIVALS))
+                visit.look(visit.next(evidence.bounds(visit.limits.rest), RIVALS))
                 visit.stopped = not visit.certain
                 return
 
@@ -106,8 +106,9 @@ class Evidence:
             self._rest -= np.square(axis)
             self._probe_rest -= length * length
 
-    def bounds(self) -> F32:
-        """(R,) squared L2 that each template is at least away."""
+    def bounds(self, cosine: float = 1.0) -> F32:
+        """(R,) squared L2 that each template is at least away if what is outside of the span has this cosine."""
         outside = np.sqrt(np.maximum(self._rest, 0.0) * np.float32(max(self._probe_rest, 0.0)))
+        outside *= np.float32(cosine)
         bounds: F32 = 2.0 - 2.0 * (self._inner + outside)
         return bounds

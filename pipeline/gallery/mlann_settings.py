@@ -8,6 +8,16 @@ from dataclasses import dataclass
 RIVALS = 8
 """templates most like the one that ends a search early, of other people, that are looked at before it ends"""
 
+FAMILIAR = 0.25
+"""share of the templates that have somebody else as near as a probe may be to be taken for its hint: a hint that is
+wrong was found by a search too, and so is as near as nearest strangers are"""
+
+REACH = 0.1
+"""squared L2 beyond the distance for names that rivals are looked for by a search with a hint; more than the margin"""
+
+LIKELY_REST = 0.7
+"""cosine of what is not known yet of probe and template, with a hint: that of two photos of one person (0.68)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

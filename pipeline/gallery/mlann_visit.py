@@ -30,6 +30,11 @@ class Limits:
     """nearest templates wanted"""
     stop: float
     """squared L2; a template nearer than this ends the search. 0: nothing does"""
+    reach: float = np.inf
+    """squared L2; who is farther away need not be told from others who are. inf: everybody is"""
+    rest: float = 1.0
+    """cosine that what is not known yet of probe and template may have; below 1 the search ends when it is likely
+    that nobody nearer is left, and not only when it is certain"""
 
 
 @dataclass(slots=True)
@@ -103,8 +108,8 @@ class Visit:
             rows = rows[bounds[rows] < np.inf]
             self.certain = not len(rows)
             return rows.astype(np.int64, copy=False)
-        rows = np.flatnonzero(bounds <= min(worst + SLACK, FARTHEST))
-        self.certain = not len(rows)
+        rows = np.flatnonzero(bounds <= min(worst + SLACK, self.limits.reach, FARTHEST))
+        self.certain = not len(rows) and self.limits.rest == 1.0
         if len(rows) > wanted:
             rows = rows[np.argpartition(bounds[rows], wanted - 1)[:wanted]] if wanted else rows[:0]
         return rows.astype(np.int64, copy=False)

@@ -71,7 +71,7 @@ def spent_on(index: MlannIndex, probe: F32, count: int, near: int = -1) -> int:
     st.integers(1, DIMENSION),
     st.sampled_from([FULL, AXES, Settings(full_up_to=120)]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_with_the_whole_gallery_as_budget_it_is_exact_bit_for_bit(
     size: int, seed: int, count: int, rank: int, tuned: Settings
 ) -> None:
@@ -111,7 +111,7 @@ def test_no_template_is_lost_and_none_looked_at_twice(tuned: Settings) -> None:
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_budget_is_never_exceeded(
     size: int, budget: float, least: int, count: int, full: bool, stop: bool
 ) -> None:
@@ -157,8 +157,6 @@ def test_a_probe_that_is_still_near_its_hint_is_searched_with_less(tuned: Settin
     row = max(near.tolist(), key=lambda row: spent_on(index, probes[row], 8))
     cold, warm = spent_on(index, probes[row], 8), spent_on(index, probes[row], 8, near=row)
     assert warm <= tuned.most_warm(1500) < cold
-    index.familiar = 0.0
-    assert spent_on(index, probes[row], 8, near=row) > warm
 
 
 @BOTH
