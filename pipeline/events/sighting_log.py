@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 from pipeline.errors import FacestreamError
-from pipeline.events.event import IdentityEvent
+from pipeline.events.event import EventType, IdentityEvent
 from pipeline.gallery.sighting_records import Sighting
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ def kept(event: IdentityEvent, stranger_id: str | None, seq: int, *, stands: boo
         snapshot=event.snapshot,
         vector=event.template,
         stands=stands,
+        over=event.type is EventType.END,
     )
 
 

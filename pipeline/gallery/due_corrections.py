@@ -8,10 +8,11 @@ correction that was made in between stays due, under a number of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection, LargeBinary, String, Text, bindparam, case, literal, or_, select, update
 
-from pipeline.gallery.sighting_places import NEVER_TOLD
+from pipeline.gallery import rows
 from pipeline.gallery.sighting_records import Called, DueCorrection, StrangerState
 from pipeline.gallery.sighting_rows import AnyRow, pieces, sighting
 from pipeline.gallery.tables import memberships, people, sightings, strangers, watchlists
@@ -23,18 +24,25 @@ BLIND = (
 )
 """a row without its vector, which is by far the most of it"""
 
-IS_DUE = sightings.c.seq > sightings.c.told_seq
+NEVER_TOLD = 0
+"""told_seq of a sighting that no event told of, so that no correction does either"""
+
+OPEN_AT_MOST = timedelta(days=1)
+"""after this long a sighting that was never closed is taken for one whose run was killed"""
 
 
 def due_corrections(connection: Connection, after: int, count: int) -> tuple[DueCorrection, ...]:
     """Up to `count` due corrections of sightings behind this label, in order of label.
 
-    None of an ignored stranger, nor of a sighting that no event ever told of.
+    None of an ignored stranger, of a sighting that no event ever told of, nor of one that is still open: its run goes
+    on numbering its events and recognises the person by now, or keeps it as theirs when it ends.
     """
+    settled = or_(sightings.c.over, sightings.c.written_at < rows.now() - OPEN_AT_MOST)
     asked = (
         select(*BLIND)
         .join_from(sightings, strangers, sightings.c.stranger_id == strangers.c.id, isouter=True)
-        .where(IS_DUE, sightings.c.told_seq > NEVER_TOLD, sightings.c.label > after)
+        .where(sightings.c.seq > sightings.c.told_seq, sightings.c.told_seq > NEVER_TOLD)
+        .where(sightings.c.label > after, settled)
         .where(or_(strangers.c.id.is_(None), strangers.c.state != StrangerState.IGNORED.value))
         .order_by(sightings.c.label)
         .limit(count)

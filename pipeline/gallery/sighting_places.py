@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, insert, select
 
 from pipeline.arrays import F32
 from pipeline.gallery import rows
+from pipeline.gallery.history import merged_into
 from pipeline.gallery.sighting_records import Sighting, StrangerState
 from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
 from pipeline.gallery.tables import people, strangers, templates
 from pipeline.gallery.vectors import squared_l2
-
-NEVER_TOLD = 0
-"""told_seq of a sighting that no event told of, so that no correction does either"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +29,30 @@ def place(connection: Connection, sightings: Sequence[Sighting]) -> list[Placed]
     """Where these sightings belong now. Rows of strangers never seen before are made.
 
     A stranger who was merged goes on under the other's id and one who was named is that person: both differ from
-    what the sighting's events said, so a correction is due. Of an ignored stranger nobody was told. Sightings of people
-    who were forgotten meanwhile are left out.
+    what the sighting's events said, so a correction is due, and so does a person who was merged into
+    another. Sightings of people who were forgotten meanwhile are left out.
     """
     known = _strangers(connection, [one.stranger_id for one in sightings if one.stranger_id is not None])
-    living = _living(connection, [one.person_id for one in sightings if one.person_id is not None])
+    whom = _people(connection, {one.person_id for one in sightings if one.person_id is not None})
     placed = []
     for one in sightings:
         if one.person_id is not None:
-            if one.person_id in living:
-                placed.append(Placed(replace(one, stranger_id=None, stands=False), one.seq))
+            if one.person_id in whom:
+                placed.append(_of_person(connection, one, whom[one.person_id]))
         elif one.stranger_id is not None:
             placed.append(_of_stranger(connection, one, known[one.stranger_id]))
         else:
             raise ValueError(f"{one.sighting_id} is neither a person's nor a stranger's")
     return placed
+
+
+def _of_person(connection: Connection, one: Sighting, person_id: str) -> Placed:
+    """A person's sighting, by whom the person was merged into."""
+    kept = replace(one, person_id=person_id, stranger_id=None, stands=False)
+    if person_id == one.person_id:
+        return Placed(kept, one.seq)
+    distance = nearest(one.vector, vectors_of(connection, person_id, one.model_id))
+    return Placed(replace(kept, seq=one.seq + 1, distance=distance), one.seq)
 
 
 def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed:
@@ -62,8 +69,6 @@ def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed
         )
         return Placed(named, one.seq)
     stands = one.stands and one.vector is not None
-    if found.state == StrangerState.IGNORED:
-        return Placed(replace(one, stranger_id=found.id, stands=stands), NEVER_TOLD)
     moved = found.id != one.stranger_id
     return Placed(replace(one, stranger_id=found.id, stands=stands, seq=one.seq + moved), one.seq)
 
@@ -105,9 +110,21 @@ def _strangers(connection: Connection, ids: Sequence[str]) -> Mapping[str, AnyRo
     return {each: ends.get(row.merged_into, row) for each, row in found.items()}
 
 
-def _living(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Who of these is still in the gallery."""
+def _people(connection: Connection, ids: Collection[str]) -> Mapping[str, str]:
+    """For each id of somebody who is still in the gallery, or was merged into somebody who is, whose id that is."""
+    there = _living(connection, ids)
+    found = {each: each for each in there}
+    gone = set(ids) - there
+    if gone:
+        into = merged_into(connection, sorted(gone))
+        there = _living(connection, set(into.values()))
+        found |= {old: new for old, new in into.items() if new in there}
+    return found
+
+
+def _living(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Who of these is in the gallery."""
     found: set[str] = set()
-    for piece in pieces(sorted(set(ids))):
+    for piece in pieces(sorted(ids)):
         found.update(connection.execute(select(people.c.id).where(people.c.id.in_(piece))).scalars())
     return found

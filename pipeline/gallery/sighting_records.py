@@ -32,7 +32,7 @@ class StrangerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A sighting as it is kept when it is over: what its last event said, and the vector behind it."""
+    """A sighting as it is kept: what its last event said, and the vector behind it."""
 
     sighting_id: str
     camera: str
@@ -41,7 +41,7 @@ class Sighting:
     mode: str
     """live or replay"""
     seq: int
-    """of its last event"""
+    """of its last event that was published; 0 where none was, as of an ignored stranger"""
     person_id: str | None
     stranger_id: str | None
     """set while person_id is None"""
@@ -67,6 +67,8 @@ class Sighting:
     """(D,) unit length; None where no shot was good enough, or its time is over"""
     stands: bool
     """whether its stranger is recognised by it"""
+    over: bool = True
+    """whether its last event was its `end`: until then its run alone tells of it"""
 
     def __post_init__(self) -> None:
         if self.vector is not None:

@@ -64,6 +64,7 @@ def sighting_values(one: Sighting, told_seq: int, written_at: datetime) -> dict[
         "snapshot": one.snapshot,
         "vector": None if one.vector is None else to_bytes(one.vector),
         "stands": one.stands,
+        "over": one.over,
         "written_at": written_at,
     }
 
@@ -95,6 +96,7 @@ def sighting(row: AnyRow) -> Sighting:
         snapshot=row.snapshot,
         vector=None if row.vector is None else from_bytes(row.vector),
         stands=row.stands,
+        over=row.over,
     )
 
 

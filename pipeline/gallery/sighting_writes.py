@@ -20,6 +20,7 @@ _KEPT = (
     sightings.c.label,
     sightings.c.sighting_id,
     sightings.c.seq,
+    sightings.c.over,
     sightings.c.person_id,
     sightings.c.stranger_id,
     sightings.c.stands,

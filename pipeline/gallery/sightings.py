@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from pipeline.gallery.database import Database
@@ -11,6 +12,7 @@ from pipeline.gallery.due_corrections import due_corrections, mark_told
 from pipeline.gallery.past import past_vectors, sightings_at, sightings_of
 from pipeline.gallery.sighting_places import place
 from pipeline.gallery.sighting_records import DueCorrection, PastVectors, RunOfCamera, Sighting
+from pipeline.gallery.sighting_rows import AnyRow
 from pipeline.gallery.sighting_writes import Writing
 from pipeline.gallery.stranger_history import StrangerHistory
 
@@ -25,16 +27,20 @@ class Sightings:
         self._database = database
 
     def write(self, new: Sequence[Sighting]) -> None:
-        """Keep sightings that are over, after their `end` was published.
+        """Keep what was published of sightings of a run that goes on.
 
-        One that is kept already is replaced, unless a later seq of it is kept: somebody said since who it was.
+        An open one is replaced: its run alone numbers its events, and what an operator said of it meanwhile was said
+        of its stranger or person. One that is over is not, where a later seq of it is kept: it was corrected since.
         """
         if not new:
             return
         with self._writing() as writing:
             stored = writing.stored(one.sighting_id for one in new)
-            last = {one.sighting_id: one for one in sorted(new, key=lambda one: one.seq)}
-            fresh = [one for key, one in last.items() if key not in stored or one.seq >= stored[key].seq]
+            fresh = [
+                one
+                for key, one in _latest(new).items()
+                if key not in stored or _may_replace(stored[key], one)
+            ]
             writing.put(place(writing.connection, fresh), stored)
 
     def replace_run(self, runs: Sequence[RunOfCamera], new: Sequence[Sighting]) -> None:
@@ -49,7 +55,8 @@ class Sightings:
                 raise ValueError(f"{one.sighting_id} is of none of the runs that are replaced")
         with self._writing() as writing:
             stored = {row.sighting_id: row for run in runs for row in writing.of_run(run)}
-            placed = place(writing.connection, list({one.sighting_id: one for one in new}.values()))
+            ended = [replace(one, over=True) for one in _latest(new).values()]
+            placed = place(writing.connection, ended)
             writing.put(placed, stored)
             staying = {one.sighting.sighting_id for one in placed}
             writing.remove([row for key, row in stored.items() if key not in staying])
@@ -109,3 +116,17 @@ class Sightings:
             history = StrangerHistory(connection)
             yield Writing(connection, history)
             history.write()
+
+
+def _latest(new: Sequence[Sighting]) -> Mapping[str, Sighting]:
+    """Each sighting once, as its last seq has it, in the order in which they are given."""
+    found: dict[str, Sighting] = {}
+    for one in new:
+        before = found.get(one.sighting_id)
+        if before is None or one.seq >= before.seq:
+            found[one.sighting_id] = one
+    return found
+
+
+def _may_replace(stored: AnyRow, new: Sighting) -> bool:
+    return not stored.over or (new.over and new.seq >= stored.seq)

@@ -96,7 +96,9 @@ def _chosen(connection: Connection, who: Stranger, rules: NamingRules) -> list[N
         .limit(_CANDIDATES)
     )
     found = connection.execute(asked.where(sightings.c.stands)).all() or connection.execute(asked).all()
-    found = [row for row in found if row.quality >= rules.min_quality] or found[:1]
+    # One recording that was played as two cameras gives the very same vector twice.
+    different = list({row.vector: row for row in reversed(found)}.values())[::-1]
+    found = [row for row in different if row.quality >= rules.min_quality] or different[:1]
     chosen = []
     for model_id in sorted({row.model_id for row in found}):
         of_model = [row for row in found if row.model_id == model_id]

@@ -47,13 +47,16 @@ def find_stranger(connection: Connection, asked: str) -> Stranger:
 
 def still_unknown(connection: Connection, stranger_id: str) -> Stranger:
     """The stranger of this id, merges followed. Raises GalleryError where they are gone or have a name by now."""
-    row = connection.execute(select(strangers).where(strangers.c.id == stranger_id)).one_or_none()
-    if row is None:
-        raise GalleryError(f"no stranger has the id {stranger_id}; 'strangers list' shows all")
-    found = _followed(connection, row)
+    found = _followed(connection, _require(connection, stranger_id))
     if found.state is StrangerState.NAMED:
-        raise GalleryError(f"{found.id} has a name by now: see people show {found.person_id}")
+        raise GalleryError(f"{found.id} has a name by now; see people show {found.person_id}")
     return found
+
+
+def stranger_summary(connection: Connection, stranger_id: str) -> StrangerSummary:
+    """The stranger of exactly this id and where they were seen. Raises GalleryError where there is none."""
+    row = _require(connection, stranger_id)
+    return _summary(stranger(row), _seen(connection, stranger_id).get(stranger_id, []))
 
 
 def summaries(connection: Connection, wanted: StrangerFilter) -> tuple[StrangerSummary, ...]:
@@ -70,6 +73,13 @@ def summaries(connection: Connection, wanted: StrangerFilter) -> tuple[StrangerS
     return tuple(sorted(found, key=_recency, reverse=True))
 
 
+def _require(connection: Connection, stranger_id: str) -> AnyRow:
+    row = connection.execute(select(strangers).where(strangers.c.id == stranger_id)).one_or_none()
+    if row is None:
+        raise GalleryError(f"no stranger has the id {stranger_id}; 'strangers list' shows all")
+    return row
+
+
 def _followed(connection: Connection, row: AnyRow) -> Stranger:
     """Whom this stranger goes on as; `merge` keeps the chains one step long."""
     if row.merged_into is None:
@@ -80,12 +90,12 @@ def _followed(connection: Connection, row: AnyRow) -> Stranger:
 def _suggest(connection: Connection, wanted: str) -> str:
     """Whose id may have been mistyped, for the end of a message."""
     ids = connection.execute(select(strangers.c.id).order_by(strangers.c.id)).scalars().all()
-    near = get_close_matches(wanted, ids, n=_SUGGESTED, cutoff=0.75) if len(wanted) <= _LONGEST else []
+    near = get_close_matches(wanted, ids, n=_SUGGESTED, cutoff=0.85) if len(wanted) <= _LONGEST else []
     return f"; did you mean {' or '.join(near)}?" if near else "; 'strangers list' shows all"
 
 
-def _seen(connection: Connection) -> dict[str, list[AnyRow]]:
-    """For each stranger a row a camera; answered by an index alone, without a look at the vectors."""
+def _seen(connection: Connection, stranger_id: str | None = None) -> dict[str, list[AnyRow]]:
+    """For each stranger, or this one, a row a camera; answered by an index alone, without a look at the vectors."""
     asked = (
         select(
             sightings.c.stranger_id,
@@ -95,7 +105,11 @@ def _seen(connection: Connection) -> dict[str, list[AnyRow]]:
             func.max(sightings.c.seen_at).label("last"),
             func.max(sightings.c.quality).label("quality"),
         )
-        .where(sightings.c.stranger_id.is_not(None))
+        .where(
+            sightings.c.stranger_id.is_not(None)
+            if stranger_id is None
+            else sightings.c.stranger_id == stranger_id
+        )
         .group_by(sightings.c.stranger_id, sightings.c.camera)
     )
     found: dict[str, list[AnyRow]] = {}

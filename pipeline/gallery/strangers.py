@@ -25,7 +25,7 @@ from pipeline.gallery.sighting_records import (
 from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
 from pipeline.gallery.stranger_history import StrangerHistory, stranger_changes_since, stranger_version
 from pipeline.gallery.stranger_naming import NamingRules, name_stranger
-from pipeline.gallery.stranger_rows import find_stranger, still_unknown, summaries
+from pipeline.gallery.stranger_rows import find_stranger, still_unknown, stranger_summary, summaries
 from pipeline.gallery.tables import sightings, strangers
 
 AT_ONCE = 1000
@@ -84,6 +84,11 @@ class Strangers:
         """
         with self._database.reading() as connection:
             return find_stranger(connection, id_or_prefix)
+
+    def summary(self, stranger_id: str) -> StrangerSummary:
+        """One stranger and where they were seen. Raises GalleryError where there is none of exactly this id."""
+        with self._database.reading() as connection:
+            return stranger_summary(connection, stranger_id)
 
     def merge(self, gone: str, into: str) -> MergedStrangers:
         """Make two strangers one, who goes on under the second's id; a correction is due for the first's sightings.

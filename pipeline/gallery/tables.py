@@ -13,6 +13,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -146,9 +147,10 @@ sightings = Table(
     Column("run", Text, nullable=False, index=True),  # random when live, a hash of the recording in a replay
     Column("mode", String(8), nullable=False),
     Column("seq", Integer, nullable=False),  # of its last event
+    Column("over", Boolean, nullable=False),  # whether that was its end: until then its run alone tells of it
     Column("told_seq", Integer, nullable=False),  # of its last event that was published; corrections may wait
     Column("person_id", String(16), ForeignKey("people.id"), index=True),
-    Column("stranger_id", String(16), ForeignKey("strangers.id"), index=True),
+    Column("stranger_id", String(16), ForeignKey("strangers.id")),
     Column("previous_person_id", String(16)),  # who it was taken for before a correction that waits
     Column("previous_name", Text),
     Column("distance", Float),
@@ -173,6 +175,29 @@ sightings = Table(
     Column("stands", Boolean, nullable=False),  # whether its stranger is recognised by it
     Column("written_at", UtcDateTime, nullable=False, index=True),  # what retention counts from
     sqlite_autoincrement=True,
+)
+
+# A list of strangers is answered by this index alone: a row's vector fills half a page.
+Index(
+    "sightings_of_strangers",
+    sightings.c.stranger_id,
+    sightings.c.camera,
+    sightings.c.first_seen_at,
+    sightings.c.seen_at,
+    sightings.c.quality,
+)
+# Few of a million sightings each: those that strangers are recognised by, and those with a correction to tell.
+Index(
+    "sightings_that_stand",
+    sightings.c.label,
+    sqlite_where=sightings.c.stands,
+    postgresql_where=sightings.c.stands,
+)
+Index(
+    "sightings_to_correct",
+    sightings.c.label,
+    sqlite_where=sightings.c.seq > sightings.c.told_seq,
+    postgresql_where=sightings.c.seq > sightings.c.told_seq,
 )
 
 # What happened to the vectors that strangers are recognised by, for replicas; apart from `changes`, because a

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pipeline.gallery.sighting_records import RunOfCamera, Sighting
+from pipeline.gallery.stranger_naming import NamingRules
 from tests.gallery.people import MODEL, face
 
+RULES = NamingRules(max_distance=1.2, min_quality=0.4, max_templates=3)
 LIVE = RunOfCamera("door", "k3f9")
 BEGUN = datetime(2026, 5, 1, 9, tzinfo=UTC)
 
@@ -22,6 +24,7 @@ def sighting(
     seq: int = 2,
     stands: bool = True,
     quality: float = 0.7,
+    over: bool = True,
 ) -> Sighting:
     """The sighting of this number: of a stranger, of a person, or of the stranger who is new in it."""
     sighting_id = f"{run.camera}:{run.run}:{number}"
@@ -52,4 +55,5 @@ def sighting(
         snapshot=None,
         vector=face(face_of, number),
         stands=stands,
+        over=over,
     )

@@ -1,0 +1,111 @@
+"""Strangers and their sightings as lines of JSON, and as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.commands.context import Context
+from pipeline.commands.people import day, utc
+
+if TYPE_CHECKING:
+    from pipeline.gallery.records import Person
+    from pipeline.gallery.sighting_records import NamedStranger, Sighting, StrangerSummary
+
+
+def print_strangers(context: Context, found: Sequence[StrangerSummary]) -> None:
+    """A line of JSON a stranger, or a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if context.json:
+        for one in found:
+            context.print_json(stranger_document(one))
+        return
+    table = Table("stranger", "state", "seen", "last", "first", "quality", "cameras")
+    for one in found:
+        table.add_row(
+            one.stranger.id,
+            one.stranger.state.value,
+            str(one.sightings),
+            "–" if one.last_seen_at is None else day(one.last_seen_at),
+            "–" if one.first_seen_at is None else day(one.first_seen_at),
+            "–" if one.quality is None else f"{one.quality:.2f}",
+            Text(", ".join(one.cameras)),
+        )
+    context.print(table if found else "no such stranger was seen")
+
+
+def print_sightings(
+    context: Context, found: StrangerSummary, person: Person | None, latest: Sequence[Sighting]
+) -> None:
+    """One stranger with their latest sightings, as one line of JSON or as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if context.json:
+        whom = None if person is None else {"id": person.id, "name": person.name}
+        shown = [sighting_document(one) for one in latest]
+        context.print_json({**stranger_document(found), "person": whom, "latest": shown})
+        return
+    one = found.stranger
+    if person is not None:
+        context.print(f"{one.id}: {person.name} ({person.id}), whose sightings these are now")
+        return
+    context.print(f"{one.id}, {one.state.value}, since {day(one.created_at)}: sightings: {found.sightings}")
+    table = Table("seen", "for", "camera", "quality", "sighting", "snapshot")
+    for each in latest:
+        seconds = (each.seen_at - each.first_seen_at).total_seconds()
+        where = (Text(each.camera), f"{each.quality:.2f}", Text(each.sighting_id), Text(each.snapshot or "–"))
+        table.add_row(day(each.first_seen_at), f"{seconds:.1f} s", *where)
+    if latest:
+        context.print(table)
+    if len(latest) < found.sightings:
+        context.print(f"and {found.sightings - len(latest)} earlier ones; see --count")
+
+
+def stranger_document(one: StrangerSummary) -> Mapping[str, object]:
+    """The keys of a stranger's line."""
+    return {
+        "id": one.stranger.id,
+        "state": one.stranger.state.value,
+        "merged_into": one.stranger.merged_into,
+        "person_id": one.stranger.person_id,
+        "sightings": one.sightings,
+        "cameras": list(one.cameras),
+        "first_seen_at": None if one.first_seen_at is None else utc(one.first_seen_at),
+        "last_seen_at": None if one.last_seen_at is None else utc(one.last_seen_at),
+        "quality": None if one.quality is None else round(one.quality, 4),
+    }
+
+
+def sighting_document(one: Sighting) -> Mapping[str, object]:
+    """The keys of a sighting."""
+    return {
+        "sighting_id": one.sighting_id,
+        "camera": one.camera,
+        "mode": one.mode,
+        "first_seen_at": utc(one.first_seen_at),
+        "seen_at": utc(one.seen_at),
+        "quality": round(one.quality, 4),
+        "box": [round(side, 4) for side in one.box],
+        "frame": {
+            "index": one.frame_index,
+            "pts_s": round(one.pts_s, 4),
+            "width": one.width,
+            "height": one.height,
+        },
+        "snapshot": one.snapshot,
+    }
+
+
+def named_document(named: NamedStranger) -> Mapping[str, object]:
+    """The keys of a naming's line."""
+    return {
+        "id": named.stranger_id,
+        "person": {"id": named.person.id, "name": named.person.name},
+        "new": named.is_new,
+        "templates": named.templates,
+        "sightings": named.sightings,
+        "distance": None if named.distance is None else round(named.distance, 4),
+    }
