@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,46 @@ SEED = 20180408
 FAR = 3.0
 """length of what a removed template's vector is overwritten with: farther from every face, whose projections are no
 longer than 1, than any two faces are from each other, so that no search comes by"""
+
+
+HEADER = np.dtype(
+    [
+        *((name, "<u8") for name in ("start", "room", "count", "node_size", "row_offset", "vector_offset")),
+        *(("layers", "<i4"), ("entry", "<u4")),
+        *((name, "<u8") for name in ("links", "ground_links", "new_links")),
+        *(("layer_factor", "<f8"), ("build_ef", "<u8")),
+    ]
+)
+"""of a file that hnswlib 0.8.0 writes: hnswalg.h, saveIndex; the ground layer's nodes follow it"""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphLayout:
+    """Where the ground layer stands in a saved graph."""
+
+    node: np.dtype[np.void]
+    """links: their count, and marks, then the neighbours; vector; row"""
+    offset: int
+    """bytes before the first node"""
+    count: int
+    """nodes"""
+
+
+def graph_layout(file: Path) -> GraphLayout:
+    """Read a saved graph's header. Raises ValueError where it is none of hnswlib 0.8.0, OSError."""
+    read = np.fromfile(file, HEADER, 1)
+    if len(read) != 1:
+        raise ValueError(f"{file}: is too short for a graph")
+    links, vector_at, row_at = (
+        int(read[0][name]) for name in ("ground_links", "vector_offset", "row_offset")
+    )
+    dimension, rest = divmod(row_at - vector_at, 4)
+    count, size = int(read[0]["count"]), int(read[0]["node_size"])
+    whole = file.stat().st_size >= HEADER.itemsize + count * size
+    if rest or dimension < 1 or vector_at != 4 * links + 4 or size != row_at + 8 or not whole:
+        raise ValueError(f"{file}: is no graph of this version of hnswlib")
+    node = np.dtype([("links", "<u4", (links + 1,)), ("vector", "<f4", (dimension,)), ("row", "<u8")])
+    return GraphLayout(node, HEADER.itemsize, count)
 
 
 class Graph:

@@ -19,7 +19,7 @@ from pipeline.gallery.blocks import TemplateBlocks, read_about
 from pipeline.gallery.exact import PUT_AT_ONCE, empty_neighbours, fill, search_blocks, whole_number
 from pipeline.gallery.in_order import Turns
 from pipeline.gallery.index import Neighbours
-from pipeline.gallery.linking import GraphSet
+from pipeline.gallery.linking import FIRST_ROOM, GraphSet
 from pipeline.gallery.vectors import check_unit, squared_l2
 
 EXACT_UP_TO = 4096
@@ -52,18 +52,37 @@ class Selection:
 class HnswIndex:
     """Graphs over many templates, exact search while they are few. Implements `pipeline.gallery.index.Index`."""
 
-    def __init__(self, dimension: int, exact_up_to: int = EXACT_UP_TO, width: int | None = None) -> None:
-        """`width`: candidates kept on a walk (ef), instead of as many as the gallery's size asks for."""
+    def __init__(
+        self,
+        dimension: int,
+        exact_up_to: int = EXACT_UP_TO,
+        *,
+        width: int | None = None,
+        room: int = FIRST_ROOM,
+    ) -> None:
+        """An empty index.
+
+        Args:
+            dimension: D, the length of a vector.
+            exact_up_to: templates that are searched exactly.
+            width: candidates kept on a walk (ef), instead of as many as the gallery's size asks for.
+            room: templates that a graph has room for beyond those it is made for.
+        """
         self.dimension = dimension
+        self.width = width
         self._exact_up_to = exact_up_to
-        self._width = width
         self._turns = Turns()
         self._blocks = TemplateBlocks(dimension)
-        self._graphs = GraphSet(self._turns)
+        self._graphs = GraphSet(self._turns, room)
         self._selection: Selection | None = None
 
     def __len__(self) -> int:
         return len(self._blocks)
+
+    @property
+    def exact(self) -> bool:
+        """Whether searches of all templates compare every one of them."""
+        return len(self) <= self._exact_up_to
 
     def add(self, labels: I64, vectors: F32) -> None:
         """Put the templates in, some thousand at a time; they are linked afterwards, in this order."""
@@ -143,7 +162,7 @@ class HnswIndex:
         """Rows of templates that may be found, or None where a walk is of no use."""
         if not self._graphs or 2 * asked > len(self):
             return None
-        rows = self._graphs.candidates(probe, asked, max(asked, self._width or walk_width(len(self))))
+        rows = self._graphs.candidates(probe, asked, max(asked, self.width or walk_width(len(self))))
         if rows is None:
             return None
         rows = rows[self._blocks.labels[rows] >= 0]

@@ -12,7 +12,7 @@ from pipeline.arrays import F32, I64
 from pipeline.gallery.blocks import TemplateBlocks
 from pipeline.gallery.graph import Graph
 from pipeline.gallery.in_order import InOrder, Turns
-from pipeline.gallery.projection import SAMPLE, Projection, learn_projection
+from pipeline.gallery.projection import PROJECTED_AT_ONCE, SAMPLE, Projection, learn_projection
 
 Homes = NDArray[np.int8]
 
@@ -63,8 +63,9 @@ class GraphSet:
     long anything takes. `candidates` is called while `turns` are held.
     """
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, first_room: int = FIRST_ROOM) -> None:
         self._turns = turns
+        self._first_room = first_room
         self._graphs: list[Graph] = []
         self._waiting: list[Linking] = []
         self._work: InOrder[Linking | Burying] = InOrder("linking templates", self._do)
@@ -161,21 +162,21 @@ class GraphSet:
         replaces = self._projection is not None
         self._projection = learn_projection(blocks.vectors(np.sort(rows[every])))
         self._planned_graphs = self._planned_rooms = 0
-        room = self._open(len(rows) + max(len(rows) // 2, FIRST_ROOM))
+        room = self._open(len(rows) + max(len(rows) // 2, self._first_room))
         self._left -= len(rows)
         self._reach(blocks.top)
         self._homes[:] = -1
         self._homes[rows] = 0
         projected = np.empty((len(rows), self._projection.dimension), np.float32)
-        for start in range(0, len(rows), FIRST_ROOM):
-            part = slice(start, start + FIRST_ROOM)
+        for start in range(0, len(rows), PROJECTED_AT_ONCE):
+            part = slice(start, start + PROJECTED_AT_ONCE)
             projected[part] = self._projection(blocks.vectors(rows[part]))
         searched_from = len(rows) - len(fresh) if replaces else 0
         homes = np.zeros(len(rows), np.int8)
         self._submit(Linking(self._projection, rows, projected, homes, searched_from, room, replaces))
 
     def _open(self, room: int) -> int:
-        room = max(room, FIRST_ROOM)
+        room = max(room, self._first_room)
         self._planned_graphs += 1
         self._planned_rooms += room
         self._left = room

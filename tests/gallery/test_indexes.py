@@ -1,62 +1,23 @@
-"""The contract of every index. `plain` below, a Python loop in float64, is the truth all are held to."""
+"""The contract of every index. `plain`, a Python loop in float64, is the truth all are held to.
+
+What is kept is in test_indexes_kept.py, searching beside a writer in test_indexes_beside.py.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from pipeline.arrays import F32, I64
+from pipeline.arrays import F32
 from pipeline.errors import GalleryError
 from pipeline.gallery.choose import INDEXES, choose_index
 from pipeline.gallery.exact import BLOCK_ROWS, ExactIndex
-from pipeline.gallery.hnsw import HnswIndex
-from pipeline.gallery.index import Index
-from pipeline.gallery.mlann import MlannIndex
-from pipeline.gallery.mlann_settings import Settings
-
-DIMENSION = 32
-
-Make = Callable[[], Index]
-
-MAKERS: dict[str, Make] = {
-    "exact": lambda: ExactIndex(DIMENSION),
-    "hnsw-few": lambda: HnswIndex(DIMENSION),
-    "hnsw-graph": lambda: HnswIndex(DIMENSION, exact_up_to=0),
-    "hnsw-growing": lambda: HnswIndex(DIMENSION, exact_up_to=100),
-    "mlann-full": lambda: MlannIndex(DIMENSION, Settings(budget=1.0, full_up_to=10**6)),
-    "mlann-axes": lambda: MlannIndex(DIMENSION, Settings(budget=1.0, full_up_to=0)),
-    "mlann-growing": lambda: MlannIndex(DIMENSION, Settings(budget=1.0, full_up_to=100)),
-}
+from tests.gallery.index_kinds import DIMENSION, MAKERS, Make, faces, labels, plain, plain_labels, unit
 
 
 @pytest.fixture(params=MAKERS)
 def make(request: pytest.FixtureRequest) -> Make:
     return MAKERS[request.param]
-
-
-def unit(vectors: np.ndarray) -> F32:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), dtype=np.float32)
-
-
-def faces(people: int, each: int, seed: int, noise: float = 0.12) -> F32:
-    """Vectors in clusters, as faces are: `each` for a person."""
-    rng = np.random.default_rng(seed)
-    centres = unit(np.random.default_rng(7).normal(size=(people, DIMENSION)))
-    return unit(np.repeat(centres, each, axis=0) + noise * rng.normal(size=(people * each, DIMENSION)))
-
-
-def labels(start: int, stop: int) -> I64:
-    return np.arange(start, stop, dtype=np.int64)
-
-
-def plain(templates: dict[int, F32], probe: F32, count: int) -> list[tuple[float, int]]:
-    every = [
-        (float(np.sum((vector.astype(np.float64) - probe.astype(np.float64)) ** 2)), label)
-        for label, vector in templates.items()
-    ]
-    return sorted(every)[:count]
 
 
 def test_an_empty_index_answers_with_nothing(make: Make) -> None:
@@ -119,6 +80,7 @@ def test_the_same_calls_give_the_same_answers(make: Make) -> None:
         index.add(labels(0, 1500), faces(300, 5, seed=1))
         index.remove(labels(100, 400))
         index.add(labels(2000, 2300), faces(300, 1, seed=3))
+        index.settle()
         return index.search(faces(300, 1, seed=2), 10).labels.tobytes()
 
     assert run() == run()
@@ -220,6 +182,62 @@ def test_nearly_always_the_nearest_among_thousands(make: Make) -> None:
         some.add(labels(0, 4000), vectors)
     agree = index.search(probes, 1).labels == exact.search(probes, 1).labels
     assert agree.mean() >= 0.99
+
+
+def test_only_the_named_are_found_among_them(make: Make) -> None:
+    vectors, probes = faces(60, 5, seed=1), faces(60, 1, seed=2)
+    index = make()
+    index.add(labels(0, 300), vectors)
+    for named in (labels(0, 300)[::7], labels(250, 300), labels(10, 11), labels(0, 300)):
+        known = {label: vectors[label] for label in named.tolist()}
+        found = index.search(probes, 3, among=named)
+        for row, probe in enumerate(probes):
+            expected = plain_labels(known, probe, 3)
+            assert found.labels[row].tolist() == expected + [-1] * (3 - len(expected))
+
+
+def test_names_that_are_not_there_are_passed_over(make: Make) -> None:
+    vectors = faces(60, 5, seed=1)
+    index = make()
+    index.add(labels(0, 300), vectors)
+    found = index.search(vectors[:2], 2, among=np.array([1, 5, 900], np.int64))
+    assert found.labels.tolist() == [[1, 5], [1, 5]]
+    nobody = index.search(vectors[:2], 2, among=np.array([900], np.int64))
+    assert nobody.labels.tolist() == [[-1, -1]] * 2
+    assert index.search(vectors[:1], 1, among=np.empty(0, np.int64)).labels.tolist() == [[-1]]
+
+
+def test_a_removed_template_is_not_found_among_the_named_either(make: Make) -> None:
+    vectors = faces(60, 5, seed=1)
+    index = make()
+    index.add(labels(0, 300), vectors)
+    named = labels(0, 10)
+    assert index.search(vectors[3:4], 1, among=named).labels.tolist() == [[3]]
+    index.remove(labels(3, 4))
+    index.add(labels(300, 301), vectors[3:4])  # which may take its place
+    assert index.search(vectors[3:4], 1, among=named).labels[0, 0] in {0, 1, 2, 4}
+
+
+def test_a_hint_changes_no_answer(make: Make) -> None:
+    index = make()
+    index.add(labels(0, 300), faces(60, 5, seed=1))
+    probes = faces(60, 1, seed=2)
+    hints = np.resize(np.array([-1, 3, 299, 5000], np.int64), 60)
+    assert index.search(probes, 2, near=hints).labels.tolist() == index.search(probes, 2).labels.tolist()
+
+
+def test_vectors_are_given_back_as_they_were(make: Make) -> None:
+    vectors = faces(60, 5, seed=1)
+    index = make()
+    index.add(labels(0, 300), vectors)
+    index.remove(labels(0, 10))
+    index.add(labels(400, 405), vectors[:5])
+    picked = np.array([299, 10, 402], np.int64)
+    assert index.vectors(picked).tobytes() == vectors[[299, 10, 2]].tobytes()
+    assert index.vectors(labels(0, 0)).shape == (0, DIMENSION)
+    for unknown in (3, 700, -1):
+        with pytest.raises(KeyError, match=str(unknown)):
+            index.vectors(np.array([10, unknown], np.int64))
 
 
 def test_a_gallery_of_several_blocks_is_searched_whole() -> None:

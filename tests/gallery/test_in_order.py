@@ -1,0 +1,60 @@
+"""Work behind its owner's back is done in order, and what fails is told."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import pytest
+
+from pipeline.gallery.in_order import InOrder, Turns
+
+
+def test_everything_is_done_in_order() -> None:
+    done: list[int] = []
+    work = InOrder("counting", done.append)
+    for turn in range(3):
+        for number in range(100):
+            work.submit(100 * turn + number)
+        work.settle()
+        assert done == list(range(100 * (turn + 1)))
+
+
+def test_a_failure_is_told_and_what_follows_is_left() -> None:
+    done: list[int] = []
+
+    def do(number: int) -> None:
+        if number == 2:
+            raise MemoryError("no room")
+        done.append(number)
+
+    work = InOrder("counting", do)
+    for number in range(5):
+        work.submit(number)
+    with pytest.raises(RuntimeError, match="counting: no room"):
+        work.settle()
+    assert done == [0, 1]
+    work.submit(7)
+    with pytest.raises(RuntimeError, match="no room"):
+        work.settle()
+    assert done == [0, 1]
+
+
+def test_who_waits_gets_the_lock_before_who_just_had_it() -> None:
+    turns = Turns()
+    holds, got = Event(), Event()
+
+    def wait() -> None:
+        holds.wait()
+        with turns():
+            got.set()
+
+    thread = Thread(target=wait)
+    thread.start()
+    count = 0
+    while not got.is_set():
+        with turns():
+            holds.set()
+            count += 1
+    thread.join()
+    assert got.is_set()
+    assert count >= 1
