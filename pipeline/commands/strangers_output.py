@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
 from pipeline.commands.people import day, utc
+from pipeline.commands.report import visible
 
 if TYPE_CHECKING:
     from pipeline.gallery.records import Person
@@ -31,7 +32,7 @@ def print_strangers(context: Context, found: Sequence[StrangerSummary]) -> None:
             "–" if one.last_seen_at is None else day(one.last_seen_at),
             "–" if one.first_seen_at is None else day(one.first_seen_at),
             "–" if one.quality is None else f"{one.quality:.2f}",
-            Text(", ".join(one.cameras)),
+            Text(visible(", ".join(one.cameras))),
         )
     context.print(table if found else "no such stranger was seen")
 
@@ -53,11 +54,11 @@ def print_sightings(
         context.print(f"{one.id}: {person.name} ({person.id}), whose sightings these are now")
         return
     context.print(f"{one.id}, {one.state.value}, since {day(one.created_at)}: sightings: {found.sightings}")
-    table = Table("seen", "for", "camera", "quality", "sighting", "snapshot")
+    table = Table("seen", "for", "quality", "camera", "sighting", "snapshot")
     for each in latest:
         seconds = (each.seen_at - each.first_seen_at).total_seconds()
-        where = (Text(each.camera), f"{each.quality:.2f}", Text(each.sighting_id), Text(each.snapshot or "–"))
-        table.add_row(day(each.first_seen_at), f"{seconds:.1f} s", *where)
+        texts = (Text(visible(text)) for text in (each.camera, each.sighting_id, each.snapshot or "–"))
+        table.add_row(day(each.first_seen_at), f"{seconds:.1f} s", f"{each.quality:.2f}", *texts)
     if latest:
         context.print(table)
     if len(latest) < found.sightings:
