@@ -16,6 +16,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, lt=1.0)]
 SquaredL2 = Annotated[float, Field(ge=0.0, le=4.0)]
 Seconds = Annotated[float, Field(gt=0.0)]
+Days = Annotated[float, Field(gt=0.0, le=36_500.0)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -203,14 +204,16 @@ class Strangers(Section):
 
 
 class Retention(Section):
-    """How long things are kept, counted from when they were written."""
+    """How long things are kept, counted from when they were written (docs/retention.md)."""
 
-    sightings_days: Seconds | None = 90.0
-    """who was seen where and when; null: for good"""
-    stranger_vectors_days: Seconds | None = 30.0
-    """what unknown people are recognised by and searched for; null: as long as their sightings"""
-    snapshots_days: Seconds | None = 30.0
-    """pictures; null: for good"""
+    sightings_days: Days | None = 90.0
+    """who was seen where and when; null: for good. Three months: long enough to ask back about a quarter, and an
+    operator who may keep less, as most may, has to say so"""
+    stranger_vectors_days: Days | None = 30.0
+    """what unknown people are recognised and searched by; null: as long as their sightings. Nobody asked them, so
+    their faces go first, and who comes within a month is known again"""
+    snapshots_days: Days | None = 30.0
+    """pictures, by the time of the file; null: for good, or as long as the sighting that names them"""
 
 
 class Engine(Section):
@@ -231,6 +234,10 @@ class Gallery(Section):
 
     url: Secret | None = None
     """SQLAlchemy address; none: SQLite in the data folder"""
+    follow_s: Seconds = 0.2
+    """a run in real time asks this often whether somebody was enrolled, renamed or forgotten, which costs a
+    thousandth of a core (docs/decisions/0007-the-gallery-is-polled.md). What others write shows within this and
+    the time it takes to index, well within a second"""
 
 
 class Redis(Section):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.schema import Config
 from pipeline.gallery.choose import choose_index
+from pipeline.gallery.following import Derive, FollowedGallery, Source
+from pipeline.gallery.index_snapshot import IndexSnapshots
+from pipeline.gallery.opening import IndexRecipe, build_replica, open_replica
+from pipeline.gallery.pinned import PinnedGallery
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.gallery.replica import Replica
+from pipeline.gallery.snapshot_taking import SnapshotTaking
 from pipeline.gallery.store import Store
 
 
@@ -21,7 +27,69 @@ def open_store(config: Config, data: Path) -> Iterator[Store]:
         yield store
 
 
-def load_gallery(config: Config, store: Store, recogniser: Recogniser) -> Replica:
-    """The gallery in memory, searchable with this recogniser's vectors."""
-    index = choose_index(config.matching.index, recogniser.dimension)
-    return Replica.load(store, recogniser.model_id, index)
+def load_gallery(config: Config, store: Store, recogniser: Recogniser, data: Path | None = None) -> Replica:
+    """The gallery in memory, searchable with this recogniser's vectors, as it is now.
+
+    `data`: where a snapshot of a large one's index is looked for and kept; None: it is built from the database.
+    Raises StoreError, GalleryError.
+    """
+    if data is None:
+        return build_replica(store.database, recogniser.model_id, _recipe(config, recogniser).make())
+    found = _find(config, store, recogniser, data)
+    found.taking.take(found.replica)
+    return found.replica
+
+
+@contextmanager
+def open_gallery(
+    config: Config, store: Store, recogniser: Recogniser, data: Path, derive: Derive, *, follow: bool
+) -> Iterator[PinnedGallery | FollowedGallery]:
+    """The gallery of a run, with the distance below which it gives names.
+
+    Args:
+        derive: that distance, squared L2, from how alike the gallery's people are.
+        follow: show what other programs write meanwhile, as a run in real time does. Else it stays as it is now,
+            so that the run repeats itself byte for byte.
+
+    Raises StoreError, GalleryError, and what `derive` raises.
+    """
+    if not follow:
+        replica = load_gallery(config, store, recogniser, data)
+        yield PinnedGallery(replica, derive(replica.own_pairs))
+        return
+    found = _find(config, store, recogniser, data)
+    recipe, database, model_id = _recipe(config, recogniser), store.database, recogniser.model_id
+    source = Source(database, model_id, lambda: build_replica(database, model_id, recipe.make()))
+    # Searches wait for no snapshot: the thread that follows takes it.
+    followed = FollowedGallery(
+        found.replica, source, derive, config.gallery.follow_s, idle=found.taking.take_behind
+    )
+    try:
+        with followed:
+            yield followed
+    finally:
+        found.taking.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A gallery in memory, and what keeps its index for the next start."""
+
+    replica: Replica
+    taking: SnapshotTaking
+
+
+def _find(config: Config, store: Store, recogniser: Recogniser, data: Path) -> _Found:
+    """From a snapshot below `data` where there is a good one, else from the database."""
+    snapshots = IndexSnapshots(data, recogniser.model_id, config.matching.index)
+    opened = open_replica(store.database, recogniser.model_id, _recipe(config, recogniser), snapshots)
+    return _Found(opened.replica, SnapshotTaking(data, store.database, snapshots, opened))
+
+
+def _recipe(config: Config, recogniser: Recogniser) -> IndexRecipe:
+    kind, dimension = config.matching.index, recogniser.dimension
+    return IndexRecipe(
+        dimension,
+        lambda: choose_index(kind, dimension),
+        lambda folder: type(choose_index(kind, dimension)).load(folder),
+    )

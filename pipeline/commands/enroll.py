@@ -86,7 +86,7 @@ def enroll(
             model_progress(context) as on_progress,
             open_recognition(context.config, context.models, on_progress) as recognition,
         ):
-            replica = load_gallery(context.config, store, recognition)
+            replica = load_gallery(context.config, store, recognition, context.data)
             code = run_enroll(context, request, store, replica, recognition)
     raise typer.Exit(code)
 

@@ -61,7 +61,7 @@ def identify(
         model_progress(context) as on_progress,
         open_recognition(context.config, context.models, on_progress) as recognition,
     ):
-        replica = load_gallery(context.config, store, recognition)
+        replica = load_gallery(context.config, store, recognition, context.data)
         code = run_identify(context, paths, replica, recognition)
     raise typer.Exit(code)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.assemble.gallery import load_gallery, open_store
+from pipeline.assemble.gallery import open_gallery, open_store
 from pipeline.assemble.recognition import Recognition, open_recognition
 from pipeline.assemble.run import Run, RunPlan, build_run, redis_sink
 from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
@@ -26,7 +26,7 @@ from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink
 from pipeline.events.trace import Trace, TracedFace
-from pipeline.gallery.pinned import PinnedGallery
+from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.sighting_records import RunOfCamera
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
@@ -112,15 +112,20 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         with model_progress(context) as on_progress:
             recognition = stack.enter_context(open_recognition(context.config, context.models, on_progress))
         store = stack.enter_context(open_store(context.config, context.data))
-        gallery = load_gallery(context.config, store, recognition)
-        if not gallery.people:
+        opening = open_gallery(
+            context.config,
+            store,
+            recognition,
+            context.data,
+            lambda own: distance_for_names(context, own),
+            follow=request.realtime,
+        )
+        gallery = stack.enter_context(opening)
+        if not gallery.replica.people:
             log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
-        rule = naming(context.config, context.data, gallery.own_pairs)
-        log.info("%s", rule)
         published = redis_sink(context.config, context.data)
         told: list[EventSink] = [published, EventPrinter(context), *sinks, tally]
         traces = [Trace(camera) for camera in outputs]
-        pinned = PinnedGallery(gallery, rule.max_distance)
         strangers = strangers_of_replay(
             context.config,
             store,
@@ -128,7 +133,7 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
             stranger_reach(context.config, context.data),
             [RunOfCamera(r.source.camera, r.info.recording_id) for r in recordings],
         )
-        played = play(context, recordings, recognition, pinned, told, traces, request.realtime, strangers)
+        played = play(context, recordings, recognition, gallery, told, traces, request.realtime, strangers)
         if request.keep:
             strangers.put_in_place(store)
     say_how_it_went(context, played, tally)
@@ -138,6 +143,13 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         annotate_recording(context, request, trace, outputs[trace.camera])
         context.say(f"{trace.camera} with boxes and names: {outputs[trace.camera]}")
     return played.exit_code
+
+
+def distance_for_names(context: Context, own: OwnPairs) -> float:
+    """The squared L2 distance for names in a gallery with these pairs, and a line in the log on why."""
+    rule = naming(context.config, context.data, own)
+    log.info("%s", rule)
+    return rule.max_distance
 
 
 def open_recordings(context: Context, request: ReplayRequest, stack: ExitStack) -> list[Recording]:

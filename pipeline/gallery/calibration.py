@@ -24,9 +24,10 @@ not make strangers different.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import Protocol, Self
 
 import numpy as np
@@ -252,23 +253,39 @@ def own_pairs(person_ids: Sequence[str], vectors: F32) -> OwnPairs:
 
     Of more than MAX_SAMPLED people or templates a sample is looked at, the same each time.
     """
-    people, owners, counts = np.unique(np.array(person_ids), return_inverse=True, return_counts=True)
-    order = np.argsort(owners, kind="stable")
-    begins = np.concatenate([[0], np.cumsum(counts)])
-    drawn = np.arange(len(people))
-    if len(order) > MAX_SAMPLED:
-        drawn = np.random.default_rng(0).permutation(len(people))
+    people, owners = np.unique(np.array(person_ids), return_inverse=True)
+    return sampled_pairs(owners, lambda row: str(people[row]), lambda rows: vectors[rows])
+
+
+def sampled_pairs(owners: I64, id_of: Callable[[int], str], vectors_of: Callable[[I64], F32]) -> OwnPairs:
+    """The same for a gallery that is not at hand as a whole.
+
+    Args:
+        owners: (N,) whose each template is: 0, 1, ... in order of the people's ids, each at least once.
+        id_of: the id of a person by that number.
+        vectors_of: unit vectors (R, D) of these rows (R,) of the gallery.
+    """
+    counts = np.bincount(owners)
+    drawn = np.arange(len(counts))
+    if len(owners) > MAX_SAMPLED:
+        drawn = np.random.default_rng(0).permutation(len(counts))
         fitting = int(np.searchsorted(np.cumsum(counts[drawn]), MAX_SAMPLED, side="right"))
         drawn = np.sort(drawn[: max(fitting, 1)])
-    rows = [order[begins[person] : begins[person + 1]][:MAX_SAMPLED] for person in drawn]
+    asked = np.zeros(len(counts), np.bool_)
+    asked[drawn] = True
+    order = np.flatnonzero(asked[owners])
+    order = order[np.argsort(owners[order], kind="stable")]
+    begins = np.concatenate([[0], np.cumsum(counts[drawn])]).tolist()
+    rows = [order[begin:end][:MAX_SAMPLED] for begin, end in pairwise(begins)]
     distances = np.zeros(0, np.float32)
     nearest: tuple[AlikePair, ...] = ()
     if len(rows) > 1:
         starts = np.cumsum([0, *map(len, rows)])[:-1]
-        distances, nearest = _between_people(vectors[np.concatenate(rows)], starts, people[drawn].tolist())
+        ids = [id_of(person) for person in drawn.tolist()]
+        distances, nearest = _between_people(vectors_of(np.concatenate(rows)), starts, ids)
     return OwnPairs(
-        people=len(people),
-        templates=len(order),
+        people=len(counts),
+        templates=len(owners),
         comparisons=float(np.sum(counts.astype(np.float64) ** TEMPLATES_POWER)),
         sampled=len(drawn),
         distances=distances,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.arrays import F32
+from pipeline.arrays import F32, I64
+from pipeline.gallery.early_stop import stop_early
 from pipeline.gallery.replica import Replica
 from pipeline.types import Candidate, GalleryState
 
@@ -12,9 +13,13 @@ class PinnedGallery:
 
     def __init__(self, replica: Replica, max_distance: float) -> None:
         """`max_distance`: squared L2; names are given below it."""
-        self._replica = replica
+        self.replica = replica
         self.state = GalleryState(replica.version, max_distance)
+        stop_early(replica.index, max_distance)
+        replica.index.settle()
 
-    def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
-        """For each probe (Q, D) up to `count` different people, nearest first."""
-        return self._replica.search(probes, count)
+    def search(
+        self, probes: F32, count: int, *, near: I64 | None = None
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        """For each probe (Q, D) up to `count` different people, nearest first; `near`: see Replica.search."""
+        return self.replica.search(probes, count, near=near)

@@ -8,7 +8,7 @@ from enum import Enum, StrEnum
 
 import numpy as np
 
-from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.arrays import F32, check_array
 from pipeline.gallery.vectors import check_unit
 
 
@@ -179,34 +179,3 @@ class Merged:
     snapshots: int
     """files below the data folder that were moved"""
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The gallery as one model sees it, at one version."""
-
-    version: int
-    people: tuple[Person, ...]
-    """all of them, also those without a template of this model, in order of id"""
-    labels: I64
-    """(N,) ascending"""
-    person_ids: tuple[str, ...]
-    """(N,) whose template each is"""
-    vectors: F32
-    """(N, D) unit length; D is 0 where there is no template"""
-    others: int
-    """templates of other models, left out: vectors of two models are never compared"""
-
-    def __post_init__(self) -> None:
-        check_array("labels", self.labels, np.int64, ("N",))
-        check_array("vectors", self.vectors, np.float32, ("N", "D"))
-        check_rows(len(self.labels), vectors=self.vectors)
-
-    def left_out(self, model_id: str) -> str | None:
-        """A line for the operator where templates are of other models than this; None where none is."""
-        if not self.others:
-            return None
-        return (
-            f"{self.others} of the gallery's {self.others + len(self.labels)} templates are of other models than "
-            f"{model_id} and are not searched; enroll those people again"
-        )

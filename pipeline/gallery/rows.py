@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
-from pipeline.arrays import F32
-from pipeline.errors import GalleryError, StoreError
+from pipeline.errors import GalleryError
 from pipeline.gallery.names import PERSON_ID, is_text
-from pipeline.gallery.records import Contents, Crop, NewTemplate, Person, Template
+from pipeline.gallery.records import Crop, NewTemplate, Person, Template
 from pipeline.gallery.tables import CHANGES, change_counter, changes, people, templates
 from pipeline.gallery.vectors import check_unit, from_bytes, to_bytes
 
@@ -107,41 +105,6 @@ def version(connection: Connection) -> int:
     return int(
         connection.execute(select(change_counter.c.seq).where(change_counter.c.id == CHANGES)).scalar_one()
     )
-
-
-def contents(connection: Connection, model_id: str) -> Contents:
-    """Everybody, and all templates of a model. Raises StoreError for vectors that are none."""
-    asked = (
-        select(templates.c.label, templates.c.person_id, templates.c.vector)
-        .where(templates.c.model_id == model_id)
-        .order_by(templates.c.label)
-    )
-    found = connection.execute(asked).all()
-    total = connection.execute(select(func.count()).select_from(templates)).scalar_one()
-    return Contents(
-        version=version(connection),
-        people=tuple(person(row) for row in connection.execute(select(people).order_by(people.c.id))),
-        labels=np.array([row.label for row in found], np.int64),
-        person_ids=tuple(row.person_id for row in found),
-        vectors=_vectors(found),
-        others=total - len(found),
-    )
-
-
-def _vectors(found: Sequence[Row[*tuple[Any, ...]]]) -> F32:
-    sizes = {len(row.vector) for row in found}
-    if not found:
-        return np.zeros((0, 0), np.float32)
-    try:
-        if len(sizes) > 1:
-            raise ValueError(f"vectors have {' and '.join(map(str, sorted(sizes)))} bytes")
-        vectors = from_bytes(b"".join(row.vector for row in found)).reshape(len(found), -1)
-        check_unit("vectors", vectors, vectors.shape[1])
-    except ValueError as error:
-        raise StoreError(
-            f"the gallery has damaged templates ({error}); run doctor, restore a copy"
-        ) from error
-    return vectors
 
 
 def problems(connection: Connection) -> list[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery import additions, history, rows
+from pipeline.gallery.contents import Contents, read_contents
 from pipeline.gallery.database import Database
 from pipeline.gallery.forgetting import Forgotten, forget
 from pipeline.gallery.hand_over import hand_over, take_back
@@ -23,7 +24,6 @@ from pipeline.gallery.problems import picture_problems, table_problems
 from pipeline.gallery.records import (
     Change,
     ChangeKind,
-    Contents,
     Crop,
     Enrolled,
     Merged,
@@ -216,7 +216,7 @@ class Store:
     def contents(self, model_id: str) -> Contents:
         """Everybody, and all templates of this model, at one version. Raises StoreError for damaged vectors."""
         with self.database.reading() as connection:
-            return rows.contents(connection, model_id)
+            return read_contents(connection, model_id)
 
     def version(self) -> int:
         """Number of the last change; 0 for a gallery that nothing ever happened to."""

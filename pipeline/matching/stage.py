@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,9 @@ from pipeline.types import Candidate, Embedded, GalleryState, Match, Matched, St
 TAKEN_OVER = 1 << 32
 """added to a track's id each time another face takes it over; more than a tracker ever counts to"""
 
+NONE_YET = -1
+"""in place of a template's label"""
+
 
 class Search(Protocol):
     """The gallery as this stage sees it."""
@@ -24,9 +28,32 @@ class Search(Protocol):
         """What answers are made of now; both of its numbers belong together."""
         ...
 
-    def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
-        """For each probe (Q, D) up to `count` different people, nearest first."""
+    def search(
+        self, probes: F32, count: int, *, near: I64 | None = None
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        """For each probe (Q, D) up to `count` different people, nearest first.
+
+        `near`: (Q,) the template that the probe's track was nearest to before, -1 for none: a hint that may save
+        time, and that may be of somebody who is gone.
+        """
         ...
+
+
+@dataclass(slots=True)
+class _Track:
+    """What the stage remembers of a track."""
+
+    face: TrackFace
+    nearest: int = NONE_YET
+    """label of the template that it was nearest to in the last search, with which the next begins"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """People (Q,), nearest first, and the state of the gallery that they come from."""
+
+    state: GalleryState
+    people: tuple[tuple[Candidate, ...], ...]
 
 
 class MatchingStage(StageBase[Embedded, Matched]):
@@ -47,7 +74,7 @@ class MatchingStage(StageBase[Embedded, Matched]):
         self._best_shots = best_shots
         self._handover_distance = handover_distance
         self._candidates = max(2, candidates)  # the margin needs a second person
-        self._tracks: dict[str, dict[int, TrackFace]] = {}
+        self._tracks: dict[str, dict[int, _Track]] = {}
 
     def process(self, batch: Sequence[Embedded]) -> Sequence[Matched]:
         return [self._match(item) for item in batch]
@@ -66,16 +93,17 @@ class MatchingStage(StageBase[Embedded, Matched]):
         ids = aligned.track_ids[aligned.rows].tolist()
         fused = []
         for track, row, vector in zip(ids, aligned.rows.tolist(), item.vectors, strict=True):
-            face = tracks.setdefault(track, TrackFace(self._best_shots, self._handover_distance))
-            fused.append(face.add(Shot(vector, float(aligned.quality[row]), aligned.info.index)))
-        state = self._gallery.state
-        found: tuple[tuple[Candidate, ...], ...] = ()
-        if fused:
-            found = self._gallery.search(np.stack([f.template for f in fused]), self._candidates)
+            if track not in tracks:
+                tracks[track] = _Track(TrackFace(self._best_shots, self._handover_distance))
+            shot = Shot(vector, float(aligned.quality[row]), aligned.info.index)
+            fused.append(tracks[track].face.add(shot))
+        answer = self._ask([each.template for each in fused], [tracks[track].nearest for track in ids])
+        for track, people in zip(ids, answer.people, strict=True):
+            tracks[track].nearest = people[0].label if people else NONE_YET
         track_ids = _by_face(aligned.track_ids, tracks)
         matches = tuple(
             Match(track, f.template, f.frames_fused, f.weight, f.best_quality, people)
-            for track, f, people in zip(track_ids[aligned.rows].tolist(), fused, found, strict=True)
+            for track, f, people in zip(track_ids[aligned.rows].tolist(), fused, answer.people, strict=True)
         )
         return Matched(
             info=aligned.info,
@@ -84,11 +112,24 @@ class MatchingStage(StageBase[Embedded, Matched]):
             observed=aligned.observed,
             quality=aligned.quality,
             matches=matches,
-            gallery=state,
+            gallery=answer.state,
         )
 
+    def _ask(self, templates: Sequence[F32], nearest: Sequence[int]) -> _Answer:
+        """Who these (Q,) may be, and of which gallery that is true."""
+        while True:
+            state = self._gallery.state
+            if not templates:
+                return _Answer(state, ())
+            found = self._gallery.search(
+                np.stack(templates), self._candidates, near=np.array(nearest, np.int64)
+            )
+            # A gallery that follows changes took one over meanwhile: ask again, so that both belong together.
+            if self._gallery.state == state:
+                return _Answer(state, found)
 
-def _by_face(track_ids: I64, tracks: Mapping[int, TrackFace]) -> I64:
+
+def _by_face(track_ids: I64, tracks: Mapping[int, _Track]) -> I64:
     """The tracker's ids (N,), moved on by TAKEN_OVER for each time that another face took the track."""
-    taken = [tracks[track].handovers if track in tracks else 0 for track in track_ids.tolist()]
+    taken = [tracks[track].face.handovers if track in tracks else 0 for track in track_ids.tolist()]
     return track_ids + TAKEN_OVER * np.asarray(taken, np.int64)

@@ -12,7 +12,8 @@ import pytest
 from pipeline.arrays import F32
 from pipeline.errors import GalleryError
 from pipeline.gallery.choose import INDEXES, choose_index
-from pipeline.gallery.records import Contents, Person
+from pipeline.gallery.contents import Contents
+from pipeline.gallery.records import Person
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.rows import now
 from pipeline.gallery.store import Store
@@ -29,7 +30,7 @@ def replica_of(owners: list[str], vectors: F32, kind: str = "exact") -> Replica:
     people = tuple(Person(one, one.title(), now()) for one in sorted(set(owners)))
     labels = np.arange(len(owners), dtype=np.int64)
     index = choose_index(kind, vectors.shape[1])
-    return Replica(Contents(7, people, labels, tuple(owners), vectors, 0), index)
+    return Replica.of(Contents(7, people, labels, tuple(owners), vectors, 0), index)
 
 
 def found(replica: Replica, probe: F32, count: int) -> list[str]:
@@ -60,7 +61,7 @@ def test_people_come_nearest_first_at_their_nearest_template(store: Store, kind:
     assert [candidate.name for candidate in answer] == nearest
     assert answer[0].name == "Person 4"
     assert [candidate.distance for candidate in answer] == pytest.approx([distances[n] for n in nearest])
-    assert replica.people[answer[0].person_id].name == "Person 4"
+    assert replica.people[answer[0].person_id] == "Person 4"
 
 
 @pytest.mark.parametrize("kind", INDEXES)
@@ -123,4 +124,4 @@ def test_a_used_index_is_refused() -> None:
     index.add(np.array([1], np.int64), face(1)[None])
     contents = Contents(0, (), np.zeros(0, np.int64), (), np.zeros((0, 0), np.float32), 0)
     with pytest.raises(ValueError, match="must be empty"):
-        Replica(contents, index)
+        Replica.of(contents, index)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pipeline.arrays import F32
+from pipeline.arrays import F32, I64
 from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.matching.stage import TAKEN_OVER, MatchingStage
 from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, HostPixels, Matched
@@ -82,7 +82,9 @@ class Nobody:
 
     state = GalleryState(0, 0.9)
 
-    def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
+    def search(
+        self, probes: F32, count: int, *, near: I64 | None = None
+    ) -> tuple[tuple[Candidate, ...], ...]:
         return ((),) * len(probes)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from pipeline.arrays import F32
+from pipeline.arrays import F32, I64
 from pipeline.matching.stage import MatchingStage
 from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, HostPixels, StreamEnd
 
@@ -19,7 +19,9 @@ class OneByOne:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def search(self, probes: F32, count: int) -> tuple[tuple[Candidate, ...], ...]:
+    def search(
+        self, probes: F32, count: int, *, near: I64 | None = None
+    ) -> tuple[tuple[Candidate, ...], ...]:
         self.batches.append(len(probes))
         found = []
         for probe in probes:

@@ -133,7 +133,8 @@ def gallery_of(people: Sequence[EnrolledPerson], index: str, dimension: int) -> 
     import numpy as np
 
     from pipeline.gallery.choose import choose_index
-    from pipeline.gallery.records import Contents, Person
+    from pipeline.gallery.contents import Contents
+    from pipeline.gallery.records import Person
     from pipeline.gallery.replica import Replica
 
     began = datetime(1970, 1, 1, tzinfo=UTC)
@@ -148,4 +149,4 @@ def gallery_of(people: Sequence[EnrolledPerson], index: str, dimension: int) -> 
         vectors=np.concatenate(vectors),
         others=0,
     )
-    return Replica(contents, choose_index(index, dimension))
+    return Replica.of(contents, choose_index(index, dimension))

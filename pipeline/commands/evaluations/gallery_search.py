@@ -45,7 +45,8 @@ def enrolled(faces: FaceSet, split: GallerySplit, others: FaceSet | None, index:
     import numpy as np
 
     from pipeline.gallery.choose import choose_index
-    from pipeline.gallery.records import Contents, Person
+    from pipeline.gallery.contents import Contents
+    from pipeline.gallery.records import Person
     from pipeline.gallery.replica import Replica
 
     numbers, vectors = faces.person_numbers[split.templates], faces.vectors[split.templates]
@@ -61,7 +62,7 @@ def enrolled(faces: FaceSet, split: GallerySplit, others: FaceSet | None, index:
         vectors=np.ascontiguousarray(vectors),
         others=0,
     )
-    return Replica(contents, choose_index(index, vectors.shape[1], always_approximate=True))
+    return Replica.of(contents, choose_index(index, vectors.shape[1], always_approximate=True))
 
 
 def search_all(replica: Replica, faces: FaceSet, split: GallerySplit, rule: NamingRule) -> Searches:
