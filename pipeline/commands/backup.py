@@ -97,10 +97,10 @@ def run_list(context: Context, store: Store) -> None:
     from rich.text import Text
 
     from pipeline.commands.people import day, utc
-    from pipeline.gallery.known_backups import known_backups
+    from pipeline.gallery.known_backups import UNFINISHED, known_backups
 
     with store.database.reading() as connection:
-        known = known_backups(connection)
+        known = [each for each in known_backups(connection) if each.version != UNFINISHED]
     if context.json:
         for each in known:
             context.print_json(

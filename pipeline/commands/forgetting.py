@@ -69,7 +69,7 @@ def tell(context: Context, forgotten: Forgotten) -> None:
             }
         )
     else:
-        context.print(*_lines(forgotten))
+        context.print("\n".join(_lines(forgotten)))
     for line in forgotten.left:
         context.say(f"left: {line}")
     if forgotten.left:
@@ -82,8 +82,8 @@ def _lines(forgotten: Forgotten) -> list[str]:
     from pipeline.gallery.forgetting import counts
 
     called = forgotten.id if forgotten.name is None else f"{forgotten.name} ({forgotten.id})"
-    erased = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts(forgotten).items())
-    lines = [f"forgot {called}: erased {erased}"]
+    erased = [f"{name.replace('_', ' ')}: {count}" for name, count in counts(forgotten).items() if count]
+    lines = [f"forgot {called}: erased {', '.join(erased) or 'nothing, nothing was left'}"]
     proof = forgotten.proof
     if proof is None:
         lines.append("nobody looked whether anything is left (--no-scan)")

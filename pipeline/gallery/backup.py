@@ -30,6 +30,7 @@ from pipeline.gallery.backup_manifest import (
 from pipeline.gallery.copying import Side, copy_rows, last_labels
 from pipeline.gallery.database import Database
 from pipeline.gallery.known_backups import (
+    UNFINISHED,
     KnownBackup,
     forgotten,
     known_backups,
@@ -83,13 +84,14 @@ def backup(
     """
     path = _checked(file, replace)
     with _part(path) as part:
-        before = _remember(database, KnownBackup(path, at, 0))
+        is_new = _announce(database, path, at)
         try:
             manifest = _write(database, data, part, at, on_progress)
             _publish(database, data, part, KnownBackup(path, at, manifest.version))
         except BaseException:
-            with suppress(StoreError):
-                _restore_memory(database, path, before)
+            if is_new:
+                with suppress(StoreError), database.writing() as connection:
+                    strike_off(connection, path)
             raise
     audit.note(data, AuditLine("backup", file=path), at)
     rows = sum(found.rows for name, found in manifest.contents.items() if name != files_table.name)
@@ -139,20 +141,13 @@ def _part(path: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _remember(database: Database, new: KnownBackup) -> KnownBackup | None:
-    """Know of a backup that is about to be written; what was known under its name."""
+def _announce(database: Database, path: Path, at: datetime) -> bool:
+    """Know of a backup that is about to be written; whether none of its name was known."""
     with database.writing() as connection:
-        before = next((one for one in known_backups(connection) if one.path == new.path), None)
-        remember(connection, new)
-    return before
-
-
-def _restore_memory(database: Database, path: Path, before: KnownBackup | None) -> None:
-    """Know what was known before a backup that failed."""
-    with database.writing() as connection:
-        strike_off(connection, path)
-        if before is not None:
-            remember(connection, before)
+        if any(each.path == path for each in known_backups(connection)):
+            return False
+        remember(connection, KnownBackup(path, at, UNFINISHED))
+        return True
 
 
 def _write(database: Database, data: Path, part: Path, at: datetime, on_progress: OnProgress) -> Manifest:

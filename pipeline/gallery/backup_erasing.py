@@ -25,7 +25,7 @@ from pipeline.gallery.backup_manifest import (
 from pipeline.gallery.database import Database
 from pipeline.gallery.erasing import Whom, corrections_of, found_in, rows_of, unname_corrections
 from pipeline.gallery.evidence import Evidence
-from pipeline.gallery.known_backups import forgotten, known_backups, part_of
+from pipeline.gallery.known_backups import UNFINISHED, forgotten, known_backups, part_of, strike_off
 from pipeline.gallery.migrations import migrate
 from pipeline.gallery.sighting_rows import pieces
 from pipeline.gallery.snapshots import SNAPSHOTS_FOLDER
@@ -73,12 +73,16 @@ def clean_backups(database: Database, data: Path, evidence: Evidence) -> Cleaned
     cleaned, unreached = [], []
     for backup in known:
         being_written = _drop_part(backup.path)
+        if backup.version == UNFINISHED and not backup.path.exists():
+            if not being_written:
+                with database.writing() as connection:
+                    strike_off(connection, backup.path)
+            continue  # one that is being written erases them itself before it is whole
         try:
             if _clean(backup.path, whom[backup.path], evidence):
                 cleaned.append(backup.path)
         except FacestreamError as error:
-            if not (being_written and not backup.path.exists()):
-                unreached.append(str(error))
+            unreached.append(str(error))
     return Cleaned(tuple(each.path for each in known), tuple(cleaned), tuple(unreached))
 
 

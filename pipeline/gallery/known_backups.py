@@ -14,6 +14,8 @@ from pipeline.gallery.names import PERSON_ID
 from pipeline.gallery.records import ChangeKind
 from pipeline.gallery.tables import backups, changes
 
+UNFINISHED = -1
+
 
 @dataclass(frozen=True, slots=True)
 class KnownBackup:
@@ -24,7 +26,7 @@ class KnownBackup:
     created_at: datetime
     """UTC"""
     version: int
-    """of the gallery in it"""
+    """of the gallery in it; UNFINISHED until it is whole"""
 
 
 def part_of(path: Path) -> Path:
