@@ -5,63 +5,33 @@ What every index promises is in test_indexes.py.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.arrays import F32, I64
 from pipeline.gallery.exact import ExactIndex
 from pipeline.gallery.mlann import MlannIndex
 from pipeline.gallery.mlann_axes import AxisReferences, principal_axes
 from pipeline.gallery.mlann_full import Evidence
-from pipeline.gallery.mlann_settings import RIVALS, Settings
-from pipeline.gallery.mlann_stop import FEWEST, NearestOthers
+from pipeline.gallery.mlann_settings import Settings
 from pipeline.gallery.mlann_visit import SLACK, Limits, Visit
 from pipeline.gallery.vectors import squared_l2
-
-DIMENSION = 48
-FULL = Settings(full_up_to=10**6)
-AXES = Settings(full_up_to=0)
-
-
-def everything(tuned: Settings) -> Settings:
-    """The same with the whole gallery as budget, hint or not, and nothing searched by plain looking."""
-    return replace(tuned, budget=1.0, least=1, warm_budget=1.0, warm_least=1)
-
-
-BOTH = pytest.mark.parametrize("tuned", [FULL, AXES], ids=["full", "axes"])
-
-
-def unit(vectors: np.ndarray) -> F32:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), dtype=np.float32)
-
-
-def labels(start: int, stop: int) -> I64:
-    return np.arange(start, stop, dtype=np.int64)
-
-
-def faces(people: int, seed: int, noise: float = 0.6, each: int = 1) -> F32:
-    """Photos of people, as likely to vary in a few directions as real vectors are."""
-    widths = 0.9 ** np.arange(DIMENSION)
-    centres = np.random.default_rng(7).normal(size=(people, DIMENSION)) * widths
-    apart = np.random.default_rng(seed).normal(size=(people * each, DIMENSION)) * widths
-    return unit(np.repeat(centres, each, axis=0) + noise * apart)
-
-
-def filled(tuned: Settings, vectors: F32, each: int = 1) -> MlannIndex:
-    index = MlannIndex(DIMENSION, tuned, owners=lambda given: given // each)
-    index.add(labels(0, len(vectors)), vectors)
-    return index
-
-
-def spent_on(index: MlannIndex, probe: F32, count: int, near: int = -1) -> int:
-    before = index.spent.distances
-    index.search(probe[None], count, near=np.array([near], np.int64))
-    return index.spent.distances - before
+from tests.gallery.mlann_faces import (
+    AXES,
+    BOTH,
+    DIMENSION,
+    FULL,
+    everything,
+    faces,
+    filled,
+    labels,
+    spent_on,
+    unit,
+)
 
 
 @given(
@@ -133,134 +103,6 @@ def test_few_distances_find_nearly_everybody(tuned: Settings) -> None:
     same = index.search(probes, 1).labels == exact.search(probes, 1).labels
     assert same.mean() >= 0.99
     assert index.spent.distances <= 0.05 * 3000 * len(probes)
-
-
-@BOTH
-def test_a_warm_start_that_hits_costs_one_distance_and_its_rivals(tuned: Settings) -> None:
-    vectors = faces(500, seed=1, noise=0.1)
-    index = filled(tuned, vectors)
-    index.stop_below(0.9)
-    probe = faces(500, seed=2, noise=0.1)[77]
-    assert index.stop > 0.1
-    assert spent_on(index, probe, 2, near=77) == 1 + RIVALS
-    assert index.spent.stopped == 1
-    assert index.search(probe[None], 2, near=np.array([77])).labels[0, 0] == 77
-
-
-@BOTH
-def test_a_probe_that_is_still_near_its_hint_is_searched_with_less(tuned: Settings) -> None:
-    vectors, probes = faces(1500, seed=1), faces(1500, seed=2)
-    index = filled(tuned, vectors)
-    index.stop_below(1e-6)
-    distances = np.sum(np.square(vectors - probes), axis=1)
-    near = np.flatnonzero((distances > index.familiar / 2) & (distances < index.familiar))
-    row = max(near.tolist(), key=lambda row: spent_on(index, probes[row], 8))
-    cold, warm = spent_on(index, probes[row], 8), spent_on(index, probes[row], 8, near=row)
-    assert warm <= tuned.most_warm(1500) < cold
-
-
-@BOTH
-def test_after_an_early_stop_the_nearest_of_somebody_else_is_known(tuned: Settings) -> None:
-    """Else a margin could seem wide because the rival was not looked at, and a name be given that must not be."""
-    vectors = faces(400, seed=1, noise=0.1, each=4)
-    twin = unit(vectors[80:84] + 0.05 * faces(1, seed=9, each=4))
-    vectors[400:404] = twin
-    index, exact = filled(tuned, vectors, each=4), ExactIndex(DIMENSION)
-    exact.add(labels(0, len(vectors)), vectors)
-    index.stop_below(0.9)
-    index.stop = 0.5  # look-alikes push the quantile down; the rule must hold wherever it stands
-    probe = vectors[81:82]
-    found = index.search(probe, 2, near=np.array([81]))
-    assert index.spent.stopped == 1
-    assert found.labels[0, 0] == 81
-    looked = index.search(probe, 8, near=np.array([81])).labels[0]
-    assert 100 in set((looked // 4).tolist())
-    nearest = exact.search(probe, 1600)
-    rival = nearest.distances[0][nearest.labels[0] // 4 == 100].min()
-    told = index.search(probe, 8, near=np.array([81]))
-    assert told.distances[0][told.labels[0] // 4 == 100].min() == rival
-
-
-@BOTH
-def test_a_hint_that_is_wrong_gone_or_not_asked_for_changes_no_answer(tuned: Settings) -> None:
-    vectors, probe = faces(300, seed=1), faces(300, seed=2)[5:6]
-    index = filled(everything(tuned), vectors)
-    index.remove(np.array([299]))
-    plain = index.search(probe, 3)
-    for near in (0, 299, 10**9, -1):
-        again = index.search(probe, 3, near=np.array([near]))
-        assert again.labels.tolist() == plain.labels.tolist()
-    among = labels(0, 300)[1::2]
-    found = index.search(probe, 3, among=among, near=np.array([4]))
-    assert (found.labels % 2 == 1).all()
-
-
-@BOTH
-def test_among_some_the_stop_and_its_rivals_are_of_them(tuned: Settings) -> None:
-    vectors = faces(500, seed=1, noise=0.1)
-    index = filled(tuned, vectors)
-    index.stop_below(0.9)
-    some = labels(0, 500)[1::2]
-    for _ in range(2):  # the second time from the rivals remembered, had they been
-        found = index.search(vectors[77:78], 6, among=some, near=np.array([77]))
-        assert found.labels[0, 0] == 77
-        assert (found.labels % 2 == 1).all()
-    assert index.search(vectors[77:78], 6, near=np.array([77])).labels[0, 0] == 77
-
-
-@given(st.floats(0.0, 4.0))
-@settings(max_examples=30, deadline=None)
-def test_the_stop_is_never_above_what_is_accepted(accept: float) -> None:
-    index = filled(FULL, faces(150, seed=1))
-    index.stop_below(accept)
-    assert 0.0 <= index.stop <= accept
-    index.add(labels(150, 300), faces(150, seed=3))
-    assert 0.0 <= index.stop <= accept
-    index.remove(labels(0, 40))
-    assert 0.0 <= index.stop <= accept
-
-
-def test_nothing_ends_early_until_told_and_with_too_few_to_say() -> None:
-    index = filled(FULL, faces(300, seed=1))
-    assert index.stop == 0.0
-    few = filled(FULL, faces(FEWEST - 1, seed=1))
-    few.stop_below(1.0)
-    assert few.stop == 0.0
-    few.add(labels(FEWEST, 2 * FEWEST), faces(FEWEST, seed=3))
-    assert few.stop > 0.0
-    few.stop_below(0.0)
-    assert few.stop == 0.0
-
-
-def test_without_owners_the_stop_is_more_careful() -> None:
-    vectors = faces(200, seed=1, noise=0.3, each=3)
-    known, unknown = filled(FULL, vectors, each=3), filled(FULL, vectors)
-    for index in (known, unknown):
-        index.stop_below(4.0)
-    assert unknown.stop < known.stop
-
-
-def test_the_stop_is_the_quantile_of_the_nearest_of_somebody_else() -> None:
-    vectors, owners = faces(200, seed=1, each=2), labels(0, 400) // 2
-    others = NearestOthers(labels(0, 400), owners, vectors)
-    distances = 2.0 - 2.0 * (vectors @ vectors.T)
-    distances[owners[:, None] == owners] = np.inf
-    assert others.quantile(0.05) == pytest.approx(np.quantile(distances.min(axis=1), 0.05), abs=1e-5)
-
-
-def test_a_stop_learnt_template_by_template_is_never_bolder_than_one_learnt_at_once() -> None:
-    vectors = faces(600, seed=1)
-    whole = filled(FULL, vectors)
-    whole.stop_below(4.0)
-    grown = filled(FULL, vectors[:300])
-    grown.stop_below(4.0)
-    for row in range(300, 600):
-        grown.add(labels(row, row + 1), vectors[row : row + 1])
-    assert grown.stop == pytest.approx(whole.stop, abs=1e-5)
-    grown.remove(labels(0, 200))
-    left = filled(FULL, vectors[200:])
-    left.stop_below(4.0)
-    assert grown.stop <= left.stop + 1e-5
 
 
 def test_references_are_chosen_anew_as_the_gallery_grows_and_shrinks() -> None:
@@ -375,3 +217,34 @@ def test_a_removed_face_stays_nowhere_in_memory(tuned: Settings) -> None:
     kept.append(index._others._vectors)
     for array in kept:
         assert not np.any(np.all(array[: len(array)] == vectors[30], axis=1))
+
+
+@BOTH
+def test_one_thread_searches_while_another_adds_and_removes(tuned: Settings) -> None:
+    """What is always there is always found, at its own distance, whatever moves around it."""
+    vectors = faces(700, seed=1)
+    index = filled(everything(tuned), vectors[:200])
+    index.stop_below(0.5)
+    wrong: list[object] = []
+    done = Event()
+
+    def write() -> None:
+        for _ in range(6):
+            for start in range(200, 700, 20):
+                index.add(labels(start, start + 20), vectors[start : start + 20])
+            for start in range(200, 700, 50):
+                index.remove(labels(start, start + 50))
+        done.set()
+
+    writer = Thread(target=write)
+    writer.start()
+    searches = 0
+    while not done.is_set() or searches < 50:
+        row = searches % 200
+        found = index.search(vectors[row : row + 1], 3, near=np.array([row]))
+        if found.labels[0, 0] != row or found.distances[0, 0] != 0.0:
+            wrong.append((row, found))
+        searches += 1
+    writer.join()
+    assert wrong == []
+    assert len(index) == 200
