@@ -23,14 +23,13 @@ def print_strangers(context: Context, found: Sequence[StrangerSummary]) -> None:
         for one in found:
             context.print_json(stranger_document(one))
         return
-    table = Table("stranger", "state", "seen", "last", "first", "quality", "cameras")
+    table = Table("stranger", "state", "seen", "last time", "quality", "cameras")
     for one in found:
         table.add_row(
             one.stranger.id,
             one.stranger.state.value,
             str(one.sightings),
             "–" if one.last_seen_at is None else day(one.last_seen_at),
-            "–" if one.first_seen_at is None else day(one.first_seen_at),
             "–" if one.quality is None else f"{one.quality:.2f}",
             Text(visible(", ".join(one.cameras))),
         )

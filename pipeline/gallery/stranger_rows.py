@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.sighting_records import Stranger, StrangerFilter, StrangerState, StrangerSummary
@@ -55,29 +56,42 @@ def still_unknown(connection: Connection, stranger_id: str) -> Stranger:
 
 def stranger_summary(connection: Connection, stranger_id: str) -> StrangerSummary:
     """The stranger of exactly this id and where they were seen. Raises GalleryError where there is none."""
-    row = _require(connection, stranger_id)
-    return _summary(stranger(row), _seen(connection, stranger_id).get(stranger_id, []))
+    asked = _summarised().where(strangers.c.id == stranger_id)
+    row = connection.execute(asked).one_or_none()
+    if row is None:
+        raise _nobody(stranger_id)
+    return _summary(row, _cameras(connection, sightings.c.stranger_id == stranger_id))
 
 
 def summaries(connection: Connection, wanted: StrangerFilter) -> tuple[StrangerSummary, ...]:
     """The strangers asked for, the one seen last first, those without a sighting at the end."""
-    states = [state.value for state in wanted.states]
-    asked = select(strangers).where(strangers.c.state.in_(states)).order_by(strangers.c.id)
-    seen = _seen(connection)
-    found = []
-    for row in connection.execute(asked):
-        theirs = seen.get(row.id, [])
-        one = _summary(stranger(row), theirs)
-        if one.sightings >= wanted.min_sightings and _is_wanted(theirs, wanted):
-            found.append(one)
-    return tuple(sorted(found, key=_recency, reverse=True))
+    asked = (
+        _summarised()
+        .where(strangers.c.state.in_([state.value for state in wanted.states]))
+        .having(func.count(sightings.c.stranger_id) >= wanted.min_sightings)
+        .order_by(func.max(sightings.c.seen_at).desc().nulls_last(), strangers.c.id)
+    )
+    seen = []
+    if wanted.camera is not None:
+        seen.append(sightings.c.camera == wanted.camera)
+    if wanted.since is not None:
+        seen.append(sightings.c.seen_at >= wanted.since)
+    if seen:
+        of_these = select(sightings.c.stranger_id).where(sightings.c.stranger_id.is_not(None), *seen)
+        asked = asked.where(strangers.c.id.in_(of_these))
+    cameras = _cameras(connection, sightings.c.stranger_id.is_not(None))
+    return tuple(_summary(row, cameras) for row in connection.execute(asked))
 
 
 def _require(connection: Connection, stranger_id: str) -> AnyRow:
     row = connection.execute(select(strangers).where(strangers.c.id == stranger_id)).one_or_none()
     if row is None:
-        raise GalleryError(f"no stranger has the id {stranger_id}; 'strangers list' shows all")
+        raise _nobody(stranger_id)
     return row
+
+
+def _nobody(stranger_id: str) -> GalleryError:
+    return GalleryError(f"no stranger has the id {stranger_id}; 'strangers list' shows all")
 
 
 def _followed(connection: Connection, row: AnyRow) -> Stranger:
@@ -94,47 +108,36 @@ def _suggest(connection: Connection, wanted: str) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else "; 'strangers list' shows all"
 
 
-def _seen(connection: Connection, stranger_id: str | None = None) -> dict[str, list[AnyRow]]:
-    """For each stranger, or this one, a row a camera; answered by an index alone, without a look at the vectors."""
-    asked = (
+def _summarised() -> Select[Any]:
+    """A row a stranger; their sightings are read from an index alone, without a look at the vectors."""
+    return (
         select(
-            sightings.c.stranger_id,
-            sightings.c.camera,
-            func.count().label("sightings"),
+            strangers,
+            func.count(sightings.c.stranger_id).label("sightings"),
             func.min(sightings.c.first_seen_at).label("first"),
             func.max(sightings.c.seen_at).label("last"),
             func.max(sightings.c.quality).label("quality"),
         )
-        .where(
-            sightings.c.stranger_id.is_not(None)
-            if stranger_id is None
-            else sightings.c.stranger_id == stranger_id
-        )
-        .group_by(sightings.c.stranger_id, sightings.c.camera)
+        .join_from(strangers, sightings, sightings.c.stranger_id == strangers.c.id, isouter=True)
+        .group_by(strangers.c.id)
     )
-    found: dict[str, list[AnyRow]] = {}
-    for row in connection.execute(asked):
-        found.setdefault(row.stranger_id, []).append(row)
+
+
+def _cameras(connection: Connection, which: ColumnElement[bool]) -> dict[str, list[str]]:
+    """By which cameras strangers were seen."""
+    asked = select(sightings.c.stranger_id, sightings.c.camera).where(which).distinct()
+    found: dict[str, list[str]] = {}
+    for stranger_id, camera in connection.execute(asked):
+        found.setdefault(stranger_id, []).append(camera)
     return found
 
 
-def _is_wanted(seen: Sequence[AnyRow], wanted: StrangerFilter) -> bool:
-    if wanted.camera is None and wanted.since is None:
-        return True
-    there = [row for row in seen if wanted.camera is None or row.camera == wanted.camera]
-    return any(wanted.since is None or row.last >= wanted.since for row in there)
-
-
-def _summary(one: Stranger, seen: Sequence[AnyRow]) -> StrangerSummary:
+def _summary(row: AnyRow, cameras: Mapping[str, Sequence[str]]) -> StrangerSummary:
     return StrangerSummary(
-        stranger=one,
-        sightings=sum(row.sightings for row in seen),
-        cameras=tuple(sorted(row.camera for row in seen)),
-        first_seen_at=min((row.first for row in seen), default=None),
-        last_seen_at=max((row.last for row in seen), default=None),
-        quality=max((row.quality for row in seen), default=None),
+        stranger=stranger(row),
+        sightings=row.sightings,
+        cameras=tuple(sorted(cameras.get(row.id, ()))),
+        first_seen_at=row.first,
+        last_seen_at=row.last,
+        quality=row.quality,
     )
-
-
-def _recency(one: StrangerSummary) -> float:
-    return 0.0 if one.last_seen_at is None else one.last_seen_at.timestamp()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 SCHEMA_VERSION = 2
@@ -190,7 +191,7 @@ Index(
 Index(
     "sightings_that_stand",
     sightings.c.label,
-    sqlite_where=sightings.c.stands,
+    sqlite_where=text("stands = 1"),  # as queries say it there: SQLite uses the index for the same words only
     postgresql_where=sightings.c.stands,
 )
 Index(
