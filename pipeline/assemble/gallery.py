@@ -35,9 +35,7 @@ def load_gallery(config: Config, store: Store, recogniser: Recogniser, data: Pat
     """
     if data is None:
         return build_replica(store.database, recogniser.model_id, _recipe(config, recogniser).make())
-    found = _find(config, store, recogniser, data)
-    found.taking.take(found.replica)
-    return found.replica
+    return _find(config, store, recogniser, data).replica
 
 
 @contextmanager
@@ -60,15 +58,10 @@ def open_gallery(
     found = _find(config, store, recogniser, data)
     recipe, database, model_id = _recipe(config, recogniser), store.database, recogniser.model_id
     source = Source(database, model_id, lambda: build_replica(database, model_id, recipe.make()))
-    # Searches wait for no snapshot: the thread that follows takes it.
-    followed = FollowedGallery(
-        found.replica, source, derive, config.gallery.follow_s, idle=found.taking.take_behind
-    )
-    try:
-        with followed:
-            yield followed
-    finally:
-        found.taking.close()
+    followed = FollowedGallery(found.replica, source, derive, config.gallery.follow_s)
+    with followed:
+        yield followed
+    found.taking.take(followed.replica)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,9 @@ def _find(config: Config, store: Store, recogniser: Recogniser, data: Path) -> _
     """From a snapshot below `data` where there is a good one, else from the database."""
     snapshots = IndexSnapshots(data, recogniser.model_id, config.matching.index)
     opened = open_replica(store.database, recogniser.model_id, _recipe(config, recogniser), snapshots)
-    return _Found(opened.replica, SnapshotTaking(data, store.database, snapshots, opened))
+    taking = SnapshotTaking(data, store.database, snapshots, opened)
+    taking.take(opened.replica)
+    return _Found(opened.replica, taking)
 
 
 def _recipe(config: Config, recogniser: Recogniser) -> IndexRecipe:

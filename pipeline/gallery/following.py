@@ -74,20 +74,17 @@ class FollowedGallery:
         derive: Derive,
         follow_s: float,
         now: Callable[[], float] = time.monotonic,
-        idle: Callable[[Replica], None] = lambda replica: None,
     ) -> None:
         """Derive the distance for names of the gallery as it is.
 
         Args:
             follow_s: seconds between two questions to the database.
-            idle: called by the following thread where nothing has changed.
         """
         self.replica = replica
         self._source = source
         self._derive = derive
         self._follow_s = follow_s
         self._now = now
-        self._idle = idle
         self._changed = Condition()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -148,7 +145,6 @@ class FollowedGallery:
             now = read_position(connection)
         if now == self.replica.view.position:
             self._derive_again()
-            self._idle(self.replica)
             return
         delta = read_since(self.replica, self._source.database, self._source.model_id)
         if delta is None:

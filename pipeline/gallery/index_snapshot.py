@@ -8,12 +8,8 @@ database, which alone is the truth.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,47 +20,37 @@ import numpy as np
 from pipeline.arrays import I64
 from pipeline.gallery.delta import Position
 from pipeline.gallery.index import Index
-from pipeline.gallery.replica import Replica, View
+from pipeline.gallery.replica import Replica
 from pipeline.gallery.snapshot_files import (
+    INDEX_FILES,
+    LABELS_FILE,
+    OWNERS_FILE,
+    PEOPLE_FILE,
     DoubtfulSnapshotError,
     Manifest,
     check_files,
+    read_ids,
     read_manifest,
+    read_numbers,
     secure,
     sums_below,
     sync,
     write_manifest,
+    write_owners,
 )
 from pipeline.gallery.snapshot_folders import (
     INDEX_FOLDER,
-    LABELS_FILE,
-    WRITING,
     explained,
     make_private,
-    read_numbers,
+    new_folder,
     remove_folder,
     snapshots_in,
 )
 
-OWNERS_FILE, PEOPLE_FILE = "owners.npy", "people.npy"
 CHECKED = 16
 """templates that are looked up in a loaded index, spread over all"""
-INDEX_FILES = "files"
-"""the index's own, below the snapshot's folder"""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A snapshot that is whole but for its checksums, in a folder of its own."""
-
-    folder: Path
-    lock: int
-    """descriptor of the folder, locked while its writer lives"""
-    view: View
-    """what it is of"""
-    dimension: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,69 +92,42 @@ class IndexSnapshots:
                     logger.warning("%s: not used, the index is built again: %s", folder, doubt)
         return None
 
-    def write(self, replica: Replica) -> Written:
-        """Write a replica's index; for the thread that changes it. Raises StoreError, and leaves nothing then.
+    def save(self, replica: Replica) -> Path:
+        """Write a snapshot and put it in the place of older ones; its folder.
 
-        It counts for nothing until `put_in_place`, which any thread may call.
+        For the thread that changes the replica. Raises StoreError; the older ones are there as before then.
         """
-        view, dimension = replica.view, replica.index.dimension
+        view, index = replica.view, replica.index
         with explained(self.folder):
             make_private(self._data / INDEX_FOLDER)
             make_private(self.folder)
-            folder = Path(tempfile.mkdtemp(prefix=WRITING, dir=self.folder))
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with new_folder(self.folder) as folder:
                 (folder / INDEX_FILES).mkdir()
-                replica.index.save(folder / INDEX_FILES)
-                numbers, owners = np.unique(view.owned.owners, return_inverse=True)
-                np.save(folder / LABELS_FILE, view.owned.labels)
-                np.save(folder / OWNERS_FILE, owners.astype(np.int64))
-                np.save(folder / PEOPLE_FILE, np.array(replica.ids_of(numbers), np.bytes_))
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)
-                raise
-        return Written(folder, lock, view, dimension)
-
-    def put_in_place(self, written: Written) -> Path:
-        """Make it the snapshot, in place of older ones; its folder. Raises StoreError, and leaves nothing then."""
-        view = written.view
-        name = f"{view.position.version:012}-{secrets.token_hex(3)}"
-        try:
-            with explained(self.folder):
+                index.save(folder / INDEX_FILES)
+                write_owners(folder, view.owned.labels, replica.ids, view.owned.owners)
                 manifest = Manifest(
                     gallery_id=view.position.gallery_id,
                     model_id=self.model_id,
                     kind=self.kind,
-                    dimension=written.dimension,
+                    dimension=index.dimension,
                     templates=len(view.owned),
                     version=view.position.version,
                     last=view.position.last,
-                    files=sums_below(written.folder),
+                    files=sums_below(folder),
                 )
-                write_manifest(written.folder, manifest)
-                secure(written.folder)
-                placed = written.folder.rename(self.folder / name)
-                sync(self.folder)
-                self._remove_older(placed, manifest)
-        except BaseException:
-            shutil.rmtree(written.folder, ignore_errors=True)
-            raise
-        finally:
-            os.close(written.lock)
+                write_manifest(folder, manifest)
+                secure(folder)
+                name = f"{view.position.version:012}-{secrets.token_hex(3)}"
+                placed = folder.rename(self.folder / name)
+            sync(self.folder)
+            self._remove_older(placed, manifest)
         logger.info("%s: a snapshot of %d templates, for a faster start", placed, len(view.owned))
         return placed
-
-    def save(self, replica: Replica) -> Path:
-        """Write a snapshot and put it in place. Raises StoreError."""
-        return self.put_in_place(self.write(replica))
 
     def labels_of(self, folder: Path, person_ids: Sequence[str]) -> I64:
         """The templates (N,) of these people in a snapshot. Raises StoreError."""
         with explained(folder):
-            ids = np.load(folder / PEOPLE_FILE, allow_pickle=False)
-            theirs = np.flatnonzero(np.isin(ids, np.array(person_ids, np.bytes_)))
+            theirs = np.flatnonzero(np.isin(read_ids(folder / PEOPLE_FILE), person_ids))
             owners = read_numbers(folder / OWNERS_FILE)
             return read_numbers(folder / LABELS_FILE)[np.isin(owners, theirs)]
 
@@ -191,12 +150,11 @@ class IndexSnapshots:
         check_files(folder, manifest.files)
         try:
             labels, owners = read_numbers(folder / LABELS_FILE), read_numbers(folder / OWNERS_FILE)
-            ids = np.load(folder / PEOPLE_FILE, allow_pickle=False)
+            person_ids = read_ids(folder / PEOPLE_FILE)
             index = load(folder / INDEX_FILES)
-            _check(manifest, index, labels, owners, len(ids))
+            _check(manifest, index, labels, owners, len(person_ids))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise DoubtfulSnapshotError(f"its files do not fit together ({error})") from error
-        person_ids = tuple(one.decode() for one in ids.tolist())
         return Loaded(index, labels, person_ids, owners, manifest.position)
 
     def _newest_first(self) -> list[Path]:

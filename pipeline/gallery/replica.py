@@ -130,7 +130,7 @@ class Replica:
         rank[present] = np.arange(len(present))
         return sampled_pairs(
             rank[view.owned.owners],
-            lambda person: self._roster.id_of(int(present[person])),
+            lambda person: self._roster.ids[int(present[person])],
             lambda rows: self.index.vectors(view.owned.labels[rows]),
         )
 
@@ -211,9 +211,10 @@ class Replica:
         """Learn of people, by id, who are not there yet; no answer shows them before they are published."""
         self._roster.add({one: name for one, name in names.items() if self._roster.number(one) == NOBODY})
 
-    def ids_of(self, numbers: I64) -> list[str]:
+    @property
+    def ids(self) -> Sequence[str]:
         """Ids of people by the numbers that a view has them by."""
-        return [self._roster.id_of(number) for number in numbers.tolist()]
+        return self._roster.ids
 
     def adopt(self, labels: I64, person_ids: Sequence[str], owners: I64, position: Position) -> None:
         """Show templates (N,) that the index has had from the beginning.

@@ -136,9 +136,10 @@ class Roster(Mapping[str, str]):
         find = self._number_of.get
         return np.fromiter((find(one, NOBODY) for one in person_ids), np.int64, len(person_ids))
 
-    def id_of(self, number: int) -> str:
-        """The id of a person by number, also of one who is gone."""
-        return self._ids[number]
+    @property
+    def ids(self) -> Sequence[str]:
+        """By number, also of people who are gone."""
+        return self._ids
 
     def candidate(self, number: int, distance: float, label: int) -> Candidate:
         """A person by number, so far away at this template."""

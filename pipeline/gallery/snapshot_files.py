@@ -6,17 +6,24 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline.arrays import I64
 from pipeline.gallery.delta import Position
 
 FORMAT = 1
 """of manifest and files; another is not read"""
 MANIFEST_FILE = "manifest.json"
+INDEX_FILES = "files"
+"""folder of the index's own"""
+LABELS_FILE, OWNERS_FILE, PEOPLE_FILE = "labels.npy", "owners.npy", "people.npy"
+"""(N,) templates, ascending; (N,) whose each is, as rows of the last; (M,) ids"""
 MAX_MANIFEST = 1 << 20
 """bytes; a real one has some thousand"""
 PIECE_BYTES = 64 << 20
@@ -140,6 +147,30 @@ def check_files(folder: Path, files: Mapping[str, FileSums]) -> None:
         raise DoubtfulSnapshotError(f"its files cannot be read ({error})") from error
     if damaged:
         raise DoubtfulSnapshotError(f"{damaged[0]} is damaged")
+
+
+def write_owners(folder: Path, labels: I64, person_ids: Sequence[str], owners: I64) -> None:
+    """Templates (N,), and of which of the people (M,) each is. Raises OSError."""
+    numbers, rows = np.unique(owners, return_inverse=True)
+    np.save(folder / LABELS_FILE, labels)
+    np.save(folder / OWNERS_FILE, rows.astype(np.int64))
+    np.save(folder / PEOPLE_FILE, np.array([person_ids[number] for number in numbers.tolist()], np.bytes_))
+
+
+def read_numbers(path: Path) -> I64:
+    """An array of whole numbers. Raises OSError, ValueError, EOFError."""
+    found = np.load(path, allow_pickle=False)
+    if found.dtype != np.int64 or found.ndim != 1:
+        raise ValueError(f"{path.name} is {found.dtype} {found.shape}")
+    return np.asarray(found)
+
+
+def read_ids(path: Path) -> tuple[str, ...]:
+    """Ids of people. Raises OSError, ValueError, EOFError."""
+    found = np.load(path, allow_pickle=False)
+    if found.dtype.kind != "S" or found.ndim != 1:
+        raise ValueError(f"{path.name} is {found.dtype} {found.shape}")
+    return tuple(one.decode() for one in found.tolist())
 
 
 def secure(folder: Path) -> None:

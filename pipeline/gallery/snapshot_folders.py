@@ -6,18 +6,34 @@ import fcntl
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.arrays import I64
 from pipeline.errors import StoreError
+from pipeline.gallery.snapshot_files import (
+    INDEX_FILES,
+    LABELS_FILE,
+    OWNERS_FILE,
+    PEOPLE_FILE,
+    DoubtfulSnapshotError,
+    read_ids,
+    read_manifest,
+    read_numbers,
+    secure,
+    sums_below,
+    write_manifest,
+    write_owners,
+)
+from pipeline.gallery.wiping import wipe
 
 INDEX_FOLDER = "index"
 """below the data folder"""
-LABELS_FILE = "labels.npy"
 WRITING, LEAVING = ".writing-", ".leaving-"
 """how folders begin that never became, or no longer are, a snapshot"""
 
@@ -32,29 +48,39 @@ def remove_snapshots(data: Path) -> int:
 
 
 def wipe_snapshots(data: Path, labels: I64) -> int:
-    """Remove all snapshots that hold one of these templates, or may; how many. Raises StoreError.
+    """Overwrite these templates in all snapshots that hold one; how many did. Raises StoreError.
 
-    A snapshot whose writer is at work is the writer's to check, when it is in place (snapshot_taking).
+    A snapshot that cannot be wiped, or is in doubt, is removed. One whose writer is at work is the writer's to
+    wipe when it is in place (snapshot_taking).
     """
-    removed = 0
+    held = 0
     with explained(data / INDEX_FOLDER):
         for folder in _all_snapshots(data):
             try:
-                held = bool(np.isin(labels, read_numbers(folder / LABELS_FILE)).any())
-            except (OSError, ValueError, EOFError):
-                held = True
-            if held:
+                held += _wipe(folder, labels)
+            except (OSError, ValueError, EOFError, DoubtfulSnapshotError):
                 remove_folder(folder)
-                removed += 1
-    return removed
+                held += 1
+    return held
 
 
-def read_numbers(path: Path) -> I64:
-    """An array of whole numbers. Raises OSError, ValueError, EOFError."""
-    found = np.load(path, allow_pickle=False)
-    if found.dtype != np.int64 or found.ndim != 1:
-        raise ValueError(f"{path.name} is {found.dtype} {found.shape}")
-    return np.asarray(found)
+def _wipe(folder: Path, labels: I64) -> bool:
+    """Whether there was anything to wipe. Where this breaks off, checksums no longer fit, and it is rebuilt.
+
+    Raises OSError, ValueError, EOFError, DoubtfulSnapshotError for what can only be removed.
+    """
+    with _alone(folder):
+        there = read_numbers(folder / LABELS_FILE)
+        kept = ~np.isin(there, labels)
+        if kept.all():
+            return False
+        manifest = read_manifest(folder)
+        wipe(folder / INDEX_FILES, labels)
+        people, owners = read_ids(folder / PEOPLE_FILE), read_numbers(folder / OWNERS_FILE)
+        write_owners(folder, there[kept], people, owners[kept])
+        write_manifest(folder, replace(manifest, templates=int(kept.sum()), files=sums_below(folder)))
+        secure(folder)
+    return True
 
 
 def _all_snapshots(data: Path) -> list[Path]:
@@ -71,6 +97,17 @@ def snapshots_in(folder: Path, *, half_made: bool = True) -> list[Path]:
     whole = [each for each in found if not each.name.startswith(".")]
     left = [each for each in found if each.name.startswith((WRITING, LEAVING)) and not _locked(each)]
     return whole + left if half_made else whole
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait for other programs that write this folder, and keep them from it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _locked(folder: Path) -> bool:
@@ -100,6 +137,18 @@ def remove_folder(folder: Path) -> None:
 def make_private(folder: Path) -> None:
     """Make a folder, where there is none, that only its owner looks into. Raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def new_folder(parent: Path) -> Iterator[Path]:
+    """A folder that is left alone by other programs until it is renamed; gone where that fails. Raises OSError."""
+    folder = Path(tempfile.mkdtemp(prefix=WRITING, dir=parent))
+    with _alone(folder):
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 @contextmanager
