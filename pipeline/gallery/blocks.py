@@ -56,6 +56,10 @@ class TemplateBlocks:
         check_templates(labels, vectors, self.dimension)
         check_absent(labels, self._rows_of.find(labels))
 
+    def make_room(self, count: int) -> None:
+        """Take memory for so many more templates at once, so that they stand in one block."""
+        self._reach(self.top + max(count - len(self._free), 0))
+
     def put(self, labels: I64, vectors: F32) -> I64:
         """Put templates (N,), (N, D) that were checked into rows (N,): free ones first, then new ones."""
         self.version += 1
@@ -65,6 +69,7 @@ class TemplateBlocks:
         rows = np.concatenate((freed, np.arange(start, start + len(labels) - used)))
         self._free = self._free[:kept]
         self._reach(start + len(labels) - used)
+        self.top = start + len(labels) - used
         self._write(freed, vectors[:used])
         self._append(start, vectors[used:])
         self.labels[rows] = labels
@@ -158,7 +163,6 @@ class TemplateBlocks:
         if top > len(self.labels):
             more = np.full(max(top, 2 * len(self.labels)) - len(self.labels), -1, np.int64)
             self.labels = np.concatenate((self.labels, more))
-        self.top = max(top, self.top)
 
     def _write(self, rows: I64, vectors: F32) -> None:
         for block in self._blocks:

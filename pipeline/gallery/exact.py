@@ -50,6 +50,8 @@ class ExactIndex:
     def add(self, labels: I64, vectors: F32) -> None:
         """Put the templates in, some thousand at a time."""
         self._blocks.check_new(labels, vectors)
+        with self._lock:
+            self._blocks.make_room(len(labels))
         for start in range(0, len(labels), PUT_AT_ONCE):
             with self._lock:
                 self._blocks.put(labels[start : start + PUT_AT_ONCE], vectors[start : start + PUT_AT_ONCE])

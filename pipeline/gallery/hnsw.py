@@ -87,6 +87,8 @@ class HnswIndex:
     def add(self, labels: I64, vectors: F32) -> None:
         """Put the templates in, some thousand at a time; they are linked afterwards, in this order."""
         self._blocks.check_new(labels, vectors)
+        with self._turns():
+            self._blocks.make_room(len(labels))
         parts = [np.empty(0, np.int64)]
         for start in range(0, len(labels), PUT_AT_ONCE):
             with self._turns():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -38,9 +38,13 @@ class Projection:
     axes: F32
     """(D, K) orthonormal columns"""
 
+    _offset: F32 = field(init=False, repr=False)
+    """(K,) the centre, projected"""
+
     def __post_init__(self) -> None:
         check_array("centre", self.centre, np.float32, ("D",))
         check_array("axes", self.axes, np.float32, (len(self.centre), "K"))
+        object.__setattr__(self, "_offset", self.centre @ self.axes)
 
     @property
     def dimension(self) -> int:
@@ -53,7 +57,7 @@ class Projection:
         for start in range(0, len(vectors), PROJECTED_AT_ONCE):
             stop = start + PROJECTED_AT_ONCE
             np.matmul(vectors[start:stop], self.axes, out=projected[start:stop])
-        projected -= self.centre @ self.axes
+        projected -= self._offset
         return projected
 
     def save(self, file: Path) -> None:
