@@ -25,10 +25,10 @@ from pipeline.gallery.stranger_naming import NamingRules
 from pipeline.gallery.strangers import Strangers
 from tests.colour_people import ColourDetector, colour_recognition
 
-TWICE_FRAMES = 225
+TWICE_FRAMES = 113
 RED, GREEN, BLUE = (220, 40, 40), (40, 220, 40), (40, 40, 220)
 CONFIG = Config.model_validate(
-    {"detection": {"rate_hz": 12.5, "min_face_px": 20}, "matching": {"index": "exact"}}
+    {"detection": {"rate_hz": 6.25, "min_face_px": 20}, "matching": {"index": "exact"}}
 )
 PATIENT = CONFIG.model_copy(update={"runtime": Runtime(frames_queued=TWICE_FRAMES)})
 """no frame of the recording is dropped, though cameras are watched"""
@@ -41,9 +41,10 @@ TWICE = SyntheticScene(
         Actor(RED, (100, 40, 170, 120), (0, 5), 6.0, 8.0),
     ),
     frames=TWICE_FRAMES,
+    rate_hz=12.5,
 )
 """Red goes, blue comes, red comes back two seconds after blue has gone"""
-LATER = SyntheticScene((Actor(BLUE, (20, 20, 90, 100), (10, 0), 0.4, 3.0),), frames=100, rate_hz=20.0)
+LATER = SyntheticScene((Actor(BLUE, (20, 20, 90, 100), (10, 0), 0.4, 3.0),), frames=50, rate_hz=12.5)
 RULES = NamingRules(max_distance=0.85, min_quality=0.4, max_templates=5)
 
 
@@ -160,7 +161,7 @@ def test_a_run_of_cameras_writes_as_it_goes_and_learns_from_others(
         red = ids(replay(recognition, store, {"door": TWICE}))[0]
         sink, source = LastEndSink(), SyntheticSource(TWICE, "live")
         gallery = PinnedGallery(Replica.load(store, "painted", ExactIndex(64)), REACH)
-        strangers = strangers_of_cameras(CONFIG, store, recognition, lambda _: REACH, follow_s=0.01)
+        strangers = strangers_of_cameras(PATIENT, store, recognition, lambda _: REACH)
         plan = RunPlan(Mode.LIVE, {"live": "k3f9"}, False, [sink], strangers=strangers)
         run = build_run(PATIENT, recognition, gallery, plan)
         with run.supervisor as supervisor:

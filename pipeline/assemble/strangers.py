@@ -45,12 +45,10 @@ def strangers_of_replay(
     return ReplayStrangers(ids, tuple(runs), collected)
 
 
-def strangers_of_cameras(
-    config: Config, store: Store, recogniser: Recogniser, reach: Reach, follow_s: float
-) -> StrangerIds:
+def strangers_of_cameras(config: Config, store: Store, recogniser: Recogniser, reach: Reach) -> StrangerIds:
     """Strangers for a run without end: its sightings are written as they happen, other programs' are followed.
 
-    `follow_s`: how often other programs' changes are asked for. Raises StoreError, GalleryError.
+    Raises StoreError, GalleryError.
     """
     strangers = Strangers(store.database)
     known = strangers.known(recogniser.model_id)
@@ -58,7 +56,7 @@ def strangers_of_cameras(
         _book(config, known, recogniser, reach),
         WrittenSightings(Sightings(store.database)),
         _apart_s(config),
-        StrangerWatch(strangers, recogniser.model_id, known.version, follow_s),
+        StrangerWatch(strangers, recogniser.model_id, known.version, config.gallery.follow_s),
     )
 
 

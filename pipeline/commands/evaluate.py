@@ -16,6 +16,7 @@ ENTRIES = (
     Entry("quality", "Error as the worst photos are rejected.", PACKAGE),
     Entry("sightings", "Names given, right, wrong, missed, withdrawn in video.", PACKAGE),
     Entry("clusters", "Unknown photos grouped by person.", PACKAGE),
+    Entry("strangers", "Ids that unknown people get as they pass again.", PACKAGE),
 )
 
 evaluate = typer.Typer(

@@ -152,12 +152,12 @@ class WrittenSightings:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        if self._thread is None:
+            return
+        self._thread.join()
+        self._thread = None
         if self._dropped:
             log.warning("%d sightings were seen and published, but could not be kept", self._dropped)
-            self._dropped = 0
 
     def _make_room(self) -> None:
         while len(self._waiting) > self._max_waiting:
