@@ -194,13 +194,17 @@ class Strangers(Section):
     """Recognising people whom nobody has named."""
 
     max_fpir: Rate = 0.01
-    """of strangers who were never seen before, the share that may be taken for one who was"""
+    """of strangers who were never seen before, the share that may be taken for one who was. The distance that keeps
+    it is derived from how many are known, as for names, and shrinks as they become more. At 1 in 100 at least 98 in
+    100 sightings have the id of their own person (docs/strangers.md); 0.05 gives fewer ids a person, and mixes people"""
     max_distance: SquaredL2 | None = None
     """a squared L2 distance given here is taken as it is, instead"""
     min_quality: Fraction = 0.3
-    """a sighting whose best shot is worse gets an id of its own, by which nobody is recognised later"""
+    """a sighting whose best shot is worse gets an id of its own, by which nobody is recognised later. Of video frames
+    hardly any is as poor; 0.4 already splits more people"""
     max_vectors: Count = 5
-    """sightings that stand for a stranger at most, the most different ones"""
+    """sightings that stand for a stranger at most, the most different ones. 2 to 10 measure alike with six sightings a
+    person; a person who comes daily for months must not fill the memory"""
 
 
 class Retention(Section):

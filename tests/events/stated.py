@@ -14,7 +14,6 @@ def stated(
     kind: EventType,
     number: int = 1,
     *,
-    seq: int = 1,
     person: int | None = 1,
     shot: int = 0,
     who: Identity | None = None,
@@ -23,9 +22,12 @@ def stated(
     at_s: float = 1.0,
     quality: float = 0.8,
 ) -> IdentityEvent:
-    """An event of a camera's sighting of this number; `person`: whose face it shows, None where no shot was good."""
+    """An event of a camera's sighting of this number; `person`: whose face it shows, None where no shot was good.
+
+    Its seq is that of `new`, or some other: which one, is said on the way out.
+    """
     return replace(
-        an_event(camera, number, seq, at_s, who),
+        an_event(camera, number, 1 if kind is EventType.NEW else 2, at_s, who),
         type=kind,
         first_seen_at=START + timedelta(seconds=since_s),
         seen_at=START + timedelta(seconds=at_s),

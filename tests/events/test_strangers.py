@@ -71,7 +71,7 @@ def test_a_face_that_was_seen_before_has_the_id_of_then() -> None:
     desk = Desk()
     told = desk.tell(
         stated(NEW, 1),
-        stated(END, 1, seq=2),
+        stated(END, 1),
         stated(NEW, 2, shot=1, since_s=60, at_s=61),
         stated(NEW, 3, person=2, since_s=90, at_s=91),
         stated(NEW, 1, shot=2, camera="yard", since_s=90, at_s=91),
@@ -81,11 +81,11 @@ def test_a_face_that_was_seen_before_has_the_id_of_then() -> None:
 
 def test_an_id_of_its_own_may_become_one_seen_before_and_not_the_other_way_round() -> None:
     desk = Desk()
-    desk.tell(stated(NEW, 1), stated(END, 1, seq=2))
+    desk.tell(stated(NEW, 1), stated(END, 1))
     told = desk.tell(
         stated(NEW, 2, person=2, since_s=60, at_s=61),  # a bad shot, like nobody
-        stated(UPDATE, 2, seq=2, shot=1, since_s=60, at_s=61),
-        stated(END, 2, seq=3, person=3, since_s=60, at_s=61),
+        stated(UPDATE, 2, shot=1, since_s=60, at_s=61),
+        stated(END, 2, person=3, since_s=60, at_s=61),
     )
     assert lines(told) == [f"2 new 1 {own(2)}", f"2 update 2 {own(1)}", f"2 end 3 {own(1)}"]
     assert [one.stranger_id for one in desk.kept.sightings] == [own(1), own(1)]
@@ -96,7 +96,7 @@ def test_two_who_are_seen_together_are_two() -> None:
     told = desk.tell(
         stated(NEW, 1),
         stated(NEW, 2, shot=1, since_s=0.5, at_s=1.5),
-        stated(END, 1, seq=2, at_s=2.0),
+        stated(END, 1, at_s=2.0),
         stated(NEW, 3, shot=2, since_s=1.9, at_s=3.0),  # the first was still there when this one came
         stated(NEW, 4, shot=3, since_s=2.5, at_s=3.5),  # but not when this one did
         stated(NEW, 1, shot=4, camera="yard", since_s=1.0),  # and another camera may look at the same place
@@ -110,17 +110,17 @@ def test_two_who_are_seen_together_are_two() -> None:
 @pytest.mark.parametrize(("person", "quality"), [(None, 0.0), (1, 0.29)])
 def test_nobody_is_recognised_in_or_by_a_poor_shot(person: int | None, quality: float) -> None:
     desk = Desk()
-    desk.tell(stated(NEW, 1), stated(END, 1, seq=2))
+    desk.tell(stated(NEW, 1), stated(END, 1))
     poor = desk.tell(stated(NEW, 2, person=person, quality=quality, since_s=60, at_s=61))
     assert poor[0].stranger_id == own(2)
     assert [one.stands for one in desk.kept.sightings] == [True, False]
-    better = desk.tell(stated(END, 2, seq=2, since_s=60, at_s=62))
+    better = desk.tell(stated(END, 2, since_s=60, at_s=62))
     assert better[0].stranger_id == own(1)
 
 
 def test_a_known_person_is_no_stranger_and_stands_for_none() -> None:
     desk = Desk()
-    told = desk.tell(stated(NEW, 1), stated(UPDATE, 1, seq=2, who=ANN), stated(END, 1, seq=3, who=ANN))
+    told = desk.tell(stated(NEW, 1), stated(UPDATE, 1, who=ANN), stated(END, 1, who=ANN))
     assert lines(told) == [f"1 new 1 {own(1)}", "1 update 2 Ann", "1 end 3 Ann"]
     (kept,) = desk.kept.sightings
     assert (kept.person_id, kept.stranger_id, kept.stands, kept.seq) == (ANN.id, None, False, 3)
@@ -130,7 +130,7 @@ def test_a_known_person_is_no_stranger_and_stands_for_none() -> None:
 
 def test_a_name_that_is_withdrawn_leaves_a_stranger() -> None:
     desk = Desk()
-    told = desk.tell(stated(NEW, 1, who=ANN), stated(UPDATE, 1, seq=2))
+    told = desk.tell(stated(NEW, 1, who=ANN), stated(UPDATE, 1))
     assert lines(told) == ["1 new 1 Ann", f"1 update 2 {own(1)}"]
     assert desk.kept.sightings[0].stands
 
@@ -140,7 +140,7 @@ IGNORED = known(ignored=[own(1)])
 
 def test_of_an_ignored_stranger_nothing_is_told_but_the_sighting_is_kept() -> None:
     desk = Desk(IGNORED)
-    assert desk.tell(stated(NEW, 1), stated(UPDATE, 1, seq=2), stated(END, 1, seq=3)) == []
+    assert desk.tell(stated(NEW, 1), stated(UPDATE, 1), stated(END, 1)) == []
     (kept,) = desk.kept.sightings
     assert (kept.stranger_id, kept.seq) == (own(1), 0)
 
@@ -149,9 +149,9 @@ def test_an_ignored_stranger_who_is_named_begins_with_new() -> None:
     desk = Desk(IGNORED)
     told = desk.tell(
         stated(NEW, 1),
-        stated(UPDATE, 1, seq=2, who=ANN),
-        replace(stated(UPDATE, 1, seq=3), previous_identity=ANN),
-        stated(END, 1, seq=4),
+        stated(UPDATE, 1, who=ANN),
+        replace(stated(UPDATE, 1), previous_identity=ANN),
+        stated(END, 1),
     )
     # Told of once, told of to the end: who heard the name must hear that it was wrong.
     assert lines(told) == ["1 new 1 Ann", f"1 update 2 {own(1)}", f"1 end 3 {own(1)}"]
@@ -162,9 +162,9 @@ def test_an_ignored_stranger_who_is_named_begins_with_new() -> None:
 
 def test_one_who_is_somebody_else_only_at_the_end_has_new_and_end() -> None:
     desk = Desk(known(ignored=[own(2)]))
-    desk.tell(stated(NEW, 1), stated(END, 1, seq=2))
+    desk.tell(stated(NEW, 1), stated(END, 1))
     told = desk.tell(
-        stated(NEW, 2, person=2, since_s=60, at_s=61), stated(END, 2, seq=2, shot=1, since_s=60, at_s=61)
+        stated(NEW, 2, person=2, since_s=60, at_s=61), stated(END, 2, shot=1, since_s=60, at_s=61)
     )
     assert lines(told) == [f"2 new 1 {own(1)}", f"2 end 2 {own(1)}"]
 
@@ -173,27 +173,27 @@ def test_merges_hold_from_the_next_event_on() -> None:
     desk = Desk(None, news(merged={own(1): "s_0"}, ignored=["s_7"]))
     desk.tell(stated(NEW, 1))
     desk.ids.learn()
-    assert desk.tell(stated(END, 1, seq=2))[0].stranger_id == "s_0"
+    assert desk.tell(stated(END, 1))[0].stranger_id == "s_0"
     assert desk.tell(stated(NEW, 2, shot=1, since_s=60, at_s=61))[0].stranger_id == "s_0"
 
 
 def test_what_an_operator_merged_is_not_recognised_as_somebody_nearer() -> None:
     desk = Desk(known(merged={own(2): "s_0"}))
-    desk.tell(stated(NEW, 1), stated(END, 1, seq=2))
+    desk.tell(stated(NEW, 1), stated(END, 1))
     assert desk.tell(stated(NEW, 2, shot=1, since_s=60, at_s=61))[0].stranger_id == "s_0"
 
 
 def test_only_beginnings_ends_and_changes_are_kept() -> None:
     desk = Desk()
     assert len(desk.ids.tell([stated(NEW, 1)]).sightings) == 1
-    assert len(desk.ids.tell([stated(UPDATE, 1, seq=2)]).sightings) == 0  # a better shot
-    assert len(desk.ids.tell([stated(UPDATE, 1, seq=3, who=ANN)]).sightings) == 1
-    assert len(desk.ids.tell([stated(END, 1, seq=4, who=ANN)]).sightings) == 1
+    assert len(desk.ids.tell([stated(UPDATE, 1)]).sightings) == 0  # a better shot
+    assert len(desk.ids.tell([stated(UPDATE, 1, who=ANN)]).sightings) == 1
+    assert len(desk.ids.tell([stated(END, 1, who=ANN)]).sightings) == 1
 
 
 def test_a_correction_passes_as_it_is() -> None:
     desk = Desk()
-    correction = replace(stated(EventType.CORRECTION, 1, seq=3), stranger_id="s_41")
+    correction = replace(stated(EventType.CORRECTION, 1), stranger_id="s_41")
     assert desk.tell(correction) == [correction]
     assert desk.kept.sightings == ()
 
