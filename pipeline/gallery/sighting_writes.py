@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from pipeline.gallery import rows
 from pipeline.gallery.sighting_places import Placed
@@ -59,18 +59,20 @@ class Writing:
     def put(self, placed: Sequence[Placed], stored: Mapping[str, AnyRow]) -> None:
         """Write these; a row whose vector still stands for the same keeps its label, others get a new one."""
         written_at = rows.now()
-        new, gone = [], []
+        new, same, gone = [], [], []
         for one in placed:
             values = sighting_values(one.sighting, one.told_seq, written_at)
             before = stored.get(one.sighting.sighting_id)
             if before is not None and _same_vector(one, before):
-                of_row = sightings.c.label == before.label
-                self.connection.execute(update(sightings).where(of_row).values(values))
+                same.append({**values, "of_label": before.label})
                 continue
             if before is not None:
                 gone.append(before)
             new.append(values)
         self.remove(gone)
+        for piece in pieces(same):
+            of_row = sightings.c.label == bindparam("of_label")
+            self.connection.execute(update(sightings).where(of_row), piece)
         for piece in pieces(new):
             self._insert(piece)
 
