@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 NOTHING_ERASED = 1
 
-ENTRIES = (Entry("set", "Note consent, and until when a person may be kept.", module="set_person"),)
+ENTRIES = (
+    Entry("set", "Note consent, and until when a person may be kept.", module="set_person"),
+    Entry("import", "Enroll a folder of people, or read an export.", module="import_people"),
+    Entry("export", "Write people into one file, to be imported elsewhere.", module="export_people"),
+)
 
 people = typer.Typer(
     name="people",
