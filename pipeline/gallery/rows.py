@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import PERSON_ID, is_text
 from pipeline.gallery.records import Crop, NewTemplate, Person, Template
-from pipeline.gallery.tables import CHANGES, change_counter, changes, people, templates
-from pipeline.gallery.vectors import check_unit, from_bytes, to_bytes
+from pipeline.gallery.tables import CHANGES, change_counter, people
+from pipeline.gallery.vectors import from_bytes, to_bytes
 
 AnyRow = Row[Any]
 
@@ -105,19 +105,3 @@ def version(connection: Connection) -> int:
     return int(
         connection.execute(select(change_counter.c.seq).where(change_counter.c.id == CHANGES)).scalar_one()
     )
-
-
-def problems(connection: Connection) -> list[str]:
-    """What the tables say that cannot be: damaged vectors, a counter behind its history."""
-    found = []
-    for row in connection.execute(select(templates.c.label, templates.c.vector).order_by(templates.c.label)):
-        try:
-            vector = from_bytes(row.vector)
-            check_unit("vector", vector[None], len(vector))
-        except ValueError as error:
-            found.append(f"template {row.label} is damaged: {error}")
-    counted = version(connection)
-    last = connection.execute(select(func.max(changes.c.seq))).scalar_one() or 0
-    if last != counted:
-        found.append(f"the history ends at change {last} but {counted} were counted")
-    return found

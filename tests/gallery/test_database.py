@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import resource
 import sqlite3
 import stat
 import tempfile
@@ -184,6 +185,34 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
         message(error.value)
         assert [(one.person.name, one.templates) for one in store.people()] == [("Ann", 20)]
         assert store.version() == 20
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """What a quota does: no file of this process grows beyond this."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_keeps_what_was_there_and_is_written_again_later(tmp_path: Path) -> None:
+    """Stopped at every place: in the log, in the database, and after parts of a transaction were written."""
+    with Store(tmp_path) as store:
+        store.enroll("Ann", [template(1)])
+        largest = max(path.stat().st_size for path in tmp_path.iterdir())
+        for number, room in enumerate((0, 100, 4096, 5000, 20_000, 100_000)):
+            with files_no_larger_than(largest + room), pytest.raises(StoreError, match="quota") as error:
+                store.enroll("Bob", [template(number + 2, shot, dimension=64) for shot in range(200)])
+            message(error.value)
+            assert store.known("Bob") is None
+            assert store.version() == number + 1
+            assert store.problems() == ()
+            store.enroll("Ann", [template(1, number + 1)])
+    with Store(tmp_path) as store:
+        assert [(one.person.name, one.templates) for one in store.people()] == [("Ann", 7)]
 
 
 def test_a_read_only_folder(open_folder: Path) -> None:
