@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engines.arrays import F32
+from engines.arrays import F32, I64
 from pipeline.gallery.index import Index
 
 MLANN_UP_TO = 50_000
@@ -44,6 +44,10 @@ class Contestant(Protocol):
         """Distances computed by all searches so far; None where nobody counts."""
         ...
 
+    def distances(self, probes: F32, rows: I64) -> F32 | None:
+        """Squared L2 (Q,) from each probe (Q, D) to the template found; None where that is not asked."""
+        ...
+
 
 class Ours:
     """An index of this project."""
@@ -73,6 +77,10 @@ class Ours:
     def spent(self) -> int | None:
         """Of exact search: every template."""
         return self._searched
+
+    def distances(self, probes: F32, rows: I64) -> F32 | None:
+        """By the index's own vectors."""
+        return np.asarray(np.sum((self.index.vectors(rows) - probes) ** 2, axis=1), np.float32)
 
 
 class OurHnsw(Ours):
@@ -149,6 +157,10 @@ class Plain:
         """Nobody counts."""
         return None
 
+    def distances(self, probes: F32, rows: I64) -> F32 | None:
+        """Not asked."""
+        return None
+
 
 class PlainHnsw:
     """hnswlib as it comes, over the full vectors."""
@@ -180,6 +192,10 @@ class PlainHnsw:
 
     def spent(self) -> int | None:
         """hnswlib does not tell."""
+        return None
+
+    def distances(self, probes: F32, rows: I64) -> F32 | None:
+        """Not asked."""
         return None
 
 
@@ -217,6 +233,10 @@ class Faiss:
 
     def spent(self) -> int | None:
         """Nobody counts."""
+        return None
+
+    def distances(self, probes: F32, rows: I64) -> F32 | None:
+        """Not asked."""
         return None
 
 

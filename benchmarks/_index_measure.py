@@ -14,6 +14,8 @@ from benchmarks._gallery_vectors import DrawnGallery
 from benchmarks._index_contestants import Contestant
 from engines.arrays import F32, F64, I64, Bools
 
+FPIR = 0.01
+"""share of the non-mated probes that may be named"""
 PROBES_AT_ONCE = 25
 """of one contestant before the other's turn: short enough that both meet the same neighbours on the machine"""
 
@@ -28,6 +30,12 @@ class Task:
     """(Q,) whether the gallery has somebody's other photos"""
     nearest: I64
     """(Q,) row of the nearest template"""
+    distances: F32
+    """(Q,) squared L2 to it"""
+    people: I64
+    """(Q,) whose photo it is; -1 for those who are not in the gallery"""
+    each: int
+    """templates a person: row r is of person r // each"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Built:
 
 def make_task(gallery: DrawnGallery, count: int) -> Task:
     """As many mated as non-mated probes, and the truth, a block of the gallery at a time."""
-    _, mated = gallery.mated(count)
+    people, mated = gallery.mated(count)
     probes = np.concatenate((mated, gallery.non_mated(count)))
     best = np.full(len(probes), -np.inf, np.float32)
     nearest = np.full(len(probes), -1, np.int64)
@@ -69,13 +77,26 @@ def make_task(gallery: DrawnGallery, count: int) -> Task:
         nearest = np.where(values > best, start + rows, nearest)
         best = np.maximum(values, best)
         start += len(block)
-    return Task(probes, np.arange(len(probes)) < count, nearest)
+    people = np.concatenate((people, np.full(count, -1, np.int64)))
+    return Task(probes, people >= 0, nearest, 2.0 - 2.0 * best, people, gallery.each)
 
 
 def recall(task: Task, answers: Answers) -> tuple[float, float]:
     """Share of the mated and of the non-mated probes whose nearest template was found."""
     right = answers.rows == task.nearest
     return float(right[task.mated].mean()), float(right[~task.mated].mean())
+
+
+def fnir(task: Task, rows: I64, distances: F32) -> float:
+    """Share of the mated probes that are not named, or wrongly, where 1 % of the others are named.
+
+    Args:
+        rows: (Q,) templates found.
+        distances: (Q,) squared L2 to them.
+    """
+    below = np.quantile(distances[~task.mated], FPIR)
+    named = (distances < below) & (rows // task.each == task.people)
+    return 1.0 - float(named[task.mated].mean())
 
 
 def fill(contestant: Contestant, blocks: Iterable[F32], size: int) -> Built:

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks._gallery_vectors import SPECTRUM_FILE, DrawnGallery, Spectrum, read_spectrum
 from benchmarks._index_chores import chores
 from benchmarks._index_contestants import Contestant, OurHnsw, others
-from benchmarks._index_measure import Answers, Built, Task, duel, fill, found, make_task, recall
+from benchmarks._index_measure import Answers, Built, Task, duel, fill, fnir, found, make_task, recall
 from benchmarks._index_plot import Point, plot
 from pipeline.errors import BadInputError
 
@@ -45,6 +45,9 @@ class IndexRow:
     effort: float | None
     recall_mated: float
     recall_non_mated: float
+    fnir: float | None
+    """at FPIR 1 %, by the nearest template found; of our indexes"""
+    fnir_exact: float
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -132,6 +135,8 @@ def _row(
 ) -> IndexRow:
     mated, non_mated = recall(task, answers)
     raw = 4 * size * task.probes.shape[1]
+    distances = contestant.distances(task.probes, answers.rows)
+    missed = None if distances is None else round(fnir(task, answers.rows, distances), 4)
     return IndexRow(
         bench="indexes",
         templates=size,
@@ -139,6 +144,8 @@ def _row(
         effort=effort or None,
         recall_mated=round(mated, 4),
         recall_non_mated=round(non_mated, 4),
+        fnir=missed,
+        fnir_exact=round(fnir(task, task.nearest, task.distances), 4),
         p50_ms=round(answers.at(0.5), 4),
         p95_ms=round(answers.at(0.95), 4),
         p99_ms=round(answers.at(0.99), 4),
@@ -157,6 +164,8 @@ def _line(row: IndexRow) -> str:
         f"{row.templates:>9,} {row.index:17} {effort:>5}  recall {row.recall_mated:.3f} mated "
         f"{row.recall_non_mated:.3f} non-mated  {row.p50_ms:8.3f} {row.p95_ms:8.3f} {row.p99_ms:8.3f} ms"
     )
+    if row.fnir is not None:
+        line += f"  FNIR {row.fnir:.3f} ({row.fnir_exact:.3f})"
     if row.distances is not None:
         line += f"  {100 * row.distances:.2f} % of distances"
     if row.memory is not None:
