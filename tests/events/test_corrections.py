@@ -68,7 +68,7 @@ def kept(store: Store) -> Sightings:
     """A was seen live and in a recording, B live."""
     found = Sightings(store.database)
     found.write([sighting(1), sighting(2, face_of=2)])
-    found.replace_run([FILM], [sighting(1, run=FILM, mode="replay")])
+    found.replace_run([FILM], [sighting(1, run=FILM)])
     return found
 
 

@@ -20,13 +20,12 @@ def sighting(
     person: str | None = None,
     face_of: int = 1,
     run: RunOfCamera = LIVE,
-    mode: str = "live",
     seq: int = 2,
     stands: bool = True,
     quality: float = 0.7,
     over: bool = True,
 ) -> Sighting:
-    """The sighting of this number: of a stranger, of a person, or of the stranger who is new in it."""
+    """The sighting of this number: of a stranger, of a person, or of the stranger who is new in it; a run of a film is a replay."""
     sighting_id = f"{run.camera}:{run.run}:{number}"
     if stranger is None and person is None:
         stranger = f"s_{face_of:012x}"
@@ -34,7 +33,7 @@ def sighting(
         sighting_id=sighting_id,
         camera=run.camera,
         run=run.run,
-        mode=mode,
+        mode="replay" if run.run.startswith("film") else "live",
         seq=seq,
         person_id=person,
         stranger_id=stranger,

@@ -124,7 +124,7 @@ def test_a_replay_writes_only_what_is_its_own(kept: Sightings) -> None:
 def test_what_an_operator_said_holds_for_the_next_replay(
     store: Store, kept: Sightings, strangers: Strangers
 ) -> None:
-    played = [sighting(number, run=FILM, face_of=number, mode="replay") for number in (1, 2, 3, 4)]
+    played = [sighting(number, run=FILM, face_of=number) for number in (1, 2, 3, 4)]
     kept.replace_run([FILM], played)
     ann = strangers.name(A, "Ann", RULES).person
     strangers.merge(B, C)

@@ -112,9 +112,7 @@ class StrangersMachine(RuleBasedStateMachine):
     @rule(film=st.sampled_from(FILMS), faces=st.lists(st.sampled_from(FACES), max_size=3))
     def replay(self, film: RunOfCamera, faces: list[int]) -> None:
         """A recording is played, perhaps again, and may show others than before."""
-        played = [
-            sighting(place, face_of=face, run=film, mode="replay") for place, face in enumerate(faces, 1)
-        ]
+        played = [sighting(place, face_of=face, run=film) for place, face in enumerate(faces, 1)]
         before = [each for each in self.model.seen if each.startswith(f"{film.camera}:{film.run}:")]
         touched = {self.model.ends[self.model.seen.pop(one)] for one in before}
         for one in before:
