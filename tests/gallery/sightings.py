@@ -25,7 +25,10 @@ def sighting(
     quality: float = 0.7,
     over: bool = True,
 ) -> Sighting:
-    """The sighting of this number: of a stranger, of a person, or of the stranger who is new in it; a run of a film is a replay."""
+    """The sighting of this number: of a stranger, of a person, or of the stranger who is new in it.
+
+    One of a run whose name begins with film is a replay's.
+    """
     sighting_id = f"{run.camera}:{run.run}:{number}"
     if stranger is None and person is None:
         stranger = f"s_{face_of:012x}"
