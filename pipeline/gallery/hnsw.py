@@ -32,6 +32,9 @@ RELINKED_FROM = 0.1
 """share of the templates from which a removal links all others anew: a tenth of the time a template that putting
 one away takes"""
 
+COMPARED_PER_STEP = 20
+"""named templates that are copied and compared in the time that a walk takes for one candidate more (2 µs)"""
+
 ABOUT_FILE = "hnsw.json"
 
 
@@ -151,10 +154,11 @@ class HnswIndex:
         """The nearest templates of one probe (1, D)."""
         there = len(self) if selection is None else len(selection.rows)
         count = found.labels.shape[1]
-        rows = None
-        asked = max(RERANKED, 2 * count)
-        if there > self._exact_up_to:
-            rows = self._walk(probe[0], asked * len(self) // max(there, 1), selection)
+        asked = max(RERANKED, 2 * count) * len(self) // max(there, 1)
+        at_once = self._exact_up_to
+        if selection is not None:
+            at_once = max(at_once, COMPARED_PER_STEP * asked)
+        rows = None if there <= at_once else self._walk(probe[0], asked, selection)
         if rows is None or len(rows) < min(count, there):
             search_blocks(self._blocks, probe, found, None if selection is None else selection.rows)
             return
