@@ -57,6 +57,7 @@ logger = logging.getLogger(__name__)
 class Loaded:
     """What a snapshot held."""
 
+    folder: Path
     index: Index
     labels: I64
     """(N,) ascending"""
@@ -89,8 +90,14 @@ class IndexSnapshots:
                 return self._load(folder, gallery_id, dimension, load)
             except DoubtfulSnapshotError as doubt:
                 if folder.exists():  # else another program has just replaced it
-                    logger.warning("%s: not used, the index is built again: %s", folder, doubt)
+                    self.discard(folder, doubt)
         return None
+
+    def discard(self, folder: Path, doubt: DoubtfulSnapshotError) -> None:
+        """Remove a snapshot that is in doubt, so that it is in nobody's way, and say why in the log."""
+        logger.warning("%s: not used, the index is built again: %s", folder, doubt)
+        with suppress(OSError):
+            remove_folder(folder)
 
     def save(self, replica: Replica) -> Path:
         """Write a snapshot and put it in the place of older ones; its folder.
@@ -155,7 +162,7 @@ class IndexSnapshots:
             _check(manifest, index, labels, owners, len(person_ids))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise DoubtfulSnapshotError(f"its files do not fit together ({error})") from error
-        return Loaded(index, labels, person_ids, owners, manifest.position)
+        return Loaded(folder, index, labels, person_ids, owners, manifest.position)
 
     def _newest_first(self) -> list[Path]:
         with suppress(OSError):

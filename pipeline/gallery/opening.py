@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,6 @@ from pipeline.gallery.snapshot_files import DoubtfulSnapshotError
 
 SNAPSHOT_FROM = 20_000
 """templates. Smaller galleries are built from the database in seconds: no second copy of faces lies on the disk"""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def _from_snapshot(
     try:
         return Opened(_brought_up(database, model_id, loaded), loaded.position.version)
     except DoubtfulSnapshotError as doubt:
-        logger.warning("%s: not used, the index is built again: %s", snapshots.folder, doubt)
+        snapshots.discard(loaded.folder, doubt)
         return None
 
 

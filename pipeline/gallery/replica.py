@@ -162,24 +162,26 @@ class Replica:
     ) -> tuple[tuple[Candidate, ...], ...]:
         answers: list[tuple[Candidate, ...]] = [()] * len(probes)
         wanted = min(count, sought.people)
-        every = len(self.index) if sought.labels is None else len(sought.labels)
-        asked = min(WIDEN_BY * wanted, every)
+        asked = WIDEN_BY * wanted
         left = np.arange(len(probes)) if wanted else np.zeros(0, np.int64)
         if near is not None:
             near = np.where(sought.view.owned.owner_of(near) == NOBODY, -1, near)
         while len(left):
+            # One more than there are: whether a row ends in padding tells whether all were seen, while the number
+            # of templates may be another before the search than in it.
+            asked = min(asked, 1 + (len(self.index) if sought.labels is None else len(sought.labels)))
             hints = None if near is None else near[left]
-            found = self.index.search(probes[left], max(asked, 1), among=sought.labels, near=hints)
+            found = self.index.search(probes[left], asked, among=sought.labels, near=hints)
             owners = sought.view.owned.owner_of(found.labels)
             unsettled = []
             for place, row in enumerate(left.tolist()):
                 nearest = self._nearest_people(owners[place], found.labels[place], found.distances[place])
-                if asked >= every or _settled(nearest, wanted, float(found.distances[place, -1])):
+                if _settled(nearest, wanted, float(found.distances[place, -1])):
                     answers[row] = nearest[:wanted]
                 else:
                     unsettled.append(row)
             left = np.array(unsettled, np.int64)
-            asked = min(WIDEN_BY * asked, every)
+            asked *= WIDEN_BY
         return tuple(answers)
 
     def _nearest_people(self, owners: I64, labels: I64, distances: F32) -> tuple[Candidate, ...]:
@@ -300,5 +302,8 @@ class Replica:
 
 
 def _settled(nearest: tuple[Candidate, ...], wanted: int, farthest: float) -> bool:
-    """Whether templates beyond `farthest` cannot change the first `wanted` people, or their order on a tie."""
-    return len(nearest) >= wanted and nearest[wanted - 1].distance < farthest
+    """Whether templates beyond `farthest` cannot change the first `wanted` people, or their order on a tie.
+
+    None are beyond infinity, where a row of neighbours ends that has all there are.
+    """
+    return farthest == np.inf or (len(nearest) >= wanted and nearest[wanted - 1].distance < farthest)
