@@ -115,6 +115,8 @@ class Matching(Section):
     """a squared L2 distance given here is taken as it is, instead: a name is given only below it"""
     min_margin: SquaredL2 = 0.08
     """and only when the second person is at least this much farther"""
+    watchlist: str | None = None
+    """only people of this list are searched in replays and by identify; everybody else is unknown. None: everybody"""
     keep_margin: SquaredL2 = 0.08
     """a name once given is kept until the distance exceeds that for names by this much, so that it does not flicker"""
     best_shots: Count = 5
@@ -196,7 +198,7 @@ class Strangers(Section):
     max_fpir: Rate = 0.01
     """of strangers who were never seen before, the share that may be taken for one who was. The distance that keeps
     it is derived from how many are known, as for names, and shrinks as they become more. At 1 in 100 at least 98 in
-    100 sightings have the id of their own person (docs/strangers.md); 0.05 gives fewer ids a person, and mixes people"""
+    100 sightings have the id of their own person (docs/strangers.md); 0.05 gives fewer ids, and mixes people"""
     max_distance: SquaredL2 | None = None
     """a squared L2 distance given here is taken as it is, instead"""
     min_quality: Fraction = 0.3
