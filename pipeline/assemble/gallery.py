@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.schema import Config
+from pipeline.gallery.among_list import AmongList
 from pipeline.gallery.choose import choose_index
 from pipeline.gallery.following import Derive, FollowedGallery, Source
 from pipeline.gallery.index_snapshot import IndexSnapshots
@@ -41,7 +42,7 @@ def load_gallery(config: Config, store: Store, recogniser: Recogniser, data: Pat
 @contextmanager
 def open_gallery(
     config: Config, store: Store, recogniser: Recogniser, data: Path, derive: Derive, *, follow: bool
-) -> Iterator[PinnedGallery | FollowedGallery]:
+) -> Iterator[PinnedGallery | FollowedGallery | AmongList]:
     """The gallery of a run, with the distance below which it gives names.
 
     Args:
@@ -53,15 +54,23 @@ def open_gallery(
     """
     if not follow:
         replica = load_gallery(config, store, recogniser, data)
-        yield PinnedGallery(replica, derive(replica.own_pairs))
+        yield _among(config, PinnedGallery(replica, derive(replica.own_pairs)))
         return
     found = _find(config, store, recogniser, data)
     recipe, database, model_id = _recipe(config, recogniser), store.database, recogniser.model_id
     source = Source(database, model_id, lambda: build_replica(database, model_id, recipe.make()))
     followed = FollowedGallery(found.replica, source, derive, config.gallery.follow_s)
     with followed:
-        yield followed
+        yield _among(config, followed)
     found.taking.take(followed.replica)
+
+
+def _among(
+    config: Config, gallery: PinnedGallery | FollowedGallery
+) -> PinnedGallery | FollowedGallery | AmongList:
+    """All of it, or the watchlist that the configuration names."""
+    watchlist = config.matching.watchlist
+    return gallery if watchlist is None else AmongList(gallery, watchlist)
 
 
 @dataclass(frozen=True, slots=True)

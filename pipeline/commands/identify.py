@@ -25,7 +25,7 @@ from pipeline.errors import SourceError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.gallery.identify import IdentifiedFace
+    from pipeline.gallery.identify import IdentifiedFace, Searched
     from pipeline.gallery.recogniser import Recogniser
     from pipeline.gallery.replica import Replica
 
@@ -39,6 +39,10 @@ def identify(
         list[Path],
         typer.Argument(metavar="IMAGE...", parser=path_given, help="Photos, or folders of photos."),
     ],
+    watchlist: Annotated[
+        str | None,
+        typer.Option("--watchlist", metavar="LIST", help="Look only among the people of this list."),
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -62,24 +66,40 @@ def identify(
         open_recognition(context.config, context.models, on_progress) as recognition,
     ):
         replica = load_gallery(context.config, store, recognition, context.data)
-        code = run_identify(context, paths, replica, recognition)
+        code = run_identify(context, paths, replica, recognition, watchlist)
     raise typer.Exit(code)
 
 
-def run_identify(context: Context, paths: Sequence[Path], replica: Replica, recogniser: Recogniser) -> int:
-    """Print who is on each photo; the exit code. A photo that cannot be read does not stop the others."""
+def run_identify(
+    context: Context,
+    paths: Sequence[Path],
+    replica: Replica,
+    recogniser: Recogniser,
+    watchlist: str | None = None,
+) -> int:
+    """Print who is on each photo; the exit code. A photo that cannot be read does not stop the others.
+
+    `watchlist`: look only among the people of this list; None: of matching.watchlist, or everybody.
+    """
     from rich.table import Table
+
+    from pipeline.gallery.among_list import AmongList
+    from pipeline.gallery.pinned import PinnedGallery
 
     if not replica.people:
         context.say("nobody is enrolled, so everybody is unknown; see 'enroll --help'")
     rule = naming(context.config, context.data, replica.own_pairs)
     log.info("%s", rule)
+    searched: Searched = replica
+    wanted = context.config.matching.watchlist if watchlist is None else watchlist
+    if wanted is not None:
+        searched = AmongList(PinnedGallery(replica, rule.max_distance), wanted)
     table = Table("photo", "face", "who", "distance", "quality", "next")
     code = 0
     with context.progress() as bars:
         for path in bars.track(paths, description="looking"):
             try:
-                faces = look(context, path, replica, recogniser, rule.max_distance)
+                faces = look(context, path, searched, recogniser, rule.max_distance)
             except SourceError as error:
                 code = UNREADABLE
                 context.say(str(error))
@@ -96,7 +116,7 @@ def run_identify(context: Context, paths: Sequence[Path], replica: Replica, reco
 
 
 def look(
-    context: Context, path: Path, replica: Replica, recogniser: Recogniser, max_distance: float
+    context: Context, path: Path, searched: Searched, recogniser: Recogniser, max_distance: float
 ) -> tuple[IdentifiedFace, ...]:
     """The faces of one photo, named below this distance. Raises SourceError."""
     from pipeline.capture.photo import read_photo
@@ -104,7 +124,7 @@ def look(
 
     rules = context.config.matching
     return identify_faces(
-        read_photo(path), recogniser, replica, max_distance, rules.min_margin, rules.candidates
+        read_photo(path), recogniser, searched, max_distance, rules.min_margin, rules.candidates
     )
 
 

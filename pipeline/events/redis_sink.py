@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -16,10 +17,11 @@ from pipeline.events.event import IdentityEvent, Mode
 
 CAMERA_CHANNEL = "facestream:camera:"
 PERSON_CHANNEL = "facestream:person:"
+WATCHLIST_CHANNEL = "facestream:watchlist:"
 
 
 class RedisSink:
-    """Appends each event to its mode's stream and tells the channels of its camera and people.
+    """Appends each event to its mode's stream and tells the channels of its camera, people and watchlists.
 
     A batch is one transaction: other programs see all of it or nothing. Nothing is sent again by itself, and
     nothing is checked for having been sent before: a replay that is run again publishes its events again, as
@@ -73,11 +75,14 @@ class RedisSink:
             "type": event.type.value,
             "camera": event.camera,
             "identity": who,
+            "watchlists": json.dumps([one.name for one in event.watchlists], ensure_ascii=False),
         }
         batch.xadd(self._streams[event.mode], fields, maxlen=self._max_events, approximate=True)
         batch.publish(CAMERA_CHANNEL + event.camera, line)
         for person_id in people_concerned(event):
             batch.publish(PERSON_CHANNEL + person_id, line)
+        for watchlist in event.watchlists:
+            batch.publish(WATCHLIST_CHANNEL + watchlist.name, line)
 
 
 def people_concerned(event: IdentityEvent) -> list[str]:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from pipeline.arrays import U8
+from pipeline.arrays import F32, U8
 from pipeline.gallery.decision import Decision, assign_names, decide
 from pipeline.gallery.recogniser import Recogniser
-from pipeline.gallery.replica import Replica
 from pipeline.geometry import fraction_box
 from pipeline.types import Candidate
+
+
+class Searched(Protocol):
+    """Where the people nearest to faces are found: a replica, or one list of it."""
+
+    def search(self, probes: F32, count: int) -> Sequence[tuple[Candidate, ...]]:
+        """For each probe (Q, D) up to `count` different people, nearest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class IdentifiedFace:
 
 
 def identify_faces(
-    image: U8, recogniser: Recogniser, replica: Replica, max_distance: float, min_margin: float, count: int
+    image: U8, recogniser: Recogniser, replica: Searched, max_distance: float, min_margin: float, count: int
 ) -> tuple[IdentifiedFace, ...]:
     """The faces of an RGB image (H, W, 3) from left to right, each with up to `count` people it may be.
 

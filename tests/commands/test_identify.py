@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from pipeline.commands.identify import run_identify
+from pipeline.errors import GalleryError
 from pipeline.gallery.painted import PaintedFace
 from pipeline.gallery.store import Store
+from pipeline.gallery.watchlists import Watchlists
 from tests.commands.painted_photos import RECOGNISER, enroll_people, make, replica_of, write_photo
 
 
@@ -115,3 +117,19 @@ def test_a_file_name_gives_no_orders_to_a_terminal(
     printed = capsys.readouterr()
     assert "\x1b" not in printed.out + printed.err
     assert "\\x1b[2Jgone.png" in printed.err
+
+
+def test_only_a_watchlist_is_searched(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = Watchlists(store.database)
+    lists.create("vip", "greet")
+    lists.add("vip", [store.find("Bob [b]").id])
+    photo = write_photo(tmp_path / "ann.png", PaintedFace(1))
+    context = make(tmp_path / "data", True)
+    assert run_identify(context, [photo], replica_of(store), RECOGNISER, "vip") == 0
+    (face,) = lines(capsys.readouterr().out)[0]["faces"]
+    assert face["identity"] is None
+    assert [one["name"] for one in face["candidates"]] == ["Bob [b]"]
+    with pytest.raises(GalleryError, match="there is no watchlist 'vop'; there are: vip"):
+        run_identify(context, [photo], replica_of(store), RECOGNISER, "vop")

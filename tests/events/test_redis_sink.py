@@ -16,6 +16,7 @@ from pipeline.events.encode import encode
 from pipeline.events.event import Identity, IdentityEvent, Mode
 from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.events.redis_sink import RedisSink
+from pipeline.types import Watchlist
 from tests.events.strategies import ANN, an_event
 from tests.events.test_redis_server import server_pid
 
@@ -42,11 +43,24 @@ def entries(client: redis.Redis, stream: str) -> list[tuple[object, object]]:
 
 
 def test_an_entry_has_the_event_and_what_filters_need(sink: RedisSink, client: redis.Redis) -> None:
-    known, unknown = live(an_event()), live(an_event(number=18, who=None))
+    known = replace(live(an_event()), watchlists=(Watchlist('v"ip', "greet"), Watchlist("Zoë", "")))
+    unknown = live(an_event(number=18, who=None))
     sink.publish([known, unknown])
     assert [fields for _, fields in entries(client, "facestream:events")] == [
-        {b"event": encode(known).encode(), b"type": b"new", b"camera": b"door", b"identity": b"p_3f"},
-        {b"event": encode(unknown).encode(), b"type": b"new", b"camera": b"door", b"identity": b""},
+        {
+            b"event": encode(known).encode(),
+            b"type": b"new",
+            b"camera": b"door",
+            b"identity": b"p_3f",
+            b"watchlists": '["v\\"ip", "Zoë"]'.encode(),
+        },
+        {
+            b"event": encode(unknown).encode(),
+            b"type": b"new",
+            b"camera": b"door",
+            b"identity": b"",
+            b"watchlists": b"[]",
+        },
     ]
 
 
@@ -74,17 +88,23 @@ def test_streams_are_bounded(sink: RedisSink, client: redis.Redis) -> None:
 
 
 def test_camera_and_people_are_told_also_the_one_taken_back(sink: RedisSink, client: redis.Redis) -> None:
-    revised = replace(live(an_event(seq=2)), identity=Identity("p_77", "Bob"), previous_identity=ANN)
+    revised = replace(
+        live(an_event(seq=2)),
+        identity=Identity("p_77", "Bob"),
+        previous_identity=ANN,
+        watchlists=(Watchlist("vip", "greet"),),
+    )
     with redis.client.PubSub(client.connection_pool) as heard:
         heard.psubscribe("facestream:*")
         heard.get_message(timeout=5.0)
         sink.publish([revised])
-        messages = [heard.get_message(timeout=5.0) for _ in range(3)]
+        messages = [heard.get_message(timeout=5.0) for _ in range(4)]
     assert all(message is not None and message["data"] == encode(revised).encode() for message in messages)
     assert [message["channel"] for message in messages if message is not None] == [
         b"facestream:camera:door",
         b"facestream:person:p_77",
         b"facestream:person:p_3f",
+        b"facestream:watchlist:vip",
     ]
 
 
