@@ -92,7 +92,7 @@ class PostgresServer:
 def running_server(programs: Programs, settings: dict[str, str] | None = None) -> Iterator[PostgresServer]:
     """A server in a temporary folder, stopped and removed at the end."""
     # PostgreSQL refuses to run as root. A socket's path must be shorter than 108 bytes, pytest's own may not be.
-    user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    user = _powerless_user() if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     os.chown(folder, user.pw_uid, user.pw_gid)
     try:
@@ -119,6 +119,14 @@ def running_server(programs: Programs, settings: dict[str, str] | None = None) -
                     process.wait(START_TIMEOUT_S)
     finally:
         shutil.rmtree(folder)
+
+
+def _powerless_user() -> pwd.struct_passwd:
+    """Whom root runs the server as: the user that its package made, or nobody."""
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
 
 
 @contextmanager
