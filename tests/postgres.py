@@ -134,11 +134,14 @@ def _start(
     program: Path, arguments: Sequence[str], user: pwd.struct_passwd, folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program as this user, its words in a file of the folder."""
+    # Tests that are killed take their server with them.
+    setpriv = shutil.which("setpriv")
+    with_parent = [] if setpriv is None else [setpriv, "--pdeathsig", "INT"]
     as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     with (
         (folder / f"{program.name}.log").open("wb") as log,
         subprocess.Popen(  # type: ignore[call-overload]
-            [str(program), *arguments],
+            [*with_parent, str(program), *arguments],
             cwd=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             stdin=subprocess.DEVNULL,
