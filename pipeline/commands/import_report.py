@@ -14,7 +14,7 @@ from pipeline.commands.written_files import check_file
 from pipeline.errors import OutsideError
 
 COLUMNS = ("photo", "person", "reason")
-_FORMULAS = ("=", "+", "-", "@")
+_FORMULAS = tuple("=+-@＝＋－＠")
 """what a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"); tabs and line ends are shown"""
 
 
