@@ -202,8 +202,9 @@ class Strangers(Section):
     max_distance: SquaredL2 | None = None
     """a squared L2 distance given here is taken as it is, instead"""
     min_quality: Fraction = 0.3
-    """a sighting whose best shot is worse gets an id of its own, by which nobody is recognised later. Of video frames
-    hardly any is as poor; 0.4 already splits more people"""
+    """a sighting whose best shot is worse gets an id of its own, by which nobody is recognised later. Two people's
+    shots between 0.2 and 0.3 are taken for one person's 2.5 times as often as the distance allows for, between 0.3 and
+    0.4 1.2 times (docs/strangers.md)"""
     max_vectors: Count = 5
     """sightings that stand for a stranger at most, the most different ones. 2 to 10 measure alike with six sightings a
     person; a person who comes daily for months must not fill the memory"""

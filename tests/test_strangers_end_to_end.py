@@ -61,11 +61,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def replay(
-    recognition: Recognition, store: Store, scenes: Mapping[str, SyntheticScene], *, keep: bool = True
+    recognition: Recognition,
+    store: Store,
+    scenes: Mapping[str, SyntheticScene],
+    *,
+    keep: bool = True,
+    breaks_after: int | None = None,
 ) -> MemorySink:
-    """Play these scenes at once, each a camera, and keep what was seen."""
+    """Play these scenes at once, each a camera, up to so many frames, and keep what was seen."""
     sink = MemorySink()
-    sources = [SyntheticSource(scene, camera) for camera, scene in scenes.items()]
+    sources = [SyntheticSource(scene, camera, breaks_after=breaks_after) for camera, scene in scenes.items()]
     runs = {source.camera: source.open().recording_id for source in sources}
     gallery = PinnedGallery(Replica.load(store, "painted", ExactIndex(64)), REACH)
     replayed = [RunOfCamera(camera, run) for camera, run in runs.items()]
@@ -152,6 +157,13 @@ def test_a_replay_that_is_not_kept_leaves_no_trace(recognition: Recognition, sto
     assert Strangers(store.database).version() == 0
     assert Strangers(store.database).listed() == ()
     assert replay(recognition, store, {"door": TWICE}, keep=False).lines == first.lines
+
+
+def test_a_replay_that_breaks_off_is_kept_up_to_there(recognition: Recognition, store: Store) -> None:
+    red, _, blue, *_ = ids(replay(recognition, store, {"door": TWICE}))
+    replay(recognition, store, {"door": TWICE}, breaks_after=60)  # before red comes back
+    listed = Strangers(store.database).listed()
+    assert {(one.stranger.id, one.sightings) for one in listed} == {(red, 1), (blue, 1)}
 
 
 def test_a_run_of_cameras_writes_as_it_goes_and_learns_from_others(
