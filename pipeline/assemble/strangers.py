@@ -41,7 +41,9 @@ def strangers_of_replay(
     """
     known = Strangers(store.database).known(recogniser.model_id, without=runs)
     collected = CollectedSightings()
-    ids = StrangerIds(_book(config, known, recogniser, reach), collected, _apart_s(config))
+    # Exact: an index that links what is added behind its searches need not answer alike twice; searches are few.
+    book = _book(config, known, recogniser, reach, "exact")
+    ids = StrangerIds(book, collected, _apart_s(config))
     return ReplayStrangers(ids, tuple(runs), collected)
 
 
@@ -53,16 +55,18 @@ def strangers_of_cameras(config: Config, store: Store, recogniser: Recogniser, r
     strangers = Strangers(store.database)
     known = strangers.known(recogniser.model_id)
     return StrangerIds(
-        _book(config, known, recogniser, reach),
+        _book(config, known, recogniser, reach, config.matching.index),
         WrittenSightings(Sightings(store.database)),
         _apart_s(config),
         StrangerWatch(strangers, recogniser.model_id, known.version, config.gallery.follow_s),
     )
 
 
-def _book(config: Config, known: KnownStrangers, recogniser: Recogniser, reach: Reach) -> StrangerBook:
+def _book(
+    config: Config, known: KnownStrangers, recogniser: Recogniser, reach: Reach, kind: str
+) -> StrangerBook:
     keys = config.strangers
-    index = choose_index(config.matching.index, recogniser.dimension)
+    index = choose_index(kind, recogniser.dimension)
     return StrangerBook(known, BookRules(keys.min_quality, keys.max_vectors), reach, index)
 
 
