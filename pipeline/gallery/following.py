@@ -30,7 +30,7 @@ DERIVING_SHARE = 0.1
 which changes all the time has a distance that is up to three seconds old"""
 
 GREW_BY = 1.1
-"""a gallery with so many times the people has its distance derived at once: it has become stricter by then"""
+"""a gallery with so many times the people has its distance derived before they show: it has become stricter by then"""
 
 CLOSE_TIMEOUT_S = 10.0
 """how long `close` waits for a database that does not answer"""
@@ -151,12 +151,15 @@ class FollowedGallery:
             self._reload()
             return
         prepared = self.replica.prepare(delta)
-        distance = self._distance(self.replica, prepared.view)
+        view, distance = prepared.view, self._state.max_distance
+        if view.people > GREW_BY * self._derived.view.people:
+            distance = self._distance(self.replica, view)
         with self.replica.lock:
             self.replica.publish(prepared)
-            self._state = GalleryState(prepared.view.position.version, distance)
+            self._state = GalleryState(view.position.version, distance)
         self._tell()
         self.replica.drop(prepared)
+        self._derive_again()
 
     def _follow(self) -> None:
         while not self._stopping.wait(self._follow_s):
@@ -181,22 +184,18 @@ class FollowedGallery:
         self._tell()
 
     def _derive_again(self) -> None:
-        """Derive the distance of the view that is shown, where that was put off."""
-        view = self.replica.view
-        if self._derived.view is view:
+        """Derive the distance of the view that is shown, where that is due."""
+        view, last = self.replica.view, self._derived
+        waits_s = last.took_s * (1.0 / DERIVING_SHARE - 1.0)
+        if last.view is view or self._now() - last.at_s < waits_s:
             return
         distance = self._distance(self.replica, view)
         with self.replica.lock:
             self._state = GalleryState(view.position.version, distance)
 
     def _distance(self, replica: Replica, view: View) -> float:
-        """The distance for names at this view; the one in force where deriving must wait, or fails."""
-        before, in_force = self._derived, self._state.max_distance
-        grew = view.people > GREW_BY * before.view.people
-        waits_s = before.took_s * (1.0 / DERIVING_SHARE - 1.0)
-        if not grew and self._now() - before.at_s < waits_s:
-            return in_force
-        began = self._now()
+        """The distance for names at this view; the one in force where it cannot be derived."""
+        began, in_force = self._now(), self._state.max_distance
         try:
             distance = self._derive(replica.pairs_of(view))
         except FacestreamError as error:

@@ -11,12 +11,14 @@ import pytest
 
 from pipeline.arrays import F32
 from pipeline.errors import GalleryError
+from pipeline.gallery.calibration import own_pairs
 from pipeline.gallery.choose import INDEXES, choose_index
 from pipeline.gallery.contents import Contents
 from pipeline.gallery.records import Person
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.rows import now
 from pipeline.gallery.store import Store
+from pipeline.gallery.watchlists import Watchlists
 from tests.gallery.people import DIMENSION, MODEL, face, template, unit
 
 
@@ -117,6 +119,58 @@ def test_vectors_of_another_dimension_are_refused(store: Store) -> None:
     store.enroll("Ann", [template(1)])
     with pytest.raises(GalleryError, match=r"have 64 numbers and the embedder's 32"):
         Replica.load(store, MODEL, choose_index("exact", 32))
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_a_search_of_a_watchlist_finds_its_people_alone(store: Store, kind: str) -> None:
+    ids = [
+        store.enroll(f"Person {k}", [template(k, shot) for shot in range(1 + k % 3)]).person.id
+        for k in range(9)
+    ]
+    lists = Watchlists(store.database)
+    lists.create("staff", "may pass")
+    lists.create("nobody", "is empty")
+    lists.add("staff", [ids[k] for k in (2, 5, 7)])
+    replica = Replica.load(store, MODEL, choose_index(kind, DIMENSION))
+    (answer,) = replica.search(face(4)[None], 9, watchlist="staff")
+    everybody = [
+        one for one in replica.search(face(4)[None], 9)[0] if one.person_id in {ids[k] for k in (2, 5, 7)}
+    ]
+    assert list(answer) == everybody
+    assert [[each.name for each in one.watchlists] for one in answer] == [["staff"]] * 3
+    assert replica.search(face(2)[None], 1, watchlist="staff")[0][0].name == "Person 2"
+    assert replica.search(face(2)[None], 1, watchlist="nobody") == ((),)
+    with pytest.raises(GalleryError, match="no watchlist is called 'stuff'; there are: nobody, staff"):
+        replica.search(face(2)[None], 1, watchlist="stuff")
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_a_hint_changes_no_answer_even_one_of_somebody_who_is_gone(store: Store, kind: str) -> None:
+    for k in range(30):
+        store.enroll(f"Person {k}", [template(k), template(k, 1)])
+    replica = Replica.load(store, MODEL, choose_index(kind, DIMENSION))
+    probes = np.stack([face(k, 9) for k in range(30)])
+    plain = replica.search(probes, 3)
+    labels = np.array([found[0].label for found in plain], np.int64)
+    assert set(labels.tolist()) <= set(range(1, 61))
+    assert replica.search(probes, 3, near=labels) == plain
+    assert replica.search(probes, 3, near=np.full(30, 999, np.int64)) == plain
+    assert replica.search(probes, 3, near=np.full(30, -1, np.int64)) == plain
+
+
+def test_its_own_pairs_are_those_of_all_it_holds(store: Store) -> None:
+    for k in range(12):
+        store.enroll(f"Person {k}", [template(k, shot) for shot in range(1 + k % 4)])
+    store.enroll("Of another model", [template(99, model_id="model-b", dimension=8)])
+    contents = store.contents(MODEL)
+    expected = own_pairs(contents.person_ids, contents.vectors)
+    found = Replica.load(store, MODEL, choose_index("exact", DIMENSION)).own_pairs
+    assert found.distances.tobytes() == expected.distances.tobytes()
+    assert (found.nearest, found.people, found.comparisons) == (
+        expected.nearest,
+        expected.people,
+        expected.comparisons,
+    )
 
 
 def test_a_used_index_is_refused() -> None:

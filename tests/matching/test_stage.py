@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -97,3 +98,45 @@ def test_the_second_person_is_looked_up_even_if_one_is_reported_because_the_marg
     stage = MatchingStage(OneByOne(), best_shots=3, candidates=1)
     (item,) = stage.process([embedded(0, [5], [0], axes(1))])
     assert len(item.matches[0].candidates) == 2
+
+
+class Numbered(OneByOne):
+    """The same, whose people have a template each, and which remembers the hints that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hints: list[list[int]] = []
+
+    def search(
+        self, probes: F32, count: int, *, near: I64 | None = None
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        assert near is not None
+        self.hints.append(near.tolist())
+        found = super().search(probes, count)
+        return tuple(tuple(replace(one, label=100 + int(one.name[-1])) for one in people) for people in found)
+
+
+def test_a_search_begins_with_whom_the_track_was_nearest_to_before() -> None:
+    gallery = Numbered()
+    stage = MatchingStage(gallery, best_shots=1, candidates=2)
+    stage.process([embedded(0, [5, 6], [0, 1], axes(1, 2))])
+    stage.process([embedded(1, [5, 6, 7], [1, 2], axes(3, 0))])
+    stage.process([embedded(2, [5, 6, 7], [0, 1, 2], axes(1, 2, 0))])
+    assert gallery.hints == [[-1, -1], [102, -1], [101, 102, 100]]
+
+
+class Changing(OneByOne):
+    """A gallery of which a newer version appears during the first search."""
+
+    def search(
+        self, probes: F32, count: int, *, near: I64 | None = None
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        self.state = GalleryState(8, 0.8)
+        return super().search(probes, count)
+
+
+def test_an_answer_and_the_state_it_is_told_with_belong_together() -> None:
+    gallery = Changing()
+    (item,) = MatchingStage(gallery, 3, 2).process([embedded(0, [5], [0], axes(1))])
+    assert item.gallery == GalleryState(8, 0.8)
+    assert gallery.batches == [1, 1]
