@@ -182,7 +182,7 @@ def a_whole_file() -> bytes:
         return write(store, Path(folder, "people")).read_bytes()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_damage_is_a_traceback(data: st.DataObject) -> None:
     """Any file cut off anywhere, or with any byte changed, is refused in one line, or is as good as before."""
