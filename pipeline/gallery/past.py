@@ -15,7 +15,8 @@ from pipeline.gallery.tables import sightings
 
 def past_vectors(connection: Connection, model_id: str, label: int, count: int) -> PastVectors:
     """The first `count` sightings behind this label that have a vector of this model."""
-    columns = (sightings.c.label, sightings.c.camera, sightings.c.seen_at, sightings.c.vector)
+    times = (sightings.c.first_seen_at, sightings.c.seen_at, sightings.c.over)
+    columns = (sightings.c.label, sightings.c.camera, *times, sightings.c.vector)
     asked = (
         select(*columns)
         .where(sightings.c.label > label, sightings.c.model_id == model_id, sightings.c.vector.is_not(None))
@@ -29,7 +30,9 @@ def past_vectors(connection: Connection, model_id: str, label: int, count: int) 
         vectors=stacked([row.vector for row in found]),
         camera_of=np.array([places.setdefault(row.camera, len(places)) for row in found], np.int32),
         cameras=tuple(places),
+        first_ms=np.array([round(1000 * row.first_seen_at.timestamp()) for row in found], np.int64),
         seen_ms=np.array([round(1000 * row.seen_at.timestamp()) for row in found], np.int64),
+        over=np.array([row.over for row in found], np.bool_),
     )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.arrays import F32, I64, Bools, check_array, check_rows
 from pipeline.gallery.records import Person
 from pipeline.gallery.vectors import check_unit
 from pipeline.types import Watchlist
@@ -212,16 +212,22 @@ class PastVectors:
     """the different ones of these sightings"""
     camera_of: I32
     """(N,) place in `cameras`"""
+    first_ms: I64
+    """(N,) when each was first seen, UTC, milliseconds since 1970"""
     seen_ms: I64
-    """(N,) UTC, milliseconds since 1970"""
+    """(N,) and last, so far"""
+    over: Bools
+    """(N,) whether that stays so"""
 
     def __post_init__(self) -> None:
         check_array("labels", self.labels, np.int64, ("N",))
         check_array("vectors", self.vectors, np.float32, ("N", "D"))
         check_array("camera_of", self.camera_of, np.int32, ("N",))
+        check_array("first_ms", self.first_ms, np.int64, ("N",))
         check_array("seen_ms", self.seen_ms, np.int64, ("N",))
-        count = len(self.labels)
-        check_rows(count, vectors=self.vectors, camera_of=self.camera_of, seen_ms=self.seen_ms)
+        check_array("over", self.over, np.bool_, ("N",))
+        times = {"first_ms": self.first_ms, "seen_ms": self.seen_ms, "over": self.over}
+        check_rows(len(self.labels), vectors=self.vectors, camera_of=self.camera_of, **times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,154 @@
+"""Where a face was seen before: past sightings, of known people and of strangers, by their distance.
+
+A small past, or one person's, is read from the database. A large one is searched by an index of projections
+(past_index), kept on disk (past_file) and brought up to date before each search; what that finds is looked up in the
+database.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from pipeline.gallery.database import Database
+from pipeline.gallery.past import sightings_at
+from pipeline.gallery.past_file import PastFile
+from pipeline.gallery.past_index import PastFilter, PastIndex, Within
+from pipeline.gallery.past_keeping import gallery_id_of, open_past, read_past, wipe_past
+from pipeline.gallery.past_ranking import Probe, Ranked, names_of, rank, rank_all, span_of_labels
+from pipeline.gallery.sighting_records import Sighting
+
+INDEX_FROM = 20_000
+"""sightings from which there is an index; fewer are read and compared in less than half a second"""
+
+CANDIDATES = 512
+"""looked up in the database at least. Of a million drawn like real ones the 20 nearest were always among the 200 with
+the nearest projections"""
+
+TIMES_COUNT = 8
+"""candidates for each sighting that is asked for"""
+
+MOST_GONE = 0.5
+"""share of the candidates that may be gone from the database before the file is compared with it"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastMatch:
+    """A past sighting that may show the face."""
+
+    label: int
+    sighting: Sighting
+    """without its vector"""
+    name: str | None
+    """of its person"""
+    distance: float
+    """squared L2 in [0, 4]"""
+
+    @property
+    def similarity(self) -> float:
+        """cosine, 1 - distance / 2"""
+        return 1.0 - self.distance / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PastAnswer:
+    """What was found."""
+
+    matches: tuple[PastMatch, ...]
+    """nearest first"""
+    compared: int
+    """sightings that were asked for and have a vector of this model; of an index some that are gone may count"""
+    within: float
+    """squared L2: the matches are nearer"""
+    certain: bool
+    """whether it is proved that none was left out that is as near; else it is as good as certain"""
+
+
+class Past:
+    """The sightings of one model. For one thread; programs beside it may search, write and erase."""
+
+    def __init__(self, database: Database, data: Path | None, model_id: str) -> None:
+        """`data`: below which the index is kept; None: in memory only."""
+        self.model_id = model_id
+        self._database = database
+        self._data = data
+        self._index: PastIndex | None = None
+        self._gallery_id = ""
+
+    def search(self, probe: Probe, asked: PastFilter, count: int, within: Within) -> PastAnswer:
+        """Up to `count` sightings nearer than a distance, nearest first.
+
+        Args:
+            within: that distance, squared L2, for so many sightings that are compared.
+
+        Raises StoreError.
+        """
+        if probe.model_id != self.model_id:
+            raise ValueError(f"the probe is of {probe.model_id} and the past of {self.model_id}")
+        of_one = asked.person_id is not None or asked.stranger_id is not None
+        with self._database.reading() as connection:
+            small = of_one or span_of_labels(connection) < INDEX_FROM
+        if not small:
+            answer = self._by_index(probe, asked, count, within)
+            if answer is None:
+                self._drop_what_is_gone()
+                answer = self._by_index(probe, asked, count, within)
+            if answer is not None:
+                return answer
+        with self._database.reading() as connection:
+            ranked = rank_all(connection, probe, asked)
+            compared = len(ranked.labels)
+            return _answer(connection, ranked, count, _Looked(compared, within(compared), math.inf))
+
+    def refresh(self) -> None:
+        """Bring the index up to what is in the database now, as `search` does. Raises StoreError."""
+        gallery_id = gallery_id_of(self._database)
+        if self._index is None or gallery_id != self._gallery_id:
+            file = None if self._data is None else PastFile(self._data, self.model_id)
+            self._index = open_past(self._database, file, self.model_id)
+            self._gallery_id = gallery_id
+        for found in read_past(self._database, self.model_id, self._index.last):
+            self._index.add(self._index.rows_of(found))
+
+    def _by_index(self, probe: Probe, asked: PastFilter, count: int, within: Within) -> PastAnswer | None:
+        """None where most of what the index found is gone."""
+        self.refresh()
+        assert self._index is not None
+        wanted = max(CANDIDATES, TIMES_COUNT * count)
+        found = self._index.nearest(probe.vector, asked, wanted, within)
+        with self._database.reading() as connection:
+            ranked = rank(connection, probe, asked, found.labels)
+            if len(ranked.gone) > MOST_GONE * wanted:
+                return None
+            return _answer(connection, ranked, count, _Looked(found.compared, found.within, found.beyond))
+
+    def _drop_what_is_gone(self) -> None:
+        self._index = None
+        if self._data is not None:
+            wipe_past(self._database, self._data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a ranking is of."""
+
+    compared: int
+    within: float
+    beyond: float
+    """squared L2: sightings that were not ranked are at least so far"""
+
+
+def _answer(connection: Connection, ranked: Ranked, count: int, looked: _Looked) -> PastAnswer:
+    nearer = int((ranked.distances < looked.within).sum())
+    best = ranked.labels[: min(nearer, count)].tolist()
+    rows = sightings_at(connection, best)
+    names = names_of(connection, [each.person_id for each in rows.values() if each.person_id is not None])
+    matches = tuple(
+        PastMatch(label, rows[label], names.get(rows[label].person_id or ""), float(distance))
+        for label, distance in zip(best, ranked.distances, strict=False)
+    )
+    farthest = matches[-1].distance if len(matches) == count else looked.within
+    return PastAnswer(matches, looked.compared, looked.within, farthest <= looked.beyond)
