@@ -15,6 +15,7 @@ from pipeline.gallery.calibration import OwnPairs, sampled_pairs
 from pipeline.gallery.catching_up import catch_up, read_base, say_what_is_left_out
 from pipeline.gallery.contents import Contents
 from pipeline.gallery.delta import Delta, Lists, Position
+from pipeline.gallery.fusion import FUSED_PEOPLE, Several, fused
 from pipeline.gallery.index import Index
 from pipeline.gallery.roster import NOBODY, Ownership, Roster
 from pipeline.gallery.store import Store
@@ -22,9 +23,6 @@ from pipeline.types import Candidate
 
 WIDEN_BY = 4
 """factor by which a search asks for more templates when these belong to too few people"""
-
-PIECE_ROWS = 32
-"""templates added to the index or removed in one go beside searches, so that none of them waits long"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class View:
     owned: Ownership = field(repr=False)
     people: int
     """who can be found"""
+    several: Several = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,10 @@ class Replica:
     def __init__(self, index: Index) -> None:
         """A gallery of nobody; what is in the index already is for `adopt`."""
         self.index = index
-        self.view = View(Position("", 0, ""), Ownership.none(), 0)
+        self._roster = Roster()
+        self.view = self._view(Position("", 0, ""), Ownership.none())
         self.lock = Lock()
         """held while a view is replaced, and while an answer is held against it"""
-        self._roster = Roster()
         self._held = Ownership.none()
         self._sought: _Sought | None = None
         self._pairs: OwnPairs | None = None
@@ -83,7 +82,7 @@ class Replica:
             raise ValueError(f"the index must be empty, has {len(index)} templates")
         replica = cls(index)
         replica.meet({one.id: one.name for one in contents.people})
-        replica.hold(contents.labels, contents.person_ids, contents.vectors, piece=len(contents.labels) or 1)
+        replica.hold(contents.labels, contents.person_ids, contents.vectors)
         replica.show(Position("", contents.version, ""))
         return replica
 
@@ -139,8 +138,8 @@ class Replica:
     ) -> tuple[tuple[Candidate, ...], ...]:
         """For each probe (Q, D) of unit length the `count` nearest people, fewer where there are no more.
 
-        A person is as far away as their nearest template. Nearest first, by person id on a tie; the answer to
-        a probe does not depend on the others of its batch.
+        The first two are as far away as pipeline.gallery.fusion has it, others as their nearest template. Nearest
+        first, by person id on a tie; the answer to a probe does not depend on the others of its batch.
 
         Args:
             near: (Q,) a template for each probe that is probably near it, or -1: a hint that may save time.
@@ -161,7 +160,7 @@ class Replica:
         self, sought: _Sought, probes: F32, count: int, near: I64 | None
     ) -> tuple[tuple[Candidate, ...], ...]:
         answers: list[tuple[Candidate, ...]] = [()] * len(probes)
-        wanted = min(count, sought.people)
+        wanted = min(max(count, FUSED_PEOPLE), sought.people)
         asked = WIDEN_BY * wanted
         left = np.arange(len(probes)) if wanted else np.zeros(0, np.int64)
         if near is not None:
@@ -177,7 +176,10 @@ class Replica:
             for place, row in enumerate(left.tolist()):
                 nearest = self._nearest_people(owners[place], found.labels[place], found.distances[place])
                 if _settled(nearest, wanted, float(found.distances[place, -1])):
-                    answers[row] = nearest[:wanted]
+                    several = sought.view.several
+                    answers[row] = fused(probes[row], nearest[:wanted], several, self._roster, self.index)[
+                        :count
+                    ]
                 else:
                     unsettled.append(row)
             left = np.array(unsettled, np.int64)
@@ -240,8 +242,8 @@ class Replica:
         held: Bools = np.maximum(self.view.owned.owner_of(labels), self._held.owner_of(labels)) != NOBODY
         return held
 
-    def hold(self, labels: I64, person_ids: Sequence[str], vectors: F32, *, piece: int = PIECE_ROWS) -> None:
-        """Put templates (N,), (N, D) into the index that no answer shows yet, `piece` at a time.
+    def hold(self, labels: I64, person_ids: Sequence[str], vectors: F32) -> None:
+        """Put templates (N,), (N, D) into the index that no answer shows yet.
 
         Raises GalleryError for vectors of another dimension than the index's.
         """
@@ -257,8 +259,7 @@ class Replica:
             dict.fromkeys(person_ids, "")
         )  # enrolled since everybody's names were read: told with the delta
         self._held = self._held.with_templates(labels, self._roster.numbers_of(person_ids))
-        for start in range(0, len(labels), piece):
-            self.index.add(labels[start : start + piece], vectors[start : start + piece])
+        self.index.add(labels, vectors)
 
     def show(self, position: Position) -> None:
         """Show all that is held, as the gallery at this point of its history."""
@@ -291,14 +292,15 @@ class Replica:
         self.view = prepared.view
         self._pairs = None
 
-    def drop(self, prepared: Prepared, *, piece: int = PIECE_ROWS) -> None:
-        """Take what no answer shows any more out of the index, `piece` templates at a time."""
-        for start in range(0, len(prepared.leaving), piece):
-            self.index.remove(prepared.leaving[start : start + piece])
+    def drop(self, prepared: Prepared) -> None:
+        """Take what no answer shows any more out of the index."""
+        if len(prepared.leaving):
+            self.index.remove(prepared.leaving)
         self._held = Ownership.none()
 
     def _view(self, position: Position, owned: Ownership) -> View:
-        return View(position, owned, int(np.count_nonzero(owned.counts(self._roster.numbers))))
+        counts = owned.counts(self._roster.numbers)
+        return View(position, owned, int(np.count_nonzero(counts)), Several.of(owned, counts))
 
 
 def _settled(nearest: tuple[Candidate, ...], wanted: int, farthest: float) -> bool:
