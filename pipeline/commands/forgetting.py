@@ -74,7 +74,7 @@ def tell(context: Context, forgotten: Forgotten) -> None:
         context.say(f"left: {line}")
     if forgotten.left:
         raise OutsideError(
-            f"{forgotten.id} is erased from the gallery, but not everywhere; see above, then run this again"
+            f"{forgotten.id} is erased from the gallery, but not everywhere: see above, and forget that id again"
         )
 
 

@@ -17,8 +17,10 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
+from pipeline.errors import OutsideError
 
 if TYPE_CHECKING:
+    from pipeline.gallery.restore import Restored
     from pipeline.gallery.store import Store
 
 
@@ -50,7 +52,7 @@ def restore(
 def run_restore(context: Context, store: Store, file: Path, force: bool) -> None:
     """Restore a backup and tell what came of it. Raises GalleryError, StoreError."""
     from pipeline.commands.forgetting import steps
-    from pipeline.commands.people import day, utc
+    from pipeline.commands.people import utc
     from pipeline.gallery.restore import restore as put_back
     from pipeline.gallery.rows import now
 
@@ -65,9 +67,20 @@ def run_restore(context: Context, store: Store, file: Path, force: bool) -> None
                 "rows": done.rows,
                 "files": done.files,
                 "forgotten_since": done.forgotten,
+                "left": list(done.left),
             }
         )
-        return
+    else:
+        _tell(context, file, done)
+    for line in done.left:
+        context.say(f"left: {line}")
+    if done.left:
+        raise OutsideError("the backup is restored, but not all of what was there before is gone; see above")
+
+
+def _tell(context: Context, file: Path, done: Restored) -> None:
+    from pipeline.commands.people import day
+
     context.print(
         f"restored {file} of {day(done.created_at)}: the gallery is at version {done.version}, with {done.rows} rows "
         f"and {done.files} files"

@@ -113,6 +113,15 @@ def forgotten_in(data: Path) -> tuple[Noted, ...]:
     return tuple(line for line in found if line is not None)
 
 
+def unfinished(data: Path) -> tuple[str, ...]:
+    """Ids of those whose forgetting was cut short, or left something somewhere: to be forgotten again.
+
+    For `doctor`. Raises StoreError.
+    """
+    last = {noted.line.person or noted.line.stranger: noted.line for noted in forgotten_in(data)}
+    return tuple(one for one, line in last.items() if one and (line.step is Step.BEGUN or line.left))
+
+
 @contextmanager
 def _opened(data: Path) -> Iterator[FileIO]:
     """The file, made if it is missing, for one program at a time. Raises StoreError, also for what is done with it."""
@@ -152,4 +161,6 @@ def _forgotten(line: bytes) -> Noted | None:
     person, stranger = (one if isinstance(one, str) else None for one in ids)
     also = told.get("also")
     kept = tuple(one for one in also if isinstance(one, str)) if isinstance(also, list) else ()
-    return Noted(at.astimezone(UTC), AuditLine(FORGET, step, person, stranger, also=kept))
+    left = told.get("left")
+    places = tuple(one for one in left if isinstance(one, str)) if isinstance(left, list) else ()
+    return Noted(at.astimezone(UTC), AuditLine(FORGET, step, person, stranger, also=kept, left=places))

@@ -17,7 +17,7 @@ from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery import audit, backup_manifest
 from pipeline.gallery.audit import AUDIT_FILE, AuditLine
 from pipeline.gallery.backup_erasing import erase_from
-from pipeline.gallery.backup_file import Access, connected, explained
+from pipeline.gallery.backup_file import Access, check_is_file, connected, explained
 from pipeline.gallery.backup_manifest import (
     Manifest,
     OnProgress,
@@ -100,15 +100,16 @@ def backup(
 
 
 def absolute(file: Path) -> Path:
-    """The name under which the gallery knows a backup."""
-    return Path(os.path.abspath(file))
+    """The name under which the gallery knows a backup. Raises GalleryError for one that it cannot know."""
+    path = Path(os.path.abspath(file))
+    if not is_text(str(path)):
+        raise GalleryError(f"{file}: the name of a backup must be UTF-8, so that the gallery can know it")
+    return path
 
 
 def _checked(file: Path, replace: bool) -> Path:
     """Where the backup goes, absolute. Raises GalleryError."""
     path = absolute(file)
-    if not is_text(str(path)):
-        raise GalleryError(f"{file}: the name of a backup must be UTF-8, so that the gallery can know it")
     if not path.parent.is_dir():
         raise GalleryError(f"{file}: there is no folder {path.parent}; make it first")
     if path.is_dir():
@@ -116,6 +117,7 @@ def _checked(file: Path, replace: bool) -> Path:
     if path.is_symlink() or path.exists():
         if not replace:
             raise GalleryError(f"{file}: is there already; name another file, or give --force to replace it")
+        check_is_file(path)
         with connected(path, Access.READ) as connection:
             read_manifest(connection, path)  # only a backup is replaced by one
     return path
@@ -199,20 +201,21 @@ def _publish(database: Database, data: Path, part: Path, new: KnownBackup) -> No
     While nobody else writes to the gallery: whoever was forgotten since its rows were read is erased from it now, and
     whoever is forgotten later will find it.
     """
+    _sync(part)  # minutes of writing reach the disk before anybody has to wait for this
     with database.writing() as connection:
         erase_from(part, forgotten(connection, data, new.created_at))
         with explained(part):
-            with part.open("rb+") as file:
-                os.fsync(file)
+            _sync(part)
             os.replace(part, new.path)
-            _sync_folder(new.path.parent)
+            _sync(new.path.parent)
         remember(connection, new)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync(path: Path) -> None:
+    """Bring a file, or a folder's names, to the disk."""
+    with explained(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

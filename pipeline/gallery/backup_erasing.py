@@ -82,7 +82,7 @@ def clean_backups(database: Database, data: Path, evidence: Evidence) -> Cleaned
             if _clean(backup.path, whom[backup.path], evidence):
                 cleaned.append(backup.path)
         except FacestreamError as error:
-            unreached.append(str(error))
+            unreached.append(str(error).partition(";")[0])  # what to do is told by whoever tells of it
     return Cleaned(tuple(each.path for each in known), tuple(cleaned), tuple(unreached))
 
 

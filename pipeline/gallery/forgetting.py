@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, select
 
+from pipeline.errors import StoreError
 from pipeline.gallery import audit, erasing, history, rows
 from pipeline.gallery.audit import FORGET, AuditLine, Step
 from pipeline.gallery.backup_erasing import Cleaned, clean_backups
@@ -65,8 +66,8 @@ class Forgotten:
     def left(self) -> tuple[str, ...]:
         """Where something of them is, or may be, and what to do about it."""
         found = [
-            f"{line}; there nobody was erased: delete it yourself and tell it by backup --gone, or run this again "
-            "when it is back"
+            f"{line}; nobody was erased there: run people forget again when it is back, or delete it and tell so by "
+            "backup --gone"
             for line in self.backups.unreached
         ]
         if not self.traceless:
@@ -158,8 +159,26 @@ class _Going:
         audit.note(self.data, replace(begun, step=Step.BEGUN), self.now())
         snapshots = self._erase_pictures(whom)
         erased: Mapping[str, int] = {} if change is None else self._erase_rows(change)
-        snapshots += self._erase_pictures(whom)  # what a running camera has written since
-        forgotten = Forgotten(
+        try:
+            snapshots += self._erase_pictures(whom)  # what a running camera has written since
+            forgotten = self._erase_copies(name, whom, erased, snapshots)
+            if look:
+                places = (self.data, *forgotten.backups.known)
+                forgotten = replace(forgotten, proof=prove(self.database, self.evidence, places, on_progress))
+            done = replace(begun, erased=counts(forgotten), proved=forgotten.proved, left=forgotten.left)
+            audit.note(self.data, done, self.now())
+        except StoreError as error:
+            again = self.line.person or "anybody"
+            raise StoreError(
+                f"{error}; they are erased from the gallery, but perhaps not from its copies: run people forget {again}"
+            ) from error
+        return forgotten
+
+    def _erase_copies(
+        self, name: str | None, whom: Whom, erased: Mapping[str, int], snapshots: int
+    ) -> Forgotten:
+        """Erase what is in no row any more: the log, indexes, backups."""
+        return Forgotten(
             id=self.line.person or self.line.stranger or "",
             name=name,
             templates=erased.get(templates.name, 0),
@@ -172,13 +191,6 @@ class _Going:
             traceless=self.database.wipe_log(),
             backups=clean_backups(self.database, self.data, self.evidence),
         )
-        if look:
-            places = (self.data, *forgotten.backups.known)
-            proof = prove(self.database, self.evidence, places, on_progress)
-            forgotten = replace(forgotten, proof=proof)
-        done = replace(begun, erased=counts(forgotten), proved=forgotten.proved, left=forgotten.left)
-        audit.note(self.data, done, self.now())
-        return forgotten
 
     def _erase_rows(self, change: Callable[[Connection], None]) -> Mapping[str, int]:
         with self.database.writing() as connection:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Connection, select, update
 
-from pipeline.errors import GalleryError
+from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery import audit, history, rows
-from pipeline.gallery.audit import AUDIT_FILE, AuditLine
-from pipeline.gallery.backup import FOLDERS
+from pipeline.gallery.audit import AUDIT_FILE, AuditLine, Step
+from pipeline.gallery.backup import FOLDERS, absolute
 from pipeline.gallery.backup_erasing import migrate_backup
 from pipeline.gallery.backup_file import Access, connected, damaged, explained
 from pipeline.gallery.backup_manifest import Manifest, OnProgress, files_table, untold, verify
@@ -65,6 +67,8 @@ class Restored:
     files: int
     forgotten: int
     """people and strangers of the backup who were forgotten since, and are not back"""
+    left: tuple[str, ...]
+    """what of the gallery that was there before could not be cleaned away, and why"""
 
 
 def restore(
@@ -88,12 +92,14 @@ def restore(
     Raises GalleryError for what is no sound backup, and for a gallery that is not empty; StoreError where a disk or
     the database fails.
     """
-    path = Path(os.path.abspath(file))
+    path = absolute(file)
     with database.reading() as connection:
         _check_empty(connection, replace)
     manifest = verify(path, on_progress)
     with database.reading() as connection:
         gone = forgotten(connection, data, manifest.created_at)
+    line = AuditLine("restore", file=path, erased={})
+    audit.note(data, replace_fields(line, step=Step.BEGUN, erased=None), at)
     with _of_this_schema(path, data, manifest) as readable, connected(readable, Access.READ) as source:
         files = _restore_files(Side(source, path), data, gone)
         with database.writing() as target:
@@ -101,15 +107,12 @@ def restore(
             back = _replace_rows(Side(source, path), target, data, manifest, on_progress)
             remember(target, KnownBackup(path, manifest.created_at, manifest.version))
             version = rows.version(target)
-    database.wipe_log()
     others = set(pictures(data)) - files if replace else set()
-    delete_pictures(others | back.pictures)
-    remove_snapshots(data)
-    audit.note(data, AuditLine("restore", file=path), at)
+    left = _tidy(database, data, others | back.pictures)
+    audit.note(data, replace_fields(line, left=left), at)
     total = sum(each.rows for name, each in manifest.contents.items() if name != files_table.name)
-    return Restored(
-        version, manifest.created_at, total, len(files), len(back.whom.people | back.whom.strangers)
-    )
+    forgotten_ids = back.whom.people | back.whom.strangers
+    return Restored(version, manifest.created_at, total, len(files), len(forgotten_ids), left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,18 @@ class _Back:
     whom: Whom
     pictures: frozenset[Path]
     """that their sightings name"""
+
+
+def _tidy(database: Database, data: Path, others: Iterable[Path]) -> tuple[str, ...]:
+    """Clean away what does not belong to the restored gallery; what of that failed, a line each."""
+    left = []
+    for clean in (database.wipe_log, partial(delete_pictures, others), partial(remove_snapshots, data)):
+        try:
+            if clean() is False:
+                left.append("another program reads the gallery: old pages stay in its log until that ends")
+        except StoreError as error:
+            left.append(str(error))
+    return tuple(left)
 
 
 def _check_empty(connection: Connection, replace: bool) -> None:

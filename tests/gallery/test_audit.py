@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.gallery.audit import AuditLine, Step, forgotten_in, note, take_over
+from pipeline.gallery.audit import AuditLine, Step, forgotten_in, note, take_over, unfinished
 
 AT = datetime(2026, 5, 1, 9, 0, 0, 250_000, tzinfo=UTC)
 GONE = AuditLine("forget", Step.DONE, "p_0123456789ab", also=("s_0123456789ab",), erased={"templates": 2})
@@ -41,6 +41,14 @@ def test_who_was_forgotten_is_read_back(tmp_path: Path) -> None:
     first, second = forgotten_in(tmp_path)
     assert (first.at, first.line.stranger, first.line.step) == (AT, "s_0123456789ab", Step.BEGUN)
     assert (second.line.person, second.line.also) == ("p_0123456789ab", ("s_0123456789ab",))
+
+
+def test_what_was_not_finished_is_named(tmp_path: Path) -> None:
+    for number, (step, left) in enumerate([(Step.BEGUN, ()), (Step.DONE, ()), (Step.DONE, ("b: gone",))]):
+        note(tmp_path, AuditLine("forget", step, f"p_{number:012x}", erased={}, left=left), AT)
+    assert unfinished(tmp_path) == (f"p_{0:012x}", f"p_{2:012x}")
+    note(tmp_path, AuditLine("forget", Step.DONE, f"p_{2:012x}", erased={}), AT)
+    assert unfinished(tmp_path) == (f"p_{0:012x}",)
 
 
 def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,13 @@ from tests.gallery.people import template
 from tests.gallery.whole import fill
 
 AT = datetime(2026, 5, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Store]:
+    """A gallery in SQLite, for what no database has a part in."""
+    with Store(tmp_path) as opened:
+        yield opened
 
 
 def known(store: Store) -> tuple[KnownBackup, ...]:
@@ -51,52 +58,52 @@ def test_a_backup_says_what_it_holds_and_is_known(store: Store, tmp_path: Path) 
     assert kept >= {"snapshots/door/1.jpg", "strangers/model-a.json"}
 
 
-def test_what_is_in_the_way_stays(store: Store, tmp_path: Path) -> None:
+def test_what_is_in_the_way_stays(plain: Store, tmp_path: Path) -> None:
     taken = tmp_path / "notes.txt"
     taken.write_text("mine")
     for replace in (False, True):
         with pytest.raises(GalleryError, match=r"is there already|is no backup"):
-            backup(store.database, tmp_path, taken, AT, replace=replace)
+            backup(plain.database, tmp_path, taken, AT, replace=replace)
     assert taken.read_text() == "mine"
     with pytest.raises(GalleryError, match="is a folder"):
-        backup(store.database, tmp_path, tmp_path, AT)
+        backup(plain.database, tmp_path, tmp_path, AT)
     with pytest.raises(GalleryError, match="make it first"):
-        backup(store.database, tmp_path, tmp_path / "missing" / "b", AT)
-    assert known(store) == ()
+        backup(plain.database, tmp_path, tmp_path / "missing" / "b", AT)
+    assert known(plain) == ()
 
 
-def test_force_replaces_a_backup_and_not_the_gallery(store: Store, tmp_path: Path) -> None:
+def test_force_replaces_a_backup_and_not_the_gallery(plain: Store, tmp_path: Path) -> None:
     file = tmp_path / "b.backup"
-    backup(store.database, tmp_path, file, AT)
-    store.enroll("Ann", [template(1)])
+    backup(plain.database, tmp_path, file, AT)
+    plain.enroll("Ann", [template(1)])
     with pytest.raises(GalleryError, match="give --force"):
-        backup(store.database, tmp_path, file, AT)
-    assert backup(store.database, tmp_path, file, AT, replace=True).version == 1
-    assert [each.version for each in known(store)] == [1]
+        backup(plain.database, tmp_path, file, AT)
+    assert backup(plain.database, tmp_path, file, AT, replace=True).version == 1
+    assert [each.version for each in known(plain)] == [1]
     theirs = tmp_path / "other" / "gallery.db"
     with Store(theirs.parent) as other, pytest.raises(GalleryError, match="is no backup"):
         backup(other.database, tmp_path, theirs, AT, replace=True)
 
 
-def test_two_backups_of_one_name_do_not_meet(store: Store, tmp_path: Path) -> None:
+def test_two_backups_of_one_name_do_not_meet(plain: Store, tmp_path: Path) -> None:
     file = tmp_path / "b.backup"
     part = part_of(file)
     descriptor = os.open(part, os.O_CREAT | os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(StoreError, match="another program is writing this backup"):
-        backup(store.database, tmp_path, file, AT)
+        backup(plain.database, tmp_path, file, AT)
     os.close(descriptor)
     part.write_bytes(b"left by one that was killed")
-    assert backup(store.database, tmp_path, file, AT).rows
+    assert backup(plain.database, tmp_path, file, AT).rows
 
 
-def test_a_backup_that_fails_leaves_nothing(store: Store, tmp_path: Path) -> None:
+def test_a_backup_that_fails_leaves_nothing(plain: Store, tmp_path: Path) -> None:
     folder = tmp_path / "snapshots"
     folder.mkdir()
     (folder / "loop.jpg").symlink_to("loop.jpg")
     with pytest.raises(StoreError, match="make it readable"):
-        backup(store.database, tmp_path, tmp_path / "b.backup", AT)
-    assert known(store) == ()
+        backup(plain.database, tmp_path, tmp_path / "b.backup", AT)
+    assert known(plain) == ()
     assert not [path for path in tmp_path.iterdir() if "b.backup" in path.name]
 
 
@@ -153,10 +160,10 @@ def test_somebody_forgotten_while_it_is_written_is_not_in_it(
         assert vector[:24] not in file.read_bytes()
 
 
-def test_damage_is_found(store: Store, tmp_path: Path) -> None:
-    fill(store, tmp_path)
+def test_damage_is_found(plain: Store, tmp_path: Path) -> None:
+    fill(plain, tmp_path)
     file = tmp_path / "b.backup"
-    backup(store.database, tmp_path, file, AT)
+    backup(plain.database, tmp_path, file, AT)
     whole = file.read_bytes()
     vector = template(2).vector.tobytes()
     place = whole.index(vector[:64])
@@ -184,7 +191,7 @@ def test_what_is_no_backup_is_one_line(tmp_path: Path) -> None:
         verify(tmp_path)
 
 
-def test_a_newer_backup_and_one_with_a_spoiled_manifest_are_refused(store: Store, tmp_path: Path) -> None:
+def test_a_newer_backup_and_one_with_a_spoiled_manifest_are_refused(plain: Store, tmp_path: Path) -> None:
     file = tmp_path / "b.backup"
     for change, said in (
         ("UPDATE backup_manifest SET schema = 999", "update Facestream"),
@@ -192,7 +199,7 @@ def test_a_newer_backup_and_one_with_a_spoiled_manifest_are_refused(store: Store
         ("UPDATE backup_contents SET sum = 'none'", "manifest cannot be read"),
         ("DROP TABLE backup_contents", "manifest cannot be read"),
     ):
-        backup(store.database, tmp_path, file, AT, replace=file.exists() and "schema" not in said)
+        backup(plain.database, tmp_path, file, AT, replace=file.exists() and "schema" not in said)
         connection = sqlite3.connect(file)
         connection.execute(change)
         connection.commit()
@@ -202,10 +209,10 @@ def test_a_newer_backup_and_one_with_a_spoiled_manifest_are_refused(store: Store
         file.unlink()
 
 
-def test_erasing_from_a_backup_keeps_it_sound(store: Store, tmp_path: Path) -> None:
-    filled = fill(store, tmp_path)
+def test_erasing_from_a_backup_keeps_it_sound(plain: Store, tmp_path: Path) -> None:
+    filled = fill(plain, tmp_path)
     file = tmp_path / "b.backup"
-    backup(store.database, tmp_path, file, AT)
+    backup(plain.database, tmp_path, file, AT)
     erased = erase_from(file, Whom(frozenset({filled.ann.id}), frozenset()))
     assert (erased["people"], erased["pictures"], erased["strangers"]) == (1, 2, 1)
     manifest = verify(file)

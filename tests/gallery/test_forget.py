@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,13 @@ from tests.gallery.whole import fill, picture
 
 NAME = "Ermintrude Unforgettable"
 AT = datetime(2026, 5, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Store]:
+    """A gallery in SQLite, for what no database has a part in."""
+    with Store(tmp_path) as opened:
+        yield opened
 
 
 def all_bytes(folder: Path) -> bytes:
@@ -82,11 +89,11 @@ def test_forgetting_erases_everything_of_a_person_and_proves_it(store: Store, tm
     assert "Ann" not in (tmp_path / "audit.jsonl").read_text()
 
 
-def test_a_search_does_not_find_them_any_more(store: Store, tmp_path: Path) -> None:
-    filled = fill(store, tmp_path)
-    theirs = store.templates_of(filled.ann.id)
-    forget(store.database, tmp_path, filled.ann.id)
-    contents = store.contents(MODEL)
+def test_a_search_does_not_find_them_any_more(plain: Store, tmp_path: Path) -> None:
+    filled = fill(plain, tmp_path)
+    theirs = plain.templates_of(filled.ann.id)
+    forget(plain.database, tmp_path, filled.ann.id)
+    contents = plain.contents(MODEL)
     index = ExactIndex(contents.vectors.shape[1])
     index.add(contents.labels, contents.vectors)
     found = index.search(np.stack([one.vector for one in theirs]), 1)
@@ -134,10 +141,10 @@ def test_a_copy_that_nobody_knew_of_is_found(tmp_path: Path) -> None:
     assert audit_lines(tmp_path)[-1]["proved"] is False
 
 
-def test_the_same_photo_under_two_names_is_found(store: Store, tmp_path: Path) -> None:
-    ann = store.enroll("Ann", [template(1)]).person
-    twin = store.enroll("Anna", [template(1)]).person
-    left = forget(store.database, tmp_path, ann.id).left
+def test_the_same_photo_under_two_names_is_found(plain: Store, tmp_path: Path) -> None:
+    ann = plain.enroll("Ann", [template(1)]).person
+    twin = plain.enroll("Anna", [template(1)]).person
+    left = forget(plain.database, tmp_path, ann.id).left
     assert any(f"of {twin.id} has the very same vector" in line for line in left)
 
 
@@ -163,19 +170,19 @@ def test_a_backup_out_of_reach_is_made_up_for(store: Store, tmp_path: Path) -> N
     assert forget(store.database, tmp_path, bob.id).proved
 
 
-def test_a_backup_that_is_a_folder_now_or_spoiled_is_named(store: Store, tmp_path: Path) -> None:
-    ann = store.enroll("Ann", [template(1)]).person
+def test_a_backup_that_is_a_folder_now_or_spoiled_is_named(plain: Store, tmp_path: Path) -> None:
+    ann = plain.enroll("Ann", [template(1)]).person
     for name in ("a", "b"):
-        backup(store.database, tmp_path, tmp_path / name, AT)
+        backup(plain.database, tmp_path, tmp_path / name, AT)
     (tmp_path / "a").unlink()
     (tmp_path / "a").mkdir()
     (tmp_path / "b").write_bytes(b"no database" * 1000)
-    left = store.forget(ann.id).left
+    left = plain.forget(ann.id).left
     assert [line.split(";")[0] for line in left] == [
         f"{tmp_path / 'a'}: is no file",
         f"{tmp_path / 'b'}: is no backup of Facestream",
     ]
-    with store.database.reading() as connection:
+    with plain.database.reading() as connection:
         assert len(known_backups(connection)) == 2
 
 
@@ -209,13 +216,13 @@ def test_a_name_that_a_correction_still_has_to_take_back_is_erased(store: Store,
         assert rows_left(connection, Whom(frozenset({ann.id, bob.id, carol.id}))) == ()
 
 
-def test_nothing_is_erased_where_it_cannot_be_written_down(store: Store, tmp_path: Path) -> None:
-    ann = store.enroll("Ann", [template(1)]).person
+def test_nothing_is_erased_where_it_cannot_be_written_down(plain: Store, tmp_path: Path) -> None:
+    ann = plain.enroll("Ann", [template(1)]).person
     kept = picture(tmp_path, f"snapshots/{ann.id}/1.jpg")
     (tmp_path / "audit.jsonl").mkdir()
     with pytest.raises(StoreError, match=r"audit.jsonl: is a directory; what is erased must be written down"):
-        store.forget(ann.id)
-    assert store.known("Ann") == ann
+        plain.forget(ann.id)
+    assert plain.known("Ann") == ann
     assert kept.exists()
 
 

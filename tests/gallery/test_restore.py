@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, table
 
-from pipeline.errors import GalleryError
+from pipeline.errors import GalleryError, StoreError
 from pipeline.gallery.backup import backup
 from pipeline.gallery.backup_file import Access, connected
 from pipeline.gallery.backup_manifest import counted, files_table, read_manifest, write_manifest
+from pipeline.gallery.database import Database
 from pipeline.gallery.known_backups import known_backups
 from pipeline.gallery.restore import restore
 from pipeline.gallery.sightings import Sightings
@@ -131,6 +132,24 @@ def test_nobody_comes_back_who_was_forgotten(store: Store, tmp_path: Path, file:
     assert not (tmp_path / "snapshots" / "door" / "1.jpg").exists()
     assert (tmp_path / "snapshots" / "door" / "2.jpg").exists()
     assert store.problems() == ()
+
+
+def test_a_disk_that_is_full_after_the_rows_are_in_is_told_of(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path / "a") as store:
+        store.enroll("Ann", [template(1)])
+        backup(store.database, tmp_path / "a", file, AT)
+
+    def full(self: Database) -> bool:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Database, "wipe_log", full)
+    with Store(tmp_path / "b") as store:
+        assert restore(store.database, tmp_path / "b", file, AT).left == ("the disk is full",)
+        assert store.known("Ann") is not None
+        with pytest.raises(StoreError, match=r"the disk is full; they are erased .* run people forget p_"):
+            store.forget(store.find("Ann").id)
 
 
 def test_a_backup_of_an_older_schema_is_brought_here(tmp_path: Path, file: Path) -> None:
