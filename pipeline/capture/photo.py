@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +38,6 @@ EXIF_ORIENTATIONS = (
     Orientation(quarter_turns=3),
 )
 """of values 1 to 8 (EXIF 2.32, tag Orientation)"""
-
-_log_level_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ def photos_under(paths: Iterable[Path]) -> FoundPhotos:
 def _decode(data: U8, header: PictureHeader) -> U8 | None:
     """Upright RGB, or None for a damaged picture."""
     try:
-        with _opencv_silent():
+        with _opencv_silent:
             if header.has_alpha and (seen := _decode_over_white(data)) is not None:
                 return seen
             # Turns as EXIF asks, cuts 16 bits to 8, and knows that Adobe stores CMYK inverted.
@@ -162,16 +159,32 @@ def _decode_over_white(data: U8) -> U8 | None:
     return np.ascontiguousarray(orientation.apply(over(rgba, WHITE)))
 
 
-@contextmanager
-def _opencv_silent() -> Iterator[None]:
-    """Keep OpenCV from writing about a damaged file to standard error: the caller tells it in one line."""
-    with _log_level_lock:
-        before = logging.getLogLevel()
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-        try:
-            yield
-        finally:
-            logging.setLogLevel(before)
+class _Silence:
+    """Keeps OpenCV from writing about damaged files to standard error: the caller tells it in one line.
+
+    Several threads decode at once: the first to come sets the process's log level, the last to go puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = logging.getLogLevel()
+                logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                logging.setLogLevel(self._before)
+
+
+_opencv_silent = _Silence()
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -186,6 +199,8 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _why_no_photo(path: Path) -> str | None:
+    if not path.is_file():
+        return "not a file"  # a pipe would be waited on for ever
     try:
         with path.open("rb") as file:
             head = file.read(16)

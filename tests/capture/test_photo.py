@@ -6,12 +6,14 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from cv2.utils import logging
 from numpy.typing import NDArray
 
 from pipeline.arrays import U8
@@ -276,3 +278,19 @@ def test_real_photos(videos: Path) -> None:
         height, width, channels = read_photo(path).shape
         assert min(height, width) > 50
         assert channels == 3
+
+
+def test_a_pipe_in_a_folder_is_passed_over_and_not_waited_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (skipped,) = photos_under([tmp_path]).skipped
+    assert skipped.reason == "not a file"
+
+
+def test_photos_are_read_on_several_threads_and_opencv_speaks_again_afterwards(tmp_path: Path) -> None:
+    level = logging.getLogLevel()
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded("png", quarters()))
+    with ThreadPoolExecutor(4) as threads:
+        pictures = list(threads.map(read_photo, [path] * 32))
+    assert all(np.array_equal(picture, pictures[0]) for picture in pictures)
+    assert logging.getLogLevel() == level
