@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -19,13 +18,12 @@ from pipeline.commands.context import (
     SetOption,
     make_context,
 )
+from pipeline.commands.forgetting import NoScanOption
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.gallery.store import Store
-
-NOTHING_ERASED = 1
 
 ENTRIES = (
     Entry("set", "Note consent, and until when a person may be kept.", module="set_person"),
@@ -174,42 +172,23 @@ def rename(
 def forget(
     name: NameArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    no_scan: NoScanOption = False,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
     json_: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Erase a person: templates, crops and snapshots. Asks first when at a terminal.
+    """Erase a person, backups included, and look whether anything is left. Asks first when at a terminal.
+
+    Exit code 3 where something of them is out of reach; the same command with their id finishes it later.
 
     Example: python run_pipeline.py people forget "Ann Lee" --yes
     """
+    from pipeline.commands.forgetting import run_forget
+
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
-        person = store.find(name)
-        if not yes and sys.stdin.isatty():
-            question = f"Erase {person.name} ({person.id}) and all their templates for good?"
-            if not typer.confirm(question, err=True):
-                context.say("nothing was erased")
-                raise typer.Exit(NOTHING_ERASED)
-        forgotten = store.forget(person.id)
-        if context.json:
-            erased = {
-                "templates": forgotten.templates,
-                "crops": forgotten.crops,
-                "snapshots": forgotten.snapshots,
-            }
-            context.print_json(
-                {"id": person.id, "name": person.name, "erased": erased, "traceless": forgotten.traceless}
-            )
-        else:
-            context.print(
-                f"forgot {person.name} ({person.id}): erased templates: {forgotten.templates}, "
-                f"crops: {forgotten.crops}, snapshots: {forgotten.snapshots}"
-            )
-        if not forgotten.traceless:
-            context.say(
-                "another program was reading the gallery: old pages stay in its log until that program ends"
-            )
+        run_forget(context, store, name, yes, no_scan)
 
 
 @contextmanager

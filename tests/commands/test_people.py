@@ -77,22 +77,6 @@ def test_renaming(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"Ann Lee-Smith is now Ann ({ann})" in capsys.readouterr().out
 
 
-def test_forgetting_says_what_it_erased(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ann = id_of(data, "Ann Lee")
-    assert run(data, "forget", "Ann Lee", "--yes", "--json") == 0
-    assert lines(capsys) == [
-        {
-            "id": ann,
-            "name": "Ann Lee",
-            "erased": {"templates": 1, "crops": 0, "snapshots": 0},
-            "traceless": True,
-        }
-    ]
-    assert run(data, "forget", "Bob [b]", "--yes") == 0
-    assert "erased templates: 1, crops: 0, snapshots: 0" in capsys.readouterr().out
-    assert run(data, "forget", ann, "--yes") == 2
-
-
 def test_it_does_not_ask_where_nobody_can_answer(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert run(data, "forget", "Ann Lee") == 0
