@@ -45,7 +45,7 @@ def read_base(replica: Replica, database: Database, model_id: str) -> None:
             block = read_block(connection, model_id, after)
         if not len(block.labels):
             break
-        replica.hold(block.labels, block.person_ids, block.vectors, piece=BLOCK_ROWS)
+        replica.hold(block.labels, block.person_ids, block.vectors)
         after = int(block.labels[-1])
     replica.show(position)
 
@@ -98,7 +98,7 @@ def catch_up(replica: Replica, database: Database, model_id: str) -> bool:
     prepared = replica.prepare(delta)
     with replica.lock:
         replica.publish(prepared)
-    replica.drop(prepared, piece=BLOCK_ROWS)
+    replica.drop(prepared)
     return True
 
 
