@@ -25,9 +25,10 @@ from pipeline.gallery.early_stop import stop_early
 from pipeline.gallery.replica import Replica, View
 from pipeline.types import Candidate, GalleryState
 
-DERIVING_SHARE = 0.1
-"""of the time that may go into deriving the distance for names: a quarter of a second in a large gallery, so that one
-which changes all the time has a distance that is up to three seconds old"""
+QUIET, REST, LONGEST_REST = 4.0, 9.0, 40.0
+"""times as long as deriving the distance for names took the last time: so long must nothing have changed, and so long
+must it have been, before it is derived again; and however much changes, it is after the longest. In a large gallery
+it takes a third of a second of a core, which searches and the linking of new templates need, too"""
 
 GREW_BY = 1.1
 """a gallery with so many times the people has its distance derived before they show: it has become stricter by then"""
@@ -53,7 +54,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class _Derived:
-    """When the distance for names was last derived, and of how many people."""
+    """When the distance for names was last derived, and of what."""
 
     at_s: float
     took_s: float
@@ -92,6 +93,7 @@ class FollowedGallery:
         began = now()
         self._state = GalleryState(replica.version, derive(replica.own_pairs))
         self._derived = _Derived(now(), now() - began, replica.view)
+        self._changed_s = now()
         stop_early(replica.index, self._state.max_distance)
 
     def __enter__(self) -> Self:
@@ -157,6 +159,7 @@ class FollowedGallery:
         with self.replica.lock:
             self.replica.publish(prepared)
             self._state = GalleryState(view.position.version, distance)
+        self._changed_s = self._now()
         self._tell()
         self.replica.drop(prepared)
         self._derive_again()
@@ -185,9 +188,13 @@ class FollowedGallery:
 
     def _derive_again(self) -> None:
         """Derive the distance of the view that is shown, where that is due."""
-        view, last = self.replica.view, self._derived
-        waits_s = last.took_s * (1.0 / DERIVING_SHARE - 1.0)
-        if last.view is view or self._now() - last.at_s < waits_s:
+        view, last, now = self.replica.view, self._derived, self._now()
+        if last.view is view:
+            return
+        rested, quiet = now - last.at_s, now - self._changed_s
+        if rested < LONGEST_REST * last.took_s and (
+            rested < REST * last.took_s or quiet < QUIET * last.took_s
+        ):
             return
         distance = self._distance(self.replica, view)
         with self.replica.lock:

@@ -16,7 +16,7 @@ from pipeline.errors import BadInputError, StoreError
 from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.choose import INDEXES, choose_index
 from pipeline.gallery.contents import BLOCK_ROWS
-from pipeline.gallery.following import DERIVING_SHARE, Derive, FollowedGallery, Source
+from pipeline.gallery.following import LONGEST_REST, QUIET, REST, Derive, FollowedGallery, Source
 from pipeline.gallery.index import Index
 from pipeline.gallery.opening import build_replica
 from pipeline.gallery.records import NewPerson
@@ -239,23 +239,43 @@ def _until(condition: Callable[[], bool]) -> None:
         pass
 
 
-def test_the_distance_for_names_is_derived_at_a_share_of_the_time(store: Store, other: Store) -> None:
+def test_deriving_the_distance_for_names_waits_for_a_quiet_moment(store: Store, other: Store) -> None:
     for person in range(20):
         other.enroll(f"Person {person}", [template(person)])
     clock = Clock(took_s=1.0)
     followed = follow(store, clock.derive, clock=clock)
     assert (clock.derived, followed.state.max_distance) == ([20], 1.02)
+    clock.at_s += REST
     other.enroll("Ann", [template(100)])
     followed.step()
     assert followed.state == GalleryState(21, 1.02)
-    clock.at_s += 1.0 / DERIVING_SHARE
+    clock.at_s += QUIET
     followed.step()
     assert (clock.derived, followed.state) == ([20, 21], GalleryState(21, 1.021))
     followed.step()
     assert clock.derived == [20, 21]
+    ann = other.find("Ann").id
+    for turn in range(int(LONGEST_REST) - 1):
+        clock.at_s += 1.0
+        other.rename(ann, f"Ann {turn}")
+        followed.step()
+    assert clock.derived == [20, 21]
+    clock.at_s += 1.0
+    other.rename(ann, "Ann")
+    followed.step()
+    assert clock.derived == [20, 21, 21]
+
+
+def test_a_gallery_that_has_grown_much_is_shown_with_a_distance_of_its_own(
+    store: Store, other: Store
+) -> None:
+    for person in range(20):
+        other.enroll(f"Person {person}", [template(person)])
+    clock = Clock(took_s=1.0)
+    followed = follow(store, clock.derive, clock=clock)
     other.enroll_many([NewPerson(f"New {k}", (template(200 + k),)) for k in range(10)])
     followed.step()
-    assert (clock.derived, followed.state) == ([20, 21, 31], GalleryState(31, 1.031))
+    assert (clock.derived, followed.state) == ([20, 30], GalleryState(30, 1.03))
 
 
 def test_a_distance_that_cannot_be_derived_stays(
