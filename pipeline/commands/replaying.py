@@ -17,6 +17,7 @@ from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
 from pipeline.capture.overlay import Drawn, annotate, face_label
 from pipeline.capture.source import SourceInfo
+from pipeline.commands.chores import do_chores
 from pipeline.commands.context import Context
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
 from pipeline.commands.stranger_reach import stranger_reach
@@ -112,6 +113,7 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         with model_progress(context) as on_progress:
             recognition = stack.enter_context(open_recognition(context.config, context.models, on_progress))
         store = stack.enter_context(open_store(context.config, context.data))
+        do_chores(context, store)
         opening = open_gallery(
             context.config,
             store,

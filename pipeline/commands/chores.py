@@ -1,0 +1,35 @@
+"""What a run does before it begins, and a live one again every day: erase what is kept too long, tell corrections."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from pipeline.clock import SystemClock
+from pipeline.commands.context import Context
+from pipeline.commands.waiting_corrections import publish_waiting
+
+if TYPE_CHECKING:
+    from pipeline.gallery.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def do_chores(context: Context, store: Store) -> None:
+    """Retention, and corrections that an earlier command could not publish; says in the log what was done.
+
+    What of a person cannot be reached, a backup on a disk that is not there, is named and does not stop the run.
+    Raises StoreError, BrokerError.
+    """
+    from pipeline.assemble.retention import retention_rules
+    from pipeline.gallery.retention import expire
+
+    done = expire(store.database, context.data, retention_rules(context.config), SystemClock().now())
+    erased = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in done.counts.items() if count)
+    if erased:
+        log.info("past their time, erased: %s", erased)
+    for line in done.left:
+        log.warning("past their time, and left: %s", line)
+    told = publish_waiting(context, store)
+    if told:
+        log.info("corrections of past sightings published: %d", told)
