@@ -169,6 +169,10 @@ class Enrolment(Section):
     """a gallery is worth a better photo than a probe. Of photos between 0.3 and 0.4 one in six is not recognised,
     and templates that are bad alike take strangers for each other twice as often as good ones
     (docs/evaluate.md); of LFW's faces 99 in 100 reach it"""
+    max_templates: Annotated[int, Field(ge=1, le=100)] = 10
+    """kept of a person; beyond it the one goes that says the least, whatever its age. Four chosen so miss half of who
+    is missed with two, six no more than all that there are (docs/gallery.md); each one more is a template that
+    strangers may be near to"""
 
 
 class Sightings(Section):

@@ -24,7 +24,8 @@ from pipeline.gallery.store import Store
 def open_store(config: Config, data: Path) -> Iterator[Store]:
     """The gallery on disk, open. Raises StoreError, GalleryError."""
     url = config.gallery.url
-    with Store(data, None if url is None else url.reveal()) as store:
+    most = config.enrolment.max_templates
+    with Store(data, None if url is None else url.reveal(), most) as store:
         yield store
 
 

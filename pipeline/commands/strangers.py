@@ -150,7 +150,11 @@ def name(
     with opened(make_context(config, data, set_, json_, debug)) as its:
         keys = its.context.config
         rules = NamingRules(
-            keys.matching.candidate_distance, keys.enrolment.min_quality, keys.strangers.max_vectors, force
+            max_distance=keys.matching.candidate_distance,
+            min_quality=keys.enrolment.min_quality,
+            max_templates=keys.strangers.max_vectors,
+            most=keys.enrolment.max_templates,
+            force=force,
         )
         named = its.strangers.name(its.found(stranger).id, person, rules)
         if its.context.json:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery import history, rows
+from pipeline.gallery.bounding import drop_redundant, told
 from pipeline.gallery.history import Happened
 from pipeline.gallery.names import PERSON_ID, clean_name, clean_note, is_text
 from pipeline.gallery.records import ChangeKind, Enrolled, NewPerson, NewTemplate, Person
@@ -19,8 +20,10 @@ ASKED_AT_ONCE = 500
 """values in one question: SQLite takes 32,766, PostgreSQL 65,535, and more than some hundreds saves no time"""
 
 
-def add(connection: Connection, new: Sequence[NewPerson]) -> tuple[Enrolled, ...]:
+def add(connection: Connection, new: Sequence[NewPerson], keep: int | None = None) -> tuple[Enrolled, ...]:
     """Add these people's templates, all or none, in a writing transaction; an answer for each, in their order.
+
+    What a person has beyond `keep` templates of a model, old and new together, is dropped by how little it says.
 
     It asks and writes a few times for all of them, not for each. Raises GalleryError as `Store.enroll` does.
     """
@@ -35,10 +38,11 @@ def add(connection: Connection, new: Sequence[NewPerson]) -> tuple[Enrolled, ...
         Happened(ChangeKind.TEMPLATE_ADDED, person.id, label)
         for (person, _), label in zip(given, labels, strict=True)
     ]
-    version = history.note(connection, happened)
+    dropped = drop_redundant(connection, {person.id for person in owners}, keep)
+    version = history.note(connection, [*happened, *told(dropped)])
     left = iter(labels)
     return tuple(
-        Enrolled(person, tuple(next(left) for _ in one.templates), version)
+        Enrolled(person, tuple(next(left) for _ in one.templates), version, dropped.get(person.id, ()))
         for person, one in zip(owners, new, strict=True)
     )
 

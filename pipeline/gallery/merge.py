@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, delete, func, insert, literal, select, 
 
 from pipeline.errors import GalleryError
 from pipeline.gallery import history, rows
+from pipeline.gallery.bounding import drop_redundant, told
 from pipeline.gallery.history import Happened
 from pipeline.gallery.records import ChangeKind, Merged, Person
 from pipeline.gallery.snapshots import SNAPSHOTS_FOLDER
@@ -29,8 +30,10 @@ class _Shared:
         return tuple(sorted((*self.moved, *self.dropped)))
 
 
-def merge(connection: Connection, gone_id: str, into_id: str) -> Merged:
+def merge(connection: Connection, gone_id: str, into_id: str, keep: int | None = None) -> Merged:
     """Make everything of `gone_id` the other's and delete that person, in a writing transaction.
+
+    What both have beyond `keep` templates of a model is dropped by how little it says.
 
     Their pictures are moved by the caller; `Merged.snapshots` is 0 here. Raises GalleryError where one of the
     two is not there, or both are one.
@@ -39,6 +42,7 @@ def merge(connection: Connection, gone_id: str, into_id: str) -> Merged:
         raise GalleryError(f"{into_id} cannot be merged with themselves; name two people")
     gone, into = rows.require(connection, gone_id), rows.require(connection, into_id)
     shared = _move_templates(connection, gone, into)
+    redundant = drop_redundant(connection, {into_id}, keep)
     joined = _join_watchlists(connection, gone, into)
     seen = _move_sightings(connection, gone, into)
     named = update(strangers).where(strangers.c.person_id == gone_id).values(person_id=into_id)
@@ -53,6 +57,7 @@ def merge(connection: Connection, gone_id: str, into_id: str) -> Merged:
     # about the other person, by which `history.merged_into` finds them.
     happened = [Happened(ChangeKind.TEMPLATE_MOVED, into_id, label) for label in shared.all]
     happened += [Happened(ChangeKind.TEMPLATE_REMOVED, into_id, label) for label in shared.dropped]
+    happened += told(redundant)
     happened.append(Happened(ChangeKind.WATCHLISTS_CHANGED, into_id))
     happened.append(Happened(ChangeKind.PERSON_MERGED, gone_id))
     version = history.note(connection, happened)
@@ -66,6 +71,7 @@ def merge(connection: Connection, gone_id: str, into_id: str) -> Merged:
         strangers=followed,
         snapshots=0,
         version=version,
+        redundant=redundant.get(into_id, ()),
     )
 
 

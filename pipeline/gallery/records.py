@@ -156,6 +156,8 @@ class Enrolled:
     labels: tuple[int, ...]
     """of the new templates, in the order given"""
     version: int
+    redundant: tuple[int, ...] = ()
+    """labels of templates, new or old, that said the least and were dropped, as the person had too many"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +181,5 @@ class Merged:
     snapshots: int
     """files below the data folder that were moved"""
     version: int
+    redundant: tuple[int, ...] = ()
+    """labels of templates that said the least and were dropped, as both together had too many"""

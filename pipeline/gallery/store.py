@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from sqlalchemy import func, select, update
 
 from pipeline.errors import GalleryError, StoreError
@@ -35,6 +36,7 @@ from pipeline.gallery.records import (
     Unchanged,
     check_zone,
 )
+from pipeline.gallery.snapshot_folders import wipe_snapshots
 from pipeline.gallery.tables import changes, crops, people, templates
 
 DATABASE_FILE = "gallery.db"
@@ -47,9 +49,13 @@ class Store:
     a store. All methods raise StoreError where the database fails.
     """
 
-    def __init__(self, data: Path, url: str | None = None) -> None:
-        """`data`: the folder of everything written at run time; `url`: of a database other than its gallery.db."""
+    def __init__(self, data: Path, url: str | None = None, max_templates: int | None = None) -> None:
+        """`data`: the folder of everything written at run time; `url`: of a database other than its gallery.db.
+
+        `max_templates`: kept of a person and model, the most different ones; None: all.
+        """
         self._data = data
+        self._max_templates = max_templates
         self.database = Database(url if url is not None else data / DATABASE_FILE)
 
     def __enter__(self) -> Self:
@@ -89,7 +95,10 @@ class Store:
         if not new:
             return ()
         with self.database.writing() as connection:
-            return additions.add(connection, new)
+            enrolled = additions.add(connection, new, self._max_templates)
+        fresh = {label for one in enrolled for label in one.labels}
+        self._wipe({label for one in enrolled for label in one.redundant} - fresh)
+        return enrolled
 
     def rename(self, person_id: str, name: str) -> Person:
         """Give a person another name. Raises GalleryError where somebody else has it."""
@@ -117,7 +126,7 @@ class Store:
         moved = 0
         try:
             with self.database.writing() as connection:
-                merged = merge(connection, gone_id, into_id)
+                merged = merge(connection, gone_id, into_id, self._max_templates)
                 # The last step before the commit: merging again finishes what a crash between the two leaves.
                 moved = hand_over(self._data, gone_id, into_id)
         except BaseException:
@@ -126,7 +135,14 @@ class Store:
                 take_back(self._data, gone_id, into_id)
             raise
         self.database.wipe_log()
+        self._wipe(set(merged.redundant))
         return replace(merged, snapshots=moved)
+
+    def _wipe(self, labels: Collection[int]) -> None:
+        """Let nothing be left of templates that were dropped: whoever is forgotten later no longer has them."""
+        if labels:
+            self.database.wipe_log()
+            wipe_snapshots(self._data, np.array(sorted(labels), np.int64))
 
     def set_person(
         self,

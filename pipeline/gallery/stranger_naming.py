@@ -36,6 +36,8 @@ class NamingRules:
     """vectors of worse sightings become templates only where there is no better one"""
     max_templates: int
     """made of one model's vectors"""
+    most: int | None = None
+    """templates of a model that a person may have; what says the least goes beyond it. None: any number"""
     force: bool = False
     """join the person of that name however far away they are"""
 
@@ -63,7 +65,7 @@ def name_stranger(
         )
     person = there
     if chosen:
-        (enrolled,) = additions.add(connection, [NewPerson(name_or_id, tuple(chosen))])
+        (enrolled,) = additions.add(connection, [NewPerson(name_or_id, tuple(chosen))], rules.most)
         person = enrolled.person
     assert person is not None
     moved = _hand_over(connection, history, who, person)
