@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ENTRIES = (
     Entry("set", "Note consent, and until when a person may be kept.", module="set_person"),
+    Entry("merge", "Make two records of one person one.", module="merge_people"),
     Entry("import", "Enroll a folder of people, or read an export.", module="import_people"),
     Entry("export", "Write people into one file, to be imported elsewhere.", module="export_people"),
 )
