@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
+from pipeline.commands.merge_people import merge_command
 from pipeline.commands.thresholds import naming, verification_distance
 from pipeline.errors import SourceError
 
@@ -98,6 +99,8 @@ def run_enroll(
     from pipeline.gallery.enroll import enroll_photos
 
     rule = naming(context.config, context.data, replica.own_pairs)
+    rules = rules_of(context, request, rule.max_distance)
+    rules = replace(rules, one_person_distance=one_person(context, replica))
     with context.progress() as bars:
         photos = bars.track(
             read_photos(request.images), total=len(request.images), description=f"looking at {request.name}"
@@ -110,11 +113,12 @@ def run_enroll(
             recogniser.detect,
             recogniser.describe,
             recogniser.model_id,
-            rules_of(context, request, rule.max_distance),
+            rules,
         )
     for verdict in enrolment.verdicts:
-        if verdict.warning is not None:
-            context.say(f"{verdict.path}: {verdict.warning}")
+        warning = warning_of(verdict, enrolment)
+        if warning is not None:
+            context.say(f"{verdict.path}: {warning}")
     if context.json:
         for verdict in enrolment.verdicts:
             context.print_json(document(verdict, enrolment))
@@ -144,6 +148,27 @@ def rules_of(
     )
 
 
+def one_person(context: Context, replica: Replica) -> float:
+    """Below which distance two of these people are perhaps one; 0 where there is nothing to tell it by."""
+    from pipeline.commands.thresholds import strangers_of
+    from pipeline.gallery.calibration import one_person_distance
+
+    strangers = strangers_of(context.config, context.data)
+    return 0.0 if strangers is None else one_person_distance(strangers, replica.own_pairs)
+
+
+def warning_of(verdict: PhotoVerdict, enrolment: Enrolment) -> str | None:
+    """Who else an accepted photo looks like, and what to do where that is the same person; None for nobody."""
+    if not verdict.look_alikes or enrolment.person is None:
+        return None
+    nearest, person = verdict.look_alikes[0], enrolment.person
+    who = f"{nearest.name} ({nearest.id}, distance {nearest.distance:.2f})"
+    merging = merge_command(person.name, nearest.name, person.id, nearest.id)
+    if nearest.one_person:
+        return f"looks like {who}, as near as two people hardly come: twins, or one person; if one: {merging}"
+    return f"looks like {who}; if it is the same person under two names: {merging}"
+
+
 def read_photos(paths: Sequence[Path]) -> Iterator[Photo | PhotoVerdict]:
     """Each photo, or the verdict on one that cannot be read."""
     from pipeline.capture.photo import read_photo
@@ -168,7 +193,12 @@ def document(verdict: PhotoVerdict, enrolment: Enrolment) -> dict[str, object]:
         "image": verdict.path,
         "accepted": verdict.accepted,
         "reason": verdict.reason,
-        "warning": verdict.warning,
+        "warning": warning_of(verdict, enrolment),
+        "look_alikes": [
+            {"id": one.id, "name": one.name, "distance": round(one.distance, 4), "one_person": one.one_person}
+            for one in verdict.look_alikes
+        ],
+        "redundant": verdict.redundant,
         "faces": verdict.faces,
         "box": None if verdict.box is None else [round(edge, 4) for edge in verdict.box],
         "quality": None if verdict.quality is None else round(verdict.quality, 4),
@@ -191,7 +221,7 @@ def show(context: Context, name: str, enrolment: Enrolment, store: Store) -> Non
     table = Table("photo", "faces", "quality", "verdict")
     for verdict in enrolment.verdicts:
         quality = "" if verdict.quality is None else f"{verdict.quality:.2f}"
-        said = "accepted" if verdict.reason is None else verdict.reason
+        said = verdict.reason or ("accepted, redundant" if verdict.redundant else "accepted")
         table.add_row(Text(visible(verdict.path)), str(verdict.faces), quality, Text(said))
     context.print(table)
     accepted = sum(verdict.accepted for verdict in enrolment.verdicts)
@@ -203,3 +233,8 @@ def show(context: Context, name: str, enrolment: Enrolment, store: Store) -> Non
         context.print(
             f"{enrolment.person.name} ({enrolment.person.id}): {counted}, templates now: {templates}"
         )
+        if enrolment.redundant:
+            all_of_them = enrolment.kept + enrolment.redundant
+            context.print(
+                f"kept {enrolment.kept} of {all_of_them} templates: {enrolment.redundant} were redundant"
+            )

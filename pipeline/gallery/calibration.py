@@ -164,7 +164,7 @@ def calibrated(curve: StrangerCurve, own: OwnPairs, max_fpir: float, ceiling: fl
     if not 0.0 < max_fpir < 1.0:
         raise ValueError(f"max_fpir must lie between 0 and 1, got {max_fpir}")
     likeness = _likeness(curve, own)
-    suspected = _one_person_distance(curve, own)
+    suspected = one_person_distance(curve, own)
     distance = min(_distance(curve, own.comparisons, likeness, max_fpir), ceiling)
     distance = math.floor(distance * 1e4) / 1e4  # as it is published
     rate = float(curve.rates_at(np.array([distance]))[0])
@@ -222,7 +222,7 @@ def _between(likeness: F64, rates: F64) -> F64:
 
 def _likeness(curve: StrangerCurve, own: OwnPairs) -> F64:
     """r at LEVELS (K,), without pairs that are perhaps one person."""
-    apart = np.searchsorted(own.distances, _one_person_distance(curve, own))
+    apart = np.searchsorted(own.distances, one_person_distance(curve, own))
     return _level_by_level(curve, own.distances[apart:])
 
 
@@ -236,7 +236,7 @@ def _level_by_level(curve: StrangerCurve, distances: F32) -> F64:
     return np.maximum(np.array(found, np.float64), 1.0)
 
 
-def _one_person_distance(curve: StrangerCurve, own: OwnPairs) -> float:
+def one_person_distance(curve: StrangerCurve, own: OwnPairs) -> float:
     """Below it a pair of the gallery's people is perhaps one person; 0 where there is nothing to tell it by."""
     usual, distances = curve.same_person_distance(RECOGNISED), own.distances
     if usual is None or not len(distances):

@@ -20,6 +20,9 @@ from pipeline.gallery.store import Store
 from pipeline.geometry import fraction_box
 from pipeline.types import Faces
 
+LOOKED_AT = 3
+"""nearest people among whom look-alikes are: the person themselves, and two more"""
+
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentRules:
@@ -32,6 +35,8 @@ class EnrolmentRules:
     """squared L2; a photo this far from all others of the person shows somebody else"""
     look_alike_distance: float
     """squared L2; somebody of another name nearer than this is worth a warning"""
+    one_person_distance: float = 0.0
+    """squared L2; nearer than this two people of the gallery hardly come, unless they are one; 0: not known"""
     largest: bool = False
     """take the largest of several faces"""
     force: bool = False
@@ -53,14 +58,24 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAlike:
+    """Somebody else of the gallery whom an accepted photo is near to."""
+
+    id: str
+    name: str
+    distance: float
+    """squared L2"""
+    one_person: bool
+    """nearer than two people hardly come: the same under two names, or a twin"""
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoVerdict:
     """Whether a photo was accepted, and why not."""
 
     path: str
     reason: str | None = None
     """why it was refused; None where it was accepted"""
-    warning: str | None = None
-    """what to look at although it was accepted"""
     faces: int = 0
     """found in the photo"""
     box: tuple[float, float, float, float] | None = None
@@ -71,6 +86,10 @@ class PhotoVerdict:
     """what its quality is the product of, the worst first; None where no part is known"""
     template: NewTemplate | None = field(default=None, repr=False)
     """made of the face, where there was one good enough"""
+    look_alikes: tuple[LookAlike, ...] = ()
+    """others of the gallery near to an accepted photo, nearest first"""
+    redundant: bool = False
+    """accepted, but the person has as many templates as are kept, and this one says the least"""
 
     @property
     def accepted(self) -> bool:
@@ -86,6 +105,10 @@ class Enrolment:
     """None where no photo was accepted: nobody was added"""
     verdicts: tuple[PhotoVerdict, ...]
     """one a photo, in the order given"""
+    kept: int = 0
+    """templates that the person has of this model now"""
+    redundant: int = 0
+    """dropped for being too many, old ones and new"""
 
 
 def judge_photo(
@@ -149,22 +172,21 @@ def compare_photos(
 
 
 def warn_of_look_alikes(
-    person_id: str | None, verdicts: Sequence[PhotoVerdict], replica: Replica, max_distance: float
+    person_id: str | None, verdicts: Sequence[PhotoVerdict], replica: Replica, rules: EnrolmentRules
 ) -> tuple[PhotoVerdict, ...]:
-    """Add to each accepted photo who else of the gallery is nearer to it than `max_distance`."""
+    """Add to each accepted photo who else of the gallery is nearer to it than `rules.look_alike_distance`."""
     rows = [row for row, verdict in enumerate(verdicts) if verdict.template is not None and verdict.accepted]
     if not rows:
         return tuple(verdicts)
     judged = list(verdicts)
-    for row, people in zip(rows, replica.search(_vectors(verdicts, rows), 2), strict=True):
-        others = [one for one in people if one.person_id != person_id and one.distance < max_distance]
-        if others:
-            nearest = others[0]
-            judged[row] = replace(
-                judged[row],
-                warning=f"looks like {nearest.name} ({nearest.person_id}, distance {nearest.distance:.2f}): "
-                "is it the same person under two names?",
-            )
+    found = replica.search(_vectors(verdicts, rows), LOOKED_AT)
+    for row, people in zip(rows, found, strict=True):
+        others = tuple(
+            LookAlike(one.person_id, one.name, one.distance, one.distance < rules.one_person_distance)
+            for one in people
+            if one.person_id != person_id and one.distance < rules.look_alike_distance
+        )
+        judged[row] = replace(judged[row], look_alikes=others)
     return tuple(judged)
 
 
@@ -202,13 +224,25 @@ def enroll_photos(
     if not rules.force:
         vectors = np.stack(known) if known else np.zeros((0, 0), np.float32)
         judged = compare_photos(name, judged, vectors, rules.same_person_distance)
-    judged = warn_of_look_alikes(
-        person.id if person is not None else None, judged, replica, rules.look_alike_distance
-    )
-    accepted = [one.template for one in judged if one.template is not None and one.accepted]
+    judged = warn_of_look_alikes(person.id if person is not None else None, judged, replica, rules)
+    return _add(store, person.id if person is not None else name, judged, model_id)
+
+
+def _add(store: Store, name_or_id: str, verdicts: tuple[PhotoVerdict, ...], model_id: str) -> Enrolment:
+    """Make templates of the accepted photos, and say which of them were too many."""
+    accepted = [one.template for one in verdicts if one.template is not None and one.accepted]
     if not accepted:
-        return Enrolment(None, judged)
-    return Enrolment(store.enroll(person.id if person is not None else name, accepted).person, judged)
+        return Enrolment(None, verdicts)
+    enrolled = store.enroll(name_or_id, accepted)
+    labels = iter(enrolled.labels)
+    said = tuple(
+        replace(one, redundant=next(labels) in enrolled.redundant)
+        if one.template is not None and one.accepted
+        else one
+        for one in verdicts
+    )
+    kept = len(store.templates_of(enrolled.person.id, model_id))
+    return Enrolment(enrolled.person, said, kept, len(enrolled.redundant))
 
 
 def _look_at(photo: Photo, faces: Faces, row: int) -> PhotoVerdict:

@@ -16,7 +16,7 @@ from pipeline.errors import BadInputError
 from pipeline.gallery.painted import PaintedFace
 from pipeline.gallery.store import Store
 from run_pipeline import main
-from tests.commands.painted_photos import RECOGNISER, make, replica_of, write_photo
+from tests.commands.painted_photos import RECOGNISER, enroll_people, make, replica_of, write_photo
 
 
 @pytest.fixture
@@ -49,6 +49,8 @@ def test_each_photo_gets_a_json_line(
         "accepted": True,
         "reason": None,
         "warning": None,
+        "look_alikes": [],
+        "redundant": False,
         "faces": 1,
         "box": [0.2, 0.25, 0.6, 0.75],
         "quality": 0.8,
@@ -107,10 +109,37 @@ def test_the_largest_face_and_force_are_options(
 
 def test_a_look_alike_is_warned_of(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(store, tmp_path, "Ann", write_photo(tmp_path / "a.png", PaintedFace(1))) == 0
-    assert run(store, tmp_path, "Bea", write_photo(tmp_path / "b.png", PaintedFace(1, 1))) == 0
+    assert run(store, tmp_path, "Bea $(x)", write_photo(tmp_path / "b.png", PaintedFace(1, 1))) == 0
     printed = capsys.readouterr()
-    assert "looks like Ann" in json.loads(printed.out.splitlines()[1])["warning"]
-    assert "looks like Ann" in printed.err
+    told = json.loads(printed.out.splitlines()[1])
+    assert [(one["id"], one["name"]) for one in told["look_alikes"]] == [(store.find("Ann").id, "Ann")]
+    for warning in (told["warning"], " ".join(printed.err.split())):
+        assert "looks like Ann" in warning
+        assert warning.endswith("people merge 'Bea $(x)' Ann")
+
+
+def test_two_names_for_one_face_are_told_from_people_who_look_alike(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enroll_people(store, [(f"Person {person}", person) for person in range(1, 20)])
+    again = write_photo(tmp_path / "again.png", PaintedFace(1, 0, quality=0.9))
+    assert run(store, tmp_path, "Somebody", again) == 0
+    (told,) = lines(capsys)
+    assert [(one["name"], one["one_person"]) for one in told["look_alikes"]] == [("Person 1", True)]
+    assert "twins, or one person" in told["warning"]
+
+
+def test_what_is_redundant_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = [write_photo(tmp_path / f"{shot}.png", PaintedFace(1, shot)) for shot in range(1, 5)]
+    with Store(tmp_path / "data", max_templates=3) as store:
+        assert run(store, tmp_path, "Ann", *photos, as_json=False) == 0
+        printed = capsys.readouterr().out
+        assert "accepted, redundant" in printed
+        assert "4 of 4 photos accepted, templates now: 3" in printed
+        assert "kept 3 of 4 templates: 1 were redundant" in printed
+        again = write_photo(tmp_path / "again.png", PaintedFace(1, 1, quality=0.5))
+        assert run(store, tmp_path, "Ann", again) == 0
+        assert lines(capsys)[0]["redundant"] is True
 
 
 def test_a_file_name_that_is_no_text_is_kept_as_one(store: Store, tmp_path: Path) -> None:

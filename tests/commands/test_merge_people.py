@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,19 +100,18 @@ def test_two_of_different_models_need_force(data: Path, capsys: pytest.CaptureFi
     assert "nothing to compare" in capsys.readouterr().err
 
 
-def test_at_a_terminal_it_asks_first(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    asked: list[str] = []
-
-    def answer(question: str, err: bool) -> bool:
-        asked.append(question)
-        return len(asked) > 1
-
-    monkeypatch.setattr("typer.confirm", answer)
-    assert run(data, "Anne Lee", "Ann Lee") == 1
-    assert len(names(data)) == 3
-    assert run(data, "Anne Lee", "Ann Lee") == 0
-    assert "called Ann Lee, for good?" in asked[0]
+def test_at_a_terminal_it_asks_first(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person, terminal = os.openpty()
+    with os.fdopen(person, "wb", buffering=0) as keyboard, os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        keyboard.write(b"n\n")
+        assert run(data, "Anne Lee", "Ann Lee") == 1
+        assert "called Ann Lee, for good?" in capsys.readouterr().err
+        assert len(names(data)) == 3
+        keyboard.write(b"y\n")
+        assert run(data, "Anne Lee", "Ann Lee") == 0
     assert len(names(data)) == 2
 
 

@@ -191,19 +191,39 @@ def test_a_look_alike_is_accepted_with_a_warning(store: Store) -> None:
     twin = enroll(store, "Bea", photo(PaintedFace(1, 1)))
     (verdict,) = twin.verdicts
     assert verdict.accepted
-    assert verdict.warning is not None
-    assert verdict.warning.startswith(f"looks like Ann ({ann.id}, distance 0.")
+    (alike,) = verdict.look_alikes
+    assert (alike.id, alike.name, alike.one_person) == (ann.id, "Ann", False)
+    assert 0.0 < alike.distance < RULES.look_alike_distance
     # Their own templates are nearest from now on; the other's are still worth the warning.
     (verdict,) = enroll(store, "Bea", photo(PaintedFace(1, 2))).verdicts
-    assert verdict.warning is not None
-    assert "Ann" in verdict.warning
+    assert [one.id for one in verdict.look_alikes] == [ann.id]
+
+
+def test_somebody_nearer_than_two_people_come_may_be_one_of_two_names(store: Store) -> None:
+    enroll(store, "Ann", photo(PaintedFace(1)))
+    rules = replace(RULES, one_person_distance=0.8)
+    (verdict,) = enroll(store, "Bea", photo(PaintedFace(1, 1)), rules=rules).verdicts
+    assert [one.one_person for one in verdict.look_alikes] == [True]
+
+
+def test_photos_beyond_the_bound_are_accepted_and_told_of_as_redundant(tmp_path: Path) -> None:
+    with Store(tmp_path, max_templates=3) as store:
+        first = enroll(store, "Ann", *(photo(PaintedFace(1, shot)) for shot in range(1, 5)))
+        assert (first.kept, first.redundant) == (3, 1)
+        assert [one.accepted for one in first.verdicts] == [True] * 4
+        assert sum(one.redundant for one in first.verdicts) == 1
+        then = enroll(store, "Ann", photo(), photo(PaintedFace(1, 5)))
+        assert (then.kept, then.redundant) == (3, 1)
+        assert first.person is not None
+        sources = {one.source for one in store.templates_of(first.person.id)}
+        assert ("1.5.png" in sources) is not then.verdicts[1].redundant
 
 
 def test_nobody_looks_like_themselves(store: Store) -> None:
     enroll(store, "Ann", photo(PaintedFace(1)))
     enroll(store, "Bob", photo(PaintedFace(2)))
     (verdict,) = enroll(store, "Ann", photo(PaintedFace(1, 1))).verdicts
-    assert (verdict.accepted, verdict.warning) == (True, None)
+    assert (verdict.accepted, verdict.look_alikes) == (True, ())
 
 
 def test_a_bad_name_is_refused_before_any_photo_is_looked_at(store: Store) -> None:
