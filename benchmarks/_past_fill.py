@@ -8,9 +8,10 @@ import numpy as np
 from sqlalchemy import insert
 
 from benchmarks._gallery_vectors import DrawnGallery
-from engines.arrays import F32
+from engines.arrays import F32, I64
 from pipeline.gallery.sighting_records import Sighting, StrangerState
 from pipeline.gallery.sighting_rows import sighting_values
+from pipeline.gallery.sightings import Sightings
 from pipeline.gallery.store import Store
 from pipeline.gallery.tables import sightings, strangers
 
@@ -25,7 +26,7 @@ def fill_past(store: Store, drawn: DrawnGallery) -> None:
     """Put all drawn vectors into an empty store as sightings of strangers, those of some thousand people mixed."""
     label = 0
     for number, block in enumerate(drawn.blocks()):
-        order = np.random.default_rng((drawn.seed, number)).permutation(len(block))
+        order = mixed(drawn, number, len(block))
         owners = [stranger_id((label + row) // drawn.each) for row in order.tolist()]
         ids = [
             {"id": one, "state": StrangerState.OPEN.value, "created_at": BEGUN} for one in sorted(set(owners))
@@ -40,6 +41,22 @@ def fill_past(store: Store, drawn: DrawnGallery) -> None:
                 insert(sightings), [sighting_values(one, one.seq, one.seen_at) for one in found]
             )
         label += len(block)
+
+
+def mixed(drawn: DrawnGallery, number: int, count: int) -> I64:
+    """In which order the rows (count,) of a block of drawn vectors were seen."""
+    return np.random.default_rng((drawn.seed, number)).permutation(count)
+
+
+def add_more(store: Store, drawn: DrawnGallery, count: int) -> None:
+    """Put so many more sightings behind the others, of people who were never seen."""
+    vectors = drawn.non_mated(count)
+    numbers = range(len(drawn) + 1, len(drawn) + 1 + count)
+    new = [
+        drawn_sighting(number, stranger_id(number), vector, len(drawn))
+        for number, vector in zip(numbers, vectors, strict=True)
+    ]
+    Sightings(store.database).write(new)
 
 
 def stranger_id(person: int) -> str:

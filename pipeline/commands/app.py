@@ -49,6 +49,7 @@ ENTRIES = (
     Entry("strangers", "Unknown people who were seen: list, show, name."),
     Entry("verify", "Compare two photos: the same person?"),
     Entry("identify", "Say who is on photos."),
+    Entry("search", "Where a face was seen before."),
     Entry("cluster", "Group photos of unknown people by person."),
     Entry("replay", "Say who is seen in recorded video, and when."),
     Entry("subscribe", "Follow the published events."),

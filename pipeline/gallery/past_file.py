@@ -267,7 +267,7 @@ def _mapped(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[
 
 def _crc(array: NDArray[Any], piece: int) -> int:
     rows = np.ascontiguousarray(array[piece * PIECE_ROWS : (piece + 1) * PIECE_ROWS])
-    return zlib.crc32(memoryview(rows.view(np.uint8)))
+    return zlib.crc32(rows.view(np.uint8).data)
 
 
 def _sizes(manifest: PastManifest) -> dict[str, int]:

@@ -2,14 +2,14 @@
 
 A scan and no graph: time and camera are filters that a graph cannot follow, a new sighting is a row more, and a
 million rows of 64 numbers are read in some ten milliseconds. What comes out are candidates; the full vectors, which
-only the database has, decide among them. Distances along orthonormal axes are never larger than the true ones, so a
-scan that leaves nobody out below a distance has missed nobody below it.
+only the database has, decide among them. Distances along orthonormal axes are never larger than the true ones: where
+all others are farther along the axes than the last that is answered with, the answer is exact's, and this is known.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,9 +37,6 @@ GOES_ON = np.iinfo(np.int64).max
 
 _SHRUNK_AT = 4
 """times as many candidates as are asked for are collected before the worst are dropped"""
-
-Within = Callable[[int], float]
-"""the squared L2 distance that is of interest, where so many sightings are compared"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +91,8 @@ class Candidates:
     """(C,) the nearest projection first"""
     compared: int
     """sightings that the filter let through"""
-    within: float
-    """the distance that was of interest"""
     beyond: float
-    """squared L2: all others are at least so far; inf: all others are at least `within` away"""
+    """squared L2: all others are at least so far; inf: there are no others"""
 
 
 class PastIndex:
@@ -111,6 +106,11 @@ class PastIndex:
     def __len__(self) -> int:
         """Rows; those wiped count."""
         return sum(map(len, self._parts))
+
+    @property
+    def live(self) -> int:
+        """Rows that were not wiped."""
+        return sum(int(np.count_nonzero(part.labels != GONE)) for part in self._parts)
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ class PastIndex:
         """Take in rows, whose labels are above all that are there."""
         self._parts.append(rows)
 
-    def nearest(self, probe: F32, asked: PastFilter, count: int, within: Within) -> Candidates:
+    def nearest(self, probe: F32, asked: PastFilter, count: int) -> Candidates:
         """Up to `count` sightings whose projections are nearest to a probe's (D,), nearest first.
 
         Of `asked` times and cameras are looked at; times are taken a millisecond wider than they are.
@@ -148,23 +148,22 @@ class PastIndex:
         square = float(along @ along)
         chosen = [_chosen(part, asked, self._codes) for part in self._parts]
         compared = sum(int(np.count_nonzero(each)) for each in chosen)
-        limit = within(compared)
         # |p - x|² = |x|² - 2 (p·x - |p|²/2): what is in brackets is the score
-        best = _Best(count, (square - limit - ROUNDING) / 2.0)
+        best = _Best(count)
         for part, mask in zip(self._parts, chosen, strict=True):
             for labels, scores in _scores(part, mask, along):
                 best.take(labels, scores)
         labels, dropped = best.finish()
         beyond = math.inf if dropped is None else max(square - 2.0 * dropped - ROUNDING, 0.0)
-        return Candidates(labels, compared, limit, beyond)
+        return Candidates(labels, compared, beyond)
 
 
 class _Best:
-    """The best of many scores, above a first border."""
+    """The best of many scores."""
 
-    def __init__(self, count: int, border: float) -> None:
+    def __init__(self, count: int) -> None:
         self._count = count
-        self._border = border
+        self._border = -math.inf
         self._dropped: float | None = None
         self._labels: list[I64] = []
         self._scores: list[F32] = []

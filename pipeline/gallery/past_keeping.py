@@ -42,7 +42,7 @@ def open_past(database: Database, file: PastFile | None, model_id: str) -> PastI
     if file is not None:
         try:
             with file.alone():
-                return index_of(_kept(database, file))
+                return _kept(database, file)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             logger.warning("%s: the index of past sightings is not kept there (%s)", file.folder, reason)
@@ -83,17 +83,20 @@ def wipe_past(database: Database, data: Path) -> int:
     return wiped
 
 
-def _kept(database: Database, file: PastFile) -> KeptPast:
+def _kept(database: Database, file: PastFile) -> PastIndex:
     """The file, with all that is new in it. Raises OSError, StoreError."""
     gallery_id = gallery_id_of(database)
     kept = file.open(gallery_id)
     if kept is None:
-        kept = file.begin(gallery_id, _learnt(database, file.model_id))
+        projection = _learnt(database, file.model_id)
+        if projection.dimension == len(projection.centre):
+            return PastIndex(projection)  # of so few, whole vectors would be kept
+        kept = file.begin(gallery_id, projection)
     try:
-        return _extended(database, kept)
+        kept = _extended(database, kept)
     except OSError as error:
-        logger.warning("%s: no new sightings are kept there (%s)", kept.folder, error.strerror)
-        return kept
+        logger.warning("%s: new sightings are not kept there (%s)", kept.folder, error.strerror)
+    return index_of(kept)
 
 
 def _extended(database: Database, kept: KeptPast) -> KeptPast:

@@ -53,8 +53,9 @@ class Ranked:
 def rank(connection: Connection, probe: Probe, asked: PastFilter, labels: I64) -> Ranked:
     """Those of these sightings (C,) that were asked for, by their distance. Raises StoreError."""
     there, near, distances = [0], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    times = (sightings.c.first_seen_at, sightings.c.seen_at)
-    columns = (sightings.c.label, sightings.c.camera, *times, sightings.c.vector)
+    columns = [sightings.c.label, sightings.c.camera, sightings.c.vector]
+    if asked.since is not None or asked.until is not None:
+        columns += [sightings.c.first_seen_at, sightings.c.seen_at]  # to make times of texts takes longest
     for piece in pieces(labels.tolist()):
         found = connection.execute(
             select(*columns).where(sightings.c.label.in_(piece), *_searchable(probe.model_id))
@@ -139,6 +140,18 @@ def searchable_labels(connection: Connection, model_id: str, first: int, last: i
 def count_kept(connection: Connection) -> int:
     """All sightings, those that cannot be searched too."""
     return int(connection.execute(select(func.count()).select_from(sightings)).scalar_one())
+
+
+def count_searchable(connection: Connection, model_id: str) -> int:
+    """Those with a vector of this model: a pass over the table."""
+    asked = select(func.count()).select_from(sightings).where(*_searchable(model_id))
+    return int(connection.execute(asked).scalar_one())
+
+
+def cameras_of(connection: Connection) -> tuple[str, ...]:
+    """All cameras that saw anybody, in order of name."""
+    asked = select(sightings.c.camera).distinct().order_by(sightings.c.camera)
+    return tuple(connection.execute(asked).scalars())
 
 
 def count_undated(connection: Connection, asked: PastFilter) -> int:

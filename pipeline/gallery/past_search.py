@@ -16,9 +16,18 @@ from sqlalchemy import Connection
 from pipeline.gallery.database import Database
 from pipeline.gallery.past import sightings_at
 from pipeline.gallery.past_file import PastFile
-from pipeline.gallery.past_index import PastFilter, PastIndex, Within
+from pipeline.gallery.past_index import PastFilter, PastIndex
 from pipeline.gallery.past_keeping import gallery_id_of, open_past, read_past, wipe_past
-from pipeline.gallery.past_ranking import Probe, Ranked, names_of, rank, rank_all, span_of_labels
+from pipeline.gallery.past_ranking import (
+    Probe,
+    Ranked,
+    count_kept,
+    count_searchable,
+    names_of,
+    rank,
+    rank_all,
+    span_of_labels,
+)
 from pipeline.gallery.sighting_records import Sighting
 
 INDEX_FROM = 20_000
@@ -61,8 +70,6 @@ class PastAnswer:
     """nearest first"""
     compared: int
     """sightings that were asked for and have a vector of this model; of an index some that are gone may count"""
-    within: float
-    """squared L2: the matches are nearer"""
     certain: bool
     """whether it is proved that none was left out that is as near; else it is as good as certain"""
 
@@ -78,30 +85,29 @@ class Past:
         self._index: PastIndex | None = None
         self._gallery_id = ""
 
-    def search(self, probe: Probe, asked: PastFilter, count: int, within: Within) -> PastAnswer:
-        """Up to `count` sightings nearer than a distance, nearest first.
-
-        Args:
-            within: that distance, squared L2, for so many sightings that are compared.
-
-        Raises StoreError.
-        """
+    def search(self, probe: Probe, asked: PastFilter, count: int) -> PastAnswer:
+        """The `count` nearest of the sightings that are asked for. Raises StoreError."""
         if probe.model_id != self.model_id:
             raise ValueError(f"the probe is of {probe.model_id} and the past of {self.model_id}")
-        of_one = asked.person_id is not None or asked.stranger_id is not None
-        with self._database.reading() as connection:
-            small = of_one or span_of_labels(connection) < INDEX_FROM
-        if not small:
-            answer = self._by_index(probe, asked, count, within)
+        if asked.person_id is None and asked.stranger_id is None and not self._is_small():
+            answer = self._by_index(probe, asked, count)
             if answer is None:
                 self._drop_what_is_gone()
-                answer = self._by_index(probe, asked, count, within)
+                answer = self._by_index(probe, asked, count)
             if answer is not None:
                 return answer
         with self._database.reading() as connection:
             ranked = rank_all(connection, probe, asked)
-            compared = len(ranked.labels)
-            return _answer(connection, ranked, count, _Looked(compared, within(compared), math.inf))
+            return _answer(connection, ranked, count, len(ranked.labels), math.inf)
+
+    def not_comparable(self) -> int:
+        """Sightings without a vector of this model. Raises StoreError."""
+        small = self._is_small()
+        if not small:
+            self.refresh()
+        with self._database.reading() as connection:
+            have = count_searchable(connection, self.model_id) if small else self._loaded().live
+            return max(count_kept(connection) - have, 0)
 
     def refresh(self) -> None:
         """Bring the index up to what is in the database now, as `search` does. Raises StoreError."""
@@ -113,17 +119,24 @@ class Past:
         for found in read_past(self._database, self.model_id, self._index.last):
             self._index.add(self._index.rows_of(found))
 
-    def _by_index(self, probe: Probe, asked: PastFilter, count: int, within: Within) -> PastAnswer | None:
+    def _is_small(self) -> bool:
+        with self._database.reading() as connection:
+            return span_of_labels(connection) < INDEX_FROM
+
+    def _loaded(self) -> PastIndex:
+        assert self._index is not None
+        return self._index
+
+    def _by_index(self, probe: Probe, asked: PastFilter, count: int) -> PastAnswer | None:
         """None where most of what the index found is gone."""
         self.refresh()
-        assert self._index is not None
         wanted = max(CANDIDATES, TIMES_COUNT * count)
-        found = self._index.nearest(probe.vector, asked, wanted, within)
+        found = self._loaded().nearest(probe.vector, asked, wanted)
         with self._database.reading() as connection:
             ranked = rank(connection, probe, asked, found.labels)
             if len(ranked.gone) > MOST_GONE * wanted:
                 return None
-            return _answer(connection, ranked, count, _Looked(found.compared, found.within, found.beyond))
+            return _answer(connection, ranked, count, found.compared, found.beyond)
 
     def _drop_what_is_gone(self) -> None:
         self._index = None
@@ -131,24 +144,14 @@ class Past:
             wipe_past(self._database, self._data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What a ranking is of."""
-
-    compared: int
-    within: float
-    beyond: float
-    """squared L2: sightings that were not ranked are at least so far"""
-
-
-def _answer(connection: Connection, ranked: Ranked, count: int, looked: _Looked) -> PastAnswer:
-    nearer = int((ranked.distances < looked.within).sum())
-    best = ranked.labels[: min(nearer, count)].tolist()
+def _answer(connection: Connection, ranked: Ranked, count: int, compared: int, beyond: float) -> PastAnswer:
+    """`beyond`: squared L2; sightings that were not ranked are at least so far."""
+    best = ranked.labels[:count].tolist()
     rows = sightings_at(connection, best)
     names = names_of(connection, [each.person_id for each in rows.values() if each.person_id is not None])
     matches = tuple(
         PastMatch(label, rows[label], names.get(rows[label].person_id or ""), float(distance))
         for label, distance in zip(best, ranked.distances, strict=False)
     )
-    farthest = matches[-1].distance if len(matches) == count else looked.within
-    return PastAnswer(matches, looked.compared, looked.within, farthest <= looked.beyond)
+    farthest = matches[-1].distance if len(matches) == count else math.inf
+    return PastAnswer(matches, compared, farthest <= beyond)

@@ -18,6 +18,7 @@ from pipeline.gallery.audit import AuditLine
 from pipeline.gallery.backup_manifest import OnProgress, untold
 from pipeline.gallery.database import Database
 from pipeline.gallery.forgetting import Forgotten, forget
+from pipeline.gallery.past_keeping import wipe_past
 from pipeline.gallery.sightings import Sightings
 from pipeline.gallery.snapshots import delete_pictures, expired_pictures, picture
 from pipeline.gallery.strangers import Strangers
@@ -122,6 +123,7 @@ def expire(
     pictures = delete_pictures(found.snapshots)
     if seen or vectors:
         database.wipe_log()
+        wipe_past(database, data)
     gone = tuple(
         forget(database, data, one, look=look, now=lambda: at, on_progress=on_progress)
         for one in found.people
