@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.clock import SystemClock
 from pipeline.commands.context import (
     ConfigOption,
     DataOption,
@@ -48,6 +49,8 @@ def export_people(
     Example: python run_pipeline.py people export staff.people --watchlist staff
     """
     from pipeline.commands.people import opened
+    from pipeline.gallery import audit
+    from pipeline.gallery.audit import AuditLine
     from pipeline.gallery.portable_export import export_people as export
 
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
@@ -62,6 +65,7 @@ def export_people(
                 replace=force,
                 advance=lambda count: bars.advance(task, count),
             )
+        audit.note(context.data, AuditLine("export", file=file.absolute()), SystemClock().now())
         counts = done.counts
         if context.json:
             context.print_json(

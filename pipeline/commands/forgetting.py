@@ -1,4 +1,4 @@
-"""`people forget`, and what forgetting has in common with other commands: the progress, and what is told of it."""
+"""`people forget` and `strangers forget`, and what other commands have in common with them: progress and report."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ def run_forget(context: Context, store: Store, asked: str, yes: bool, no_scan: b
         raise typer.Exit(NOTHING_ERASED)
     with steps(context) as on_progress:
         forgotten = forget(store.database, context.data, person_id, look=not no_scan, on_progress=on_progress)
+    tell(context, forgotten)
+
+
+def run_forget_stranger(context: Context, store: Store, stranger_id: str, yes: bool, no_scan: bool) -> None:
+    """Erase an unknown person as `run_forget` does a known one; raises the same."""
+    from pipeline.gallery.forgetting import forget_stranger
+
+    if not confirmed(context, yes, f"Erase {stranger_id} and every sighting of them for good?"):
+        raise typer.Exit(NOTHING_ERASED)
+    with steps(context) as on_progress:
+        forgotten = forget_stranger(
+            store.database, context.data, stranger_id, look=not no_scan, on_progress=on_progress
+        )
     tell(context, forgotten)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,6 +267,7 @@ def check_gallery(
 ) -> GalleryHealth | None:
     """The gallery must open and be whole, and hold people whom an embedder of this model_id can recognise."""
     from pipeline.assemble.gallery import open_store
+    from pipeline.commands.unkept_promises import unkept_promises
     from pipeline.gallery.store import DATABASE_FILE
 
     url = config.gallery.url
@@ -277,10 +277,9 @@ def check_gallery(
     try:
         with open_store(config, data) as store:
             problems += [Problem("gallery", line) for line in store.problems()]
+            problems += [Problem("gallery", line) for line in unkept_promises(config, data, store)]
             people = store.people()
-            model_ids = Counter(
-                template.model_id for one in people for template in store.templates_of(one.person.id)
-            )
+            model_ids = store.templates_by_model()
             version = store.version()
     except FacestreamError as error:
         stopped = Problem("gallery", str(error))
@@ -295,6 +294,4 @@ def check_gallery(
                 f"again, or set embedding.model back",
             )
         )
-    return GalleryHealth(
-        address, True, len(people), model_ids.total(), dict(sorted(model_ids.items())), version
-    )
+    return GalleryHealth(address, True, len(people), sum(model_ids.values()), model_ids, version)

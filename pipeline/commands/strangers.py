@@ -19,6 +19,7 @@ from pipeline.commands.context import (
     make_context,
     text_given,
 )
+from pipeline.commands.forgetting import NoScanOption, run_forget_stranger
 from pipeline.commands.strangers_output import (
     named_document,
     print_sightings,
@@ -36,7 +37,7 @@ STILL_STRANGERS = (StrangerState.OPEN, StrangerState.IGNORED)
 
 strangers = typer.Typer(
     name="strangers",
-    help="Unknown people: list, show, name, merge, ignore, unignore.",
+    help="Unknown people: list, show, name, merge, ignore, unignore, forget.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -237,6 +238,25 @@ def unignore(
         else:
             its.context.print(f"{heard.id} is not ignored any more")
         publish_made(its.context, its.store)
+
+
+@strangers.command()
+def forget(
+    stranger: IdArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    no_scan: NoScanOption = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Erase an unknown person: vectors, sightings, pictures, also from known backups. Asks first when at a terminal.
+
+    Example: python run_pipeline.py strangers forget s_3f90ab --yes
+    """
+    with opened(make_context(config, data, set_, json_, debug)) as its:
+        run_forget_stranger(its.context, its.store, its.found(stranger).id, yes, no_scan)
 
 
 @contextmanager

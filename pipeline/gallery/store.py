@@ -203,6 +203,12 @@ class Store:
         with self.database.reading() as connection:
             return rows.find(connection, name_or_id)
 
+    def templates_by_model(self) -> dict[str, int]:
+        """How many templates there are of each model_id, in order of model_id."""
+        counted = select(templates.c.model_id, func.count()).group_by(templates.c.model_id)
+        with self.database.reading() as connection:
+            return {model_id: count for model_id, count in sorted(connection.execute(counted))}
+
     def templates_of(self, person_id: str, model_id: str | None = None) -> tuple[Template, ...]:
         """A person's templates, oldest first, of one model or all."""
         asked = select(templates).where(templates.c.person_id == person_id).order_by(templates.c.label)

@@ -178,6 +178,14 @@ def test_ignoring_and_not(data: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert lines(capsys)[0]["state"] == "open"
 
 
+def test_forgetting_leaves_nothing_and_proves_it(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(data, "forget", A, "--yes", "--json") == 0
+    (told,) = lines(capsys)
+    assert (told["id"], told["proved"], told["erased"]["sightings"]) == (A, True, 2)
+    assert run(data, "list", "--json") == 0
+    assert [one["id"] for one in lines(capsys)] == [B]
+
+
 def test_a_name_that_somebody_else_has_needs_force(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Store(data) as store:
         store.enroll("Ann", [template(7)])
