@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.arrays import F32, I64
 from pipeline.gallery.blocks import TemplateBlocks
-from pipeline.gallery.graph import SEED, Graph
+from pipeline.gallery.graph import Graph
 from pipeline.gallery.in_order import InOrder, Turns
 from pipeline.gallery.projection import PROJECTED_AT_ONCE, SAMPLE, Projection, learn_projection
 
@@ -159,12 +159,12 @@ class GraphSet:
     def _plan_all(self, blocks: TemplateBlocks, fresh: I64) -> None:
         """Have one graph made of all templates, the new ones last, along axes learnt anew."""
         rows = blocks.living()
-        rows = np.concatenate((_mixed(rows[~np.isin(rows, fresh)]), _mixed(fresh)))
+        rows = np.concatenate((rows[~np.isin(rows, fresh)], fresh))
         every = np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64)
         replaces = self._projection is not None
         self._projection = learn_projection(blocks.vectors(np.sort(rows[every])))
         self._planned_graphs = self._planned_rooms = 0
-        room = self._open(len(rows) + max(len(rows) // 2, self._first_room))
+        room = self._open(len(rows) + max(len(rows) // 4, self._first_room))
         self._left -= len(rows)
         self._reach(blocks.top)
         self._homes[:] = -1
@@ -233,14 +233,6 @@ class GraphSet:
 def graph_file(number: int) -> str:
     """The name of a graph's file in a saved index."""
     return f"graph-{number}.bin"
-
-
-def _mixed(rows: I64) -> I64:
-    """These rows in another order, the same each time.
-
-    Linked person after person, templates find less: at 200,000, 0.974 of the nearest strangers instead of 0.980.
-    """
-    return np.random.default_rng(SEED).permutation(rows)
 
 
 def _nearest(waiting: Linking, probe: F32, count: int) -> I64:
