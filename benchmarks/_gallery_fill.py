@@ -43,7 +43,6 @@ def fill(store: Store, drawn: DrawnGallery) -> None:
                 insert(templates),
                 [
                     {
-                        "label": one,
                         "person_id": owner,
                         "model_id": MODEL,
                         "vector": to_bytes(vector),

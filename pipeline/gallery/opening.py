@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from pipeline.gallery.snapshot_files import DoubtfulSnapshotError
 
 SNAPSHOT_FROM = 20_000
 """templates. Smaller galleries are built from the database in seconds: no second copy of faces lies on the disk"""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,13 @@ def open_replica(
     opened = None
     if snapshots is not None:
         with database.reading() as connection:
-            large = count_templates(connection, model_id) >= SNAPSHOT_FROM
-        if large:
-            opened = _from_snapshot(database, model_id, recipe, snapshots)
-        else:
+            count = count_templates(connection, model_id)
+        if count < SNAPSHOT_FROM:
             snapshots.remove()
+        else:
+            opened = _from_snapshot(database, model_id, recipe, snapshots)
+            if opened is None:
+                logger.info("building the index of %d templates; the next start need not", count)
     if opened is None:
         opened = Opened(build_replica(database, model_id, recipe.make()), None)
     say_what_is_left_out(opened.replica, database, model_id)
