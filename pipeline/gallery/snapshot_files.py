@@ -119,14 +119,14 @@ def _count(value: object) -> int:
     return value
 
 
-def sums_below(folder: Path) -> dict[str, FileSums]:
-    """The checksums of all files but the manifest, by path, computed by all cores. Raises OSError.
+def sums_below(folder: Path, threads: int | None = None) -> dict[str, FileSums]:
+    """The checksums of all files but the manifest, by path, computed by so many threads; None: by all cores.
 
-    A link, or anything else that is neither file nor folder, is a ValueError.
+    Raises OSError, and ValueError for a link or anything else that is neither file nor folder.
     """
     sizes = _sizes(folder)
     pieces = [(name, start) for name, size in sizes.items() for start in range(0, size, PIECE_BYTES)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         hashes = list(pool.map(lambda piece: _hash(folder / piece[0], piece[1]), pieces))
     return {
         name: FileSums(size, tuple(h for (of, _), h in zip(pieces, hashes, strict=True) if of == name))

@@ -78,7 +78,8 @@ def _wipe(folder: Path, labels: I64) -> bool:
         wipe(folder / INDEX_FILES, labels)
         people, owners = read_ids(folder / PEOPLE_FILE), read_numbers(folder / OWNERS_FILE)
         write_owners(folder, there[kept], people, owners[kept])
-        write_manifest(folder, replace(manifest, templates=int(kept.sum()), files=sums_below(folder)))
+        sums = sums_below(folder, threads=1)  # cameras may be watched meanwhile: not all cores for this
+        write_manifest(folder, replace(manifest, templates=int(kept.sum()), files=sums))
         secure(folder)
     return True
 
