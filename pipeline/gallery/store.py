@@ -205,9 +205,11 @@ class Store:
 
     def templates_by_model(self) -> dict[str, int]:
         """How many templates there are of each model_id, in order of model_id."""
-        counted = select(templates.c.model_id, func.count()).group_by(templates.c.model_id)
+        label = templates.c.label
+        counted = select(templates.c.model_id, func.count(label).label("templates"))
+        counted = counted.group_by(templates.c.model_id).order_by(templates.c.model_id)
         with self.database.reading() as connection:
-            return {model_id: count for model_id, count in sorted(connection.execute(counted))}
+            return {row.model_id: row.templates for row in connection.execute(counted)}
 
     def templates_of(self, person_id: str, model_id: str | None = None) -> tuple[Template, ...]:
         """A person's templates, oldest first, of one model or all."""
