@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.errors import StoreError
 from pipeline.gallery.contents import BLOCK_ROWS, count_templates, left_out, name_blocks, read_block
 from pipeline.gallery.database import Database
 from pipeline.gallery.delta import (
@@ -100,6 +101,13 @@ def catch_up(replica: Replica, database: Database, model_id: str) -> bool:
         replica.publish(prepared)
     replica.drop(prepared)
     return True
+
+
+def read_all(replica: Replica, database: Database, model_id: str) -> None:
+    """Fill an empty replica with the gallery as it is now. Raises StoreError, GalleryError."""
+    read_base(replica, database, model_id)
+    if not catch_up(replica, database, model_id):
+        raise StoreError("the gallery was replaced by another while it was read; run this again")
 
 
 def say_what_is_left_out(replica: Replica, database: Database, model_id: str) -> None:

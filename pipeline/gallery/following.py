@@ -33,6 +33,9 @@ it takes a third of a second of a core, which searches and the linking of new te
 GREW_BY = 1.1
 """a gallery with so many times the people has its distance derived before they show: it has become stricter by then"""
 
+LONGEST_WAIT_S = 5.0
+"""between two questions to a database that is away: it may be all of a large gallery that is read in vain"""
+
 CLOSE_TIMEOUT_S = 10.0
 """how long `close` waits for a database that does not answer"""
 
@@ -165,13 +168,16 @@ class FollowedGallery:
         self._derive_again()
 
     def _follow(self) -> None:
-        while not self._stopping.wait(self._follow_s):
+        wait_s = self._follow_s
+        while not self._stopping.wait(wait_s):
             try:
                 self.step()
             except FacestreamError as error:
                 self._say(str(error))
+                wait_s = min(2.0 * wait_s, max(LONGEST_WAIT_S, self._follow_s))
             else:
                 self._say(None)
+                wait_s = self._follow_s
 
     def _reload(self) -> None:
         """The gallery is another than it was: take it as it is now."""

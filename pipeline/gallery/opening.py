@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import StoreError
-from pipeline.gallery.catching_up import catch_up, meet_everybody, read_base, say_what_is_left_out
+from pipeline.gallery.catching_up import catch_up, meet_everybody, read_all, say_what_is_left_out
 from pipeline.gallery.contents import count_templates
 from pipeline.gallery.database import Database
 from pipeline.gallery.delta import read_position
@@ -70,9 +69,7 @@ def open_replica(
 def build_replica(database: Database, model_id: str, index: Index) -> Replica:
     """All templates of a model from the database, in an empty index. Raises StoreError, GalleryError."""
     replica = Replica(index)
-    read_base(replica, database, model_id)
-    if not catch_up(replica, database, model_id):
-        raise StoreError("the gallery was replaced by another while it was read; run this again")
+    read_all(replica, database, model_id)
     return replica
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.arrays import F32, I64, Bools
 from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import OwnPairs, sampled_pairs
-from pipeline.gallery.catching_up import catch_up, read_base, say_what_is_left_out
+from pipeline.gallery.catching_up import read_all, say_what_is_left_out
 from pipeline.gallery.contents import Contents
 from pipeline.gallery.delta import Delta, Lists, Position
 from pipeline.gallery.fusion import FUSED_PEOPLE, Several, fused
@@ -90,8 +90,7 @@ class Replica:
     def load(cls, store: Store, model_id: str, index: Index) -> Self:
         """Read all templates of this model; says in the log what it leaves out. Raises StoreError, GalleryError."""
         replica = cls(index)
-        read_base(replica, store.database, model_id)
-        catch_up(replica, store.database, model_id)
+        read_all(replica, store.database, model_id)
         say_what_is_left_out(replica, store.database, model_id)
         return replica
 
