@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.arrays import F32, I64
 from pipeline.errors import GalleryError
-from pipeline.gallery.calibration import TEMPLATES_POWER, StrangerCurve
+from pipeline.gallery.calibration import NEAREST_POWER, StrangerCurve
 from pipeline.gallery.index import Index
 from pipeline.gallery.sighting_records import KnownStrangers
 
@@ -107,7 +107,7 @@ class StrangerBook:
     @property
     def reach(self) -> float:
         """The squared L2 distance below which a face is one of these strangers now."""
-        return self._reach(sum(count * vectors**TEMPLATES_POWER for vectors, count in self._counts.items()))
+        return self._reach(sum(count * vectors**NEAREST_POWER for vectors, count in self._counts.items()))
 
     def settled(self, stranger_id: str) -> str:
         """Under which id a stranger goes on: another's, where an operator merged them."""

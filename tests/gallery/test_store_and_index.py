@@ -16,6 +16,7 @@ from pipeline.arrays import F32
 from pipeline.errors import GalleryError
 from pipeline.gallery.catching_up import catch_up
 from pipeline.gallery.choose import choose_index
+from pipeline.gallery.fusion import FUSED_PEOPLE, mean_distance
 from pipeline.gallery.records import NewPerson
 from pipeline.gallery.replica import Replica
 from pipeline.gallery.store import Store
@@ -176,16 +177,17 @@ class StoreAndIndex(RuleBasedStateMachine):
         self._version += len(images)
 
     def _search(self, probe: F32) -> None:
-        distances = {
-            name: float(squared_l2(probe, np.stack(list(kept.values()))).min())
-            for name, kept in self._known.items()
-        }
-        (found,) = self._replica.search(probe[None], 3)
         # Two people may have the same photo: which of them is found is told by their random ids.
-        assert [one.distance for one in found] == pytest.approx(
-            [distances[one.name] for one in found], abs=1e-5
+        ids = {one.person.name: one.person.id for one in self._store.people()}
+        nearest = sorted(
+            (float(squared_l2(probe, vectors).min()), ids[name], mean_distance(probe, vectors))
+            for name, vectors in ((name, np.stack(list(kept.values()))) for name, kept in self._known.items())
         )
-        assert [one.distance for one in found] == pytest.approx(sorted(distances.values())[:3], abs=1e-5)
+        first = sorted((min(distance, mean), id_) for distance, id_, mean in nearest[:FUSED_PEOPLE])
+        expected = [*first, *((distance, id_) for distance, id_, _ in nearest[FUSED_PEOPLE:3])]
+        (found,) = self._replica.search(probe[None], 3)
+        assert [one.person_id for one in found] == [id_ for _, id_ in expected]
+        assert [one.distance for one in found] == pytest.approx([each for each, _ in expected], abs=1e-5)
 
     def _load(self) -> Replica:
         index = choose_index(self._kind, DIMENSION, always_approximate=True)

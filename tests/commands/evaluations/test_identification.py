@@ -83,11 +83,11 @@ def test_an_approximate_index_approximates_from_the_first_template() -> None:
     always = choose_index("hnsw", 8, always_approximate=True)
     assert isinstance(always, HnswIndex)
     always.add(np.array([1]), np.eye(1, 8, dtype=np.float32))
-    assert always._few is None
+    assert not always.exact
     usual = choose_index("hnsw", 8)
     usual.add(np.array([1]), np.eye(1, 8, dtype=np.float32))
     assert isinstance(usual, HnswIndex)
-    assert usual._few is not None
+    assert usual.exact
 
 
 def test_a_line_an_index_then_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
