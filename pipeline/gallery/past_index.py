@@ -89,10 +89,16 @@ class Candidates:
 
     labels: I64
     """(C,) the nearest projection first"""
+    bounds: F32
+    """(C,) squared L2 that each is at least away"""
     compared: int
     """sightings that the filter let through"""
     beyond: float
-    """squared L2: all others are at least so far; inf: there are no others"""
+    """squared L2 that all others are at least away; inf: there are no others"""
+
+    def beyond_first(self, count: int) -> float:
+        """What all others are at least away, where only the first so many are looked at."""
+        return float(self.bounds[count]) if count < len(self.bounds) else self.beyond
 
 
 class PastIndex:
@@ -153,9 +159,10 @@ class PastIndex:
         for part, mask in zip(self._parts, chosen, strict=True):
             for labels, scores in _scores(part, mask, along):
                 best.take(labels, scores)
-        labels, dropped = best.finish()
-        beyond = math.inf if dropped is None else max(square - 2.0 * dropped - ROUNDING, 0.0)
-        return Candidates(labels, compared, beyond)
+        labels, scores, dropped = best.finish()
+        bounds = square - 2.0 * scores - ROUNDING
+        beyond = math.inf if dropped is None else square - 2.0 * dropped - ROUNDING
+        return Candidates(labels, bounds.astype(np.float32), compared, beyond)
 
 
 class _Best:
@@ -179,13 +186,14 @@ class _Best:
         if self._held >= _SHRUNK_AT * self._count:
             self._shrink()
 
-    def finish(self) -> tuple[I64, float | None]:
-        """Labels, the best first, and the best score of those left out, if there are any."""
+    def finish(self) -> tuple[I64, F32, float | None]:
+        """Labels and scores, the best first, and the best score of those left out, if there are any."""
         if not self._labels:
-            return np.empty(0, np.int64), None
+            return np.empty(0, np.int64), np.empty(0, np.float32), None
         self._shrink()
         (labels,), (scores,) = self._labels, self._scores
-        return labels[np.lexsort((labels, -scores))], self._dropped
+        order = np.lexsort((labels, -scores))
+        return labels[order], scores[order], self._dropped
 
     def _shrink(self) -> None:
         labels, scores = np.concatenate(self._labels), np.concatenate(self._scores)

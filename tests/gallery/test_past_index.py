@@ -86,6 +86,11 @@ def test_candidates_are_the_nearest_projections_of_what_is_asked_for(
     answer = index.nearest(probe, asked, wanted)
     assert answer.compared == len(truth)
     assert answer.labels.tolist() == [label for _, label in truth[:wanted]]
+    assert answer.bounds.tolist() == pytest.approx([distance for distance, _ in truth[:wanted]], abs=3e-4)
+    assert all(bound <= distance for bound, (distance, _) in zip(answer.bounds.tolist(), truth, strict=False))
+    assert answer.beyond_first(wanted) == answer.beyond
+    if len(truth) > 1 and wanted > 1:
+        assert answer.beyond_first(1) == pytest.approx(truth[1][0], abs=3e-4)
     if len(truth) <= wanted:
         assert answer.beyond == math.inf
     else:

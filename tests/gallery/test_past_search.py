@@ -40,6 +40,8 @@ FILTERS = (
 @pytest.fixture(autouse=True)
 def small_pasts_have_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.gallery.past_search.INDEX_FROM", 500)
+    monkeypatch.setattr("pipeline.gallery.past_search.FIRST", 25)
+    monkeypatch.setattr("pipeline.gallery.past_search.FIRST_COUNT", 1)
     monkeypatch.setattr("pipeline.gallery.past_search.CANDIDATES", 64)
     monkeypatch.setattr("pipeline.gallery.past_keeping.READ_AT_ONCE", 100)
 
