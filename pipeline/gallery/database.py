@@ -30,6 +30,9 @@ smaller and reading it a quarter faster, and writing one template no slower"""
 BUSY_TIMEOUT_S = 10.0
 """how long a transaction waits for another program's; the longest of ours, a folder of photos, takes less"""
 
+LOG_ASKED_S = 0.05
+"""between two attempts to empty SQLite's log"""
+
 WRITERS_LOCK = 0x666163657374726D
 """number of the lock that PostgreSQL's writers hold, one for each database, the bytes of facestrm"""
 
@@ -110,11 +113,20 @@ class Database:
         """
         if self._path is None:
             return True
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
         with self._translated(), self._opened().connect() as connection:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
-            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
+            # SQLite keeps every writer waiting for as long as it waits for a reader, such as a backup.
+            raw.execute("PRAGMA busy_timeout = 0")
+            try:
+                while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > deadline:
+                        return False
+                    time.sleep(LOG_ASKED_S)
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+        return True
 
     def problems(self) -> tuple[str, ...]:
         """What the database itself finds wrong with its file; slow, as it reads all of it."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 import pipeline.gallery.database as database
 from pipeline.errors import GalleryError, StoreError
@@ -27,6 +30,7 @@ from pipeline.gallery.sightings import Sightings
 from pipeline.gallery.snapshots import erase_snapshots, snapshots_of
 from pipeline.gallery.store import Store
 from pipeline.gallery.strangers import Strangers
+from pipeline.gallery.tables import people
 from tests.gallery.people import MODEL, template
 from tests.gallery.sightings import sighting
 from tests.gallery.whole import fill, picture
@@ -262,6 +266,22 @@ def test_a_reader_that_keeps_old_pages_alive_is_told_of(
         assert "until that program ends" in forgotten.left[0]
         assert store.known("Ann") is None
         reader.close()
+
+
+def test_writers_do_not_wait_for_a_log_that_a_reader_keeps(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, Store(tmp_path) as writer:
+        ann = store.enroll("Ann", [template(1)]).person
+        with store.database.reading() as reader:
+            assert reader.execute(select(people)).all()
+            renaming = Thread(target=store.rename, args=(ann.id, "Anna"))
+            renaming.start()
+            while writer.known("Anna") is None:
+                pass
+            began = time.monotonic()
+            writer.enroll("Bob", [template(2)])
+            assert time.monotonic() - began < database.BUSY_TIMEOUT_S / 2
+            assert renaming.is_alive()
+        renaming.join()
 
 
 def test_snapshots_are_only_looked_for_under_ids(tmp_path: Path) -> None:
