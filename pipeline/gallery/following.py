@@ -186,6 +186,9 @@ class FollowedGallery:
         )
         replica = self._source.reload()
         distance = self._distance(replica, replica.view)
+        stop_early(
+            replica.index, distance
+        )  # also where it is the one that was in force: the index is another
         before = self.replica
         with before.lock:
             self._state = GalleryState(replica.version, distance)
