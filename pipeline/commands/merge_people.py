@@ -112,7 +112,7 @@ def tell(context: Context, merged: Merged, distance: float | None) -> None:
                 "distance": None if distance is None else round(distance, 4),
                 "templates": {
                     "moved": merged.moved,
-                    "same_image": merged.dropped,
+                    "same_image": len(merged.dropped),
                     "redundant": len(merged.redundant),
                 },
                 "watchlists": list(merged.watchlists),
@@ -125,7 +125,7 @@ def tell(context: Context, merged: Merged, distance: float | None) -> None:
     context.print(f"{gone.name} ({gone.id}) goes on as {person.name} ({person.id})")
     moved = {
         "templates": merged.moved,
-        "dropped, of the same images": merged.dropped,
+        "dropped, of the same images": len(merged.dropped),
         "dropped as redundant": len(merged.redundant),
         "past sightings": merged.sightings,
         "strangers": merged.strangers,

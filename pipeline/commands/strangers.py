@@ -158,6 +158,7 @@ def name(
             force=force,
         )
         named = its.strangers.name(its.found(stranger).id, person, rules)
+        its.store.wipe(named.redundant)
         if its.context.json:
             its.context.print_json(named_document(named))
         else:

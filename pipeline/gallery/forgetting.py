@@ -216,7 +216,7 @@ class _Going:
         labels = self.evidence.labels[templates.name]
         if not labels and whom.people:
             return remove_snapshots(self.data)  # their rows are gone already, and with them what they were
-        return wipe_snapshots(self.data, np.array(sorted(labels), np.int64))
+        return wipe_snapshots(self.data, np.array(sorted(labels), np.int64), past=True)
 
 
 def was_forgotten(database: Database, person_id: str) -> bool:

@@ -6,10 +6,9 @@ database alone is the truth: what is found here is looked up there, and files in
 
 Checked whenever it is opened: format, gallery, model, sizes, and a CRC of every 65,536 rows and of the axes.
 
-The folder is one of those that `snapshot_folders.remove_snapshots` removes, and that `wipe_snapshots`, which knows
-none of its files, removes too: so it goes when somebody is forgotten and when a backup is restored. That is safe at
-any moment: a folder is made before the database is read, so that what is written after somebody was forgotten is
-written into a folder that is gone.
+The folder is one of those that `snapshot_folders.remove_snapshots` removes, and `wipe_snapshots` where it is asked to:
+so it goes when somebody is forgotten and when a backup is restored. That is safe at any moment: a folder is made
+before the database is read, so that what is written after somebody was forgotten is written into a folder that is gone.
 """
 
 from __future__ import annotations
@@ -34,10 +33,13 @@ from pipeline.gallery.past_index import GONE, PastIndex, PastRows
 from pipeline.gallery.past_manifest import PIECE_ROWS, PastManifest, read_past_manifest, write_past_manifest
 from pipeline.gallery.projection import Projection
 from pipeline.gallery.snapshot_files import DoubtfulSnapshotError, sync
-from pipeline.gallery.snapshot_folders import INDEX_FOLDER, make_private, remove_folder, snapshots_in
-
-KIND = "sightings"
-"""how folders of such files begin"""
+from pipeline.gallery.snapshot_folders import (
+    INDEX_FOLDER,
+    PAST_KIND,
+    make_private,
+    remove_folder,
+    snapshots_in,
+)
 
 AXES_FILE, ROWS_FILE, PROJECTED_FILE = "axes.npz", "rows.bin", "projected.bin"
 
@@ -62,7 +64,7 @@ class PastFile:
     """The kept index of one model's sightings. Programs on the same data folder share it."""
 
     def __init__(self, data: Path, model_id: str) -> None:
-        name = f"{KIND}-{model_id}"
+        name = f"{PAST_KIND}-{model_id}"
         safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
         self.folder = data / INDEX_FOLDER / safe
         self.model_id = model_id

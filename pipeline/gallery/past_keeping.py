@@ -11,14 +11,14 @@ from sqlalchemy import select
 
 from pipeline.gallery.database import Database
 from pipeline.gallery.past import past_vectors
-from pipeline.gallery.past_file import KIND, Appending, KeptPast, PastFile, index_of, rows_in, wipe_rows
+from pipeline.gallery.past_file import Appending, KeptPast, PastFile, index_of, rows_in, wipe_rows
 from pipeline.gallery.past_index import GONE, PastIndex
 from pipeline.gallery.past_manifest import PastManifest, read_past_manifest
 from pipeline.gallery.past_ranking import READ_AT_ONCE, searchable_labels, spread_vectors
 from pipeline.gallery.projection import LEARNT_FROM, SAMPLE, Projection, learn_projection
 from pipeline.gallery.sighting_records import PastVectors
 from pipeline.gallery.snapshot_files import MANIFEST_FILE, DoubtfulSnapshotError
-from pipeline.gallery.snapshot_folders import INDEX_FOLDER, explained, remove_folder
+from pipeline.gallery.snapshot_folders import INDEX_FOLDER, PAST_KIND, explained, remove_folder
 from pipeline.gallery.tables import gallery
 
 LABELS_AT_ONCE = 50_000
@@ -141,7 +141,7 @@ def _wipe(database: Database, kept: KeptPast) -> int:
 def _manifests(data: Path) -> list[PastManifest]:
     """Of all kept indexes; folders without a good one are removed. Raises OSError."""
     found = []
-    for path in sorted((data / INDEX_FOLDER).glob(f"{KIND}-*/[!.]*/{MANIFEST_FILE}")):
+    for path in sorted((data / INDEX_FOLDER).glob(f"{PAST_KIND}-*/[!.]*/{MANIFEST_FILE}")):
         try:
             found.append(read_past_manifest(path.parent))
         except DoubtfulSnapshotError:

@@ -170,8 +170,8 @@ class Merged:
     """as they were; nobody has this id any more"""
     moved: int
     """templates that changed hands"""
-    dropped: int
-    """templates of images that the other had already"""
+    dropped: tuple[int, ...]
+    """labels of templates of images that the other had already"""
     watchlists: tuple[str, ...]
     """names of those joined through this, in order"""
     sightings: int

@@ -173,6 +173,8 @@ class NamedStranger:
     """past ones that are the person's now"""
     distance: float | None
     """squared L2 from the stranger to the person as they were; None for a new one, or with nothing to compare"""
+    redundant: tuple[int, ...] = ()
+    """labels of templates that said the least and were dropped, for `Store.wipe`"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ from pipeline.gallery.wiping import wipe
 
 INDEX_FOLDER = "index"
 """below the data folder"""
+PAST_KIND = "sightings"
+"""how folders begin that have an index of past sightings (past_file), which holds no template"""
 WRITING, LEAVING = ".writing-", ".leaving-"
 """how folders begin that never became, or no longer are, a snapshot"""
 
@@ -47,15 +49,17 @@ def remove_snapshots(data: Path) -> int:
     return len(folders)
 
 
-def wipe_snapshots(data: Path, labels: I64) -> int:
+def wipe_snapshots(data: Path, labels: I64, *, past: bool = False) -> int:
     """Overwrite these templates in all snapshots that hold one; how many did. Raises StoreError.
 
     A snapshot that cannot be wiped, or is in doubt, is removed. One whose writer is at work is the writer's to
-    wipe when it is in place (snapshot_taking).
+    wipe when it is in place (snapshot_taking). `past`: remove the indexes of past sightings too, and count them.
     """
     held = 0
     with explained(data / INDEX_FOLDER):
         for folder in _all_snapshots(data):
+            if not past and folder.parent.name.startswith(f"{PAST_KIND}-"):
+                continue
             try:
                 held += _wipe(folder, labels)
             except (OSError, ValueError, EOFError, DoubtfulSnapshotError):

@@ -97,7 +97,7 @@ class Store:
         with self.database.writing() as connection:
             enrolled = additions.add(connection, new, self._max_templates)
         fresh = {label for one in enrolled for label in one.labels}
-        self._wipe({label for one in enrolled for label in one.redundant} - fresh)
+        self.wipe({label for one in enrolled for label in one.redundant} - fresh)
         return enrolled
 
     def rename(self, person_id: str, name: str) -> Person:
@@ -135,11 +135,14 @@ class Store:
                 take_back(self._data, gone_id, into_id)
             raise
         self.database.wipe_log()
-        self._wipe(set(merged.redundant))
+        self.wipe({*merged.dropped, *merged.redundant})
         return replace(merged, snapshots=moved)
 
-    def _wipe(self, labels: Collection[int]) -> None:
-        """Let nothing be left of templates that were dropped: whoever is forgotten later no longer has them."""
+    def wipe(self, labels: Collection[int]) -> None:
+        """Let nothing be left of templates that were dropped: whoever is forgotten later no longer has them.
+
+        For whoever drops some, after that is committed.
+        """
         if labels:
             self.database.wipe_log()
             wipe_snapshots(self._data, np.array(sorted(labels), np.int64))

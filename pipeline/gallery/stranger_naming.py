@@ -64,12 +64,13 @@ def name_stranger(
             "with --force"
         )
     person = there
+    redundant: tuple[int, ...] = ()
     if chosen:
         (enrolled,) = additions.add(connection, [NewPerson(name_or_id, tuple(chosen))], rules.most)
-        person = enrolled.person
+        person, redundant = enrolled.person, enrolled.redundant
     assert person is not None
     moved = _hand_over(connection, history, who, person)
-    return NamedStranger(who.id, person, there is None, len(chosen), moved, distance)
+    return NamedStranger(who.id, person, there is None, len(chosen), moved, distance, redundant)
 
 
 def most_different(vectors: F32, qualities: F32, count: int) -> I64:

@@ -195,6 +195,15 @@ def test_a_name_that_somebody_else_has_needs_force(data: Path, capsys: pytest.Ca
     assert line.endswith("give another name, or --force if it is them")
 
 
+def test_what_has_to_go_for_a_name_stays_in_no_index(data: Path) -> None:
+    with Store(data) as store:
+        store.enroll("Ann", [template(7)])
+    doubtful = data / "index" / "model-hnsw" / "000000000001-abcdef"
+    doubtful.mkdir(parents=True)
+    assert run(data, "name", A, "Ann", "--force", "--set", "enrolment.max_templates=1") == 0
+    assert not doubtful.exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -38,7 +38,7 @@ def test_templates_are_the_others_afterwards_one_of_each_image(store: Store) -> 
     ann = store.enroll("Ann", [template(1), template(1, 1)]).person
     anna = store.enroll("Anna", [template(1, 2), template(1, 1), template(1, 2, "model-b", 8)]).person
     merged = store.merge(anna.id, ann.id)
-    assert merged == Merged(ann, anna, 2, 1, (), 0, 0, 0, store.version())
+    assert merged == Merged(ann, anna, 2, (4,), (), 0, 0, 0, store.version())
     assert [one.label for one in store.templates_of(ann.id)] == [1, 2, 3, 5]
     assert store.crop(3) is not None
     assert store.crop(4) is None

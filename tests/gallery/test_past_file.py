@@ -32,7 +32,7 @@ from pipeline.gallery.store import Store
 from pipeline.gallery.tables import sightings
 from pipeline.gallery.traces import Traces
 from tests.gallery.past import EACH, PEOPLE, cuts_in, exact, fill, label_of, labels, probe, seen
-from tests.gallery.people import MODEL
+from tests.gallery.people import MODEL, template
 
 COUNT = PEOPLE * EACH
 
@@ -187,6 +187,12 @@ def test_forgetting_beside_a_program_that_writes_the_index(store: Store, tmp_pat
         appending.finish(index.cameras)
     appending.close()
     assert holding(tmp_path, theirs) == []
+
+
+def test_it_stays_when_templates_are_dropped(store: Store, tmp_path: Path) -> None:
+    before = kept(tmp_path)
+    store.wipe([store.enroll("Ann", [template(1)]).labels[0]])
+    assert kept(tmp_path) == before
 
 
 def test_what_is_kept_too_long_is_overwritten(store: Store, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class StoreAndIndex(RuleBasedStateMachine):
         leaving = self._known.pop(gone)
         dropped = len(leaving.keys() & self._known[into].keys())
         merged = self._store.merge(self._store.find(gone).id, self._store.find(into).id)
-        assert (merged.moved, merged.dropped) == (len(leaving) - dropped, dropped)
+        assert (merged.moved, len(merged.dropped)) == (len(leaving) - dropped, dropped)
         self._known[into] = leaving | self._known[into]
         self._version = merged.version
 
