@@ -84,12 +84,7 @@ def search(
 
     Example: python run_pipeline.py search suspect.jpg --since 7d --camera door
     """
-    from pipeline.assemble.gallery import open_store
-    from pipeline.assemble.recognition import open_recognition
-    from pipeline.capture.photo import read_photo
     from pipeline.clock import SystemClock
-    from pipeline.commands.output import model_progress
-    from pipeline.gallery.past_ranking import Probe
 
     wanted = Wanted(
         since=_moment("--since", since, now := SystemClock().now()),
@@ -102,18 +97,7 @@ def search(
     )
     check(wanted, image, all_ and max_distance is not None)
     context = make_context(config, data, set_, json_, debug)
-    pixels = None if image is None else read_photo(image)  # before the models are loaded
-    with open_store(context.config, context.data) as store:
-        asked = asked_for(context, store, wanted)
-        if image is None or pixels is None:
-            raise typer.Exit(run_list(context, store, asked, wanted.count))
-        with (
-            model_progress(context) as on_progress,
-            open_recognition(context.config, context.models, on_progress) as recognition,
-        ):
-            vector = largest_of(context, image, pixels, recognition).vector
-            probe = Probe(vector, recognition.model_id)
-        raise typer.Exit(run_search(context, store, probe, asked, wanted))
+    raise typer.Exit(run(context, image, wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +130,28 @@ def check(wanted: Wanted, image: Path | None, twice: bool) -> None:
         raise BadInputError("without a photo there are no distances: leave out --max-distance and --all")
     if wanted.since is not None and wanted.until is not None and wanted.until < wanted.since:
         raise BadInputError("--until lies before --since: nothing was seen then")
+
+
+def run(context: Context, image: Path | None, wanted: Wanted) -> int:
+    """Open what is needed, search or list; the exit code. A bad photo is told of before the models are loaded."""
+    from pipeline.assemble.gallery import open_store
+    from pipeline.assemble.recognition import open_recognition
+    from pipeline.capture.photo import read_photo
+    from pipeline.commands.output import model_progress
+    from pipeline.gallery.past_ranking import Probe
+
+    pixels = None if image is None else read_photo(image)
+    with open_store(context.config, context.data) as store:
+        asked = asked_for(context, store, wanted)
+        if image is None or pixels is None:
+            return run_list(context, store, asked, wanted.count)
+        with (
+            model_progress(context) as on_progress,
+            open_recognition(context.config, context.models, on_progress) as recognition,
+        ):
+            vector = largest_of(context, image, pixels, recognition).vector
+            probe = Probe(vector, recognition.model_id)
+        return run_search(context, store, probe, asked, wanted)
 
 
 def asked_for(context: Context, store: Store, wanted: Wanted) -> PastFilter:
