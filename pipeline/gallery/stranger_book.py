@@ -94,6 +94,8 @@ class StrangerBook:
         """strangers with so many vectors"""
         self._label_of: dict[str, int] = {}
         """of the run's own sightings"""
+        self._outdated: dict[str, set[bytes]] = {}
+        """vectors that open sightings stood by before; written, they come back when another has taken their place"""
         self._next = FIRST_OF_RUN
         self._ignored: frozenset[str] = frozenset()
         self._merged: Mapping[str, str] = {}
@@ -163,11 +165,13 @@ class StrangerBook:
         """Let this sighting of the run stand for nobody, if it did."""
         label = self._label_of.pop(sighting_id, None)
         if label is not None and label in self._standing:
+            self._outdated.setdefault(sighting_id, set()).add(self._standing[label].vector.tobytes())
             self._remove([label])
 
     def close(self, sighting_id: str) -> None:
         """This sighting is over: it goes on standing for its stranger, and is not put in again."""
         self._label_of.pop(sighting_id, None)
+        self._outdated.pop(sighting_id, None)
 
     def take_in(self, news: StrangerNews) -> None:
         """Learn what was written since. A sighting of the run that comes back as written does not count twice.
@@ -197,8 +201,9 @@ class StrangerBook:
             )
             if label not in self._standing
         }
-        for label, one in new.items():
-            self._give_way(label, one)
+        for label, one in list(new.items()):
+            if not self._give_way(label, one) and self._is_outdated(one):
+                del new[label]
         self._add(list(new), list(new.values()))
 
     def _follow_merges(self, merged: Mapping[str, str]) -> None:
@@ -211,14 +216,20 @@ class StrangerBook:
                 self._remove(labels)
                 self._add(labels, standing)
 
-    def _give_way(self, label: int, written: _Standing) -> None:
-        """Take out the run's own row of a sighting that comes in under the database's label now."""
+    def _is_outdated(self, written: _Standing) -> bool:
+        """Whether an open sighting was written so, and stands by a better shot, or for nobody, by now."""
+        vector = written.vector.tobytes()
+        return any(vector in theirs for theirs in self._outdated.values())
+
+    def _give_way(self, label: int, written: _Standing) -> bool:
+        """Take out the run's own row of a sighting that comes in under the database's label now, if it is there."""
         for own in self._labels.get(written.stranger_id, ()):
             if own >= FIRST_OF_RUN and np.array_equal(self._standing[own].vector, written.vector):
                 self._remove([own])
                 open_ones = [key for key, of_run in self._label_of.items() if of_run == own]
                 self._label_of |= dict.fromkeys(open_ones, label)
-                return
+                return True
+        return False
 
     def _add(self, labels: Sequence[int], standing: Sequence[_Standing]) -> None:
         """Add rows that are not there; of a stranger who has more than max_vectors then, the redundant ones go."""

@@ -133,6 +133,20 @@ def test_merges_ignored_and_named_strangers() -> None:
     assert not strangers.is_ignored("s_1")
 
 
+def test_an_open_sighting_is_not_recognised_by_what_was_written_of_it_before() -> None:
+    strangers = book()
+    strangers.put("a", "s_a", face(1), 0.8)
+    strangers.put("a", "s_a", face(1, 1), 0.8)
+    strangers.take_in(news({100: ("s_a", face(1))}))
+    assert strangers.recognise("a", face(1, 2), NOBODY) is None
+    assert strangers.recognise("b", face(1, 2), NOBODY) == "s_a"
+    strangers.take_in(news({101: ("s_a", face(1, 1))}, removed=[100]))
+    assert strangers.recognise("a", face(1, 2), NOBODY) is None
+    strangers.drop("a")
+    strangers.take_in(news({101: ("s_a", face(1, 1))}))
+    assert len(strangers) == 0
+
+
 def test_a_sighting_that_comes_back_as_written_counts_once() -> None:
     strangers = book()
     strangers.put("a", "s_a", face(1), 0.8)
