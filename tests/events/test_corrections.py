@@ -188,3 +188,18 @@ def test_subscribers_get_them_on_the_stream_of_their_mode(
         event = next(iter(subscription))
         subscription.stop()
         assert (event.type, event.sighting_id, event.seq) == (EventType.CORRECTION, sighting_id, 3)
+
+
+def test_who_was_named_before_is_told_with_the_first_of_several(
+    store: Store, kept: Sightings, strangers: Strangers
+) -> None:
+    anna = strangers.name(B, "Anna", RULES).person
+    told(kept)
+    ann, bea = (store.enroll(name, [template(n)]).person for n, name in ((7, "Ann"), (8, "Bea")))
+    store.merge(anna.id, ann.id)
+    store.merge(ann.id, bea.id)
+    first, second = told(kept)
+    assert (first.seq, second.seq) == (4, 5)
+    assert first.previous_identity == Identity(anna.id, "Anna")
+    assert second.previous_identity is None
+    assert first.identity == second.identity == Identity(bea.id, "Bea")

@@ -98,6 +98,24 @@ def test_a_database_that_is_away_holds_up_nothing_and_is_told_of_once(
     ]
 
 
+def test_what_comes_while_an_attempt_fails_is_later(caplog: pytest.LogCaptureFixture) -> None:
+    class FailsOnce(MemoryDatabase):
+        def write(self, new: Sequence[Sighting]) -> None:
+            if not self.refused.is_set():
+                self.refused.set()
+                log.keep([seen(1, 2)])
+                raise StoreError("gallery.db: the disk is full")
+            super().write(new)
+
+    database = FailsOnce()
+    log = WrittenSightings(database, retry_s=0.001)
+    log.open()
+    log.keep([seen(1)])
+    database.wait_for(1)
+    log.close()
+    assert database.kept[seen(1).sighting_id].seq == 2
+
+
 def test_more_than_may_wait_are_dropped_the_oldest_first_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -66,6 +66,14 @@ def test_each_model_and_person_is_bounded_alone(store: Store) -> None:
     assert len(store.templates_of(ann.person.id, "model-b")) == 3
 
 
+def test_everybody_of_one_transaction_is_bounded(store: Store) -> None:
+    shots = range(KEEP + 1)
+    new = [
+        NewPerson(name, tuple(template(n, shot) for shot in shots)) for n, name in enumerate(("Ann", "Bob"))
+    ]
+    assert [len(one.redundant) for one in store.enroll_many(new)] == [1, 1]
+
+
 def test_two_records_that_are_merged_are_bounded_together(store: Store) -> None:
     ann = store.enroll("Ann", [template(1, shot) for shot in range(1, 4)]).person
     anna = store.enroll("Anna", [template(1, shot) for shot in range(4, 7)]).person

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 import pipeline.gallery.due_corrections as due_corrections
-from pipeline.gallery.sighting_records import Called
+from pipeline.gallery.sighting_records import Called, RunOfCamera
 from pipeline.gallery.sightings import Sightings
 from pipeline.gallery.store import Store
 from pipeline.gallery.strangers import Strangers
@@ -86,11 +86,29 @@ def test_what_was_told_late_is_not_told_again(kept: Sightings, strangers: Strang
     kept.told(published)
     kept.told(published)
     assert kept.due() == ()
-    again = [sighting(1), sighting(2)]
-    kept.replace_run([], [])
-    kept.write(again)
-    kept.told(published)
+
+
+def test_what_two_tell_of_is_told_as_far_as_either_came(kept: Sightings, strangers: Strangers) -> None:
+    strangers.merge(B, A)
+    first = kept.due()
+    strangers.name(A, "Ann", RULES)
+    kept.told(kept.due())
+    kept.told(first)
     assert kept.due() == ()
+
+
+def test_what_a_replay_writes_anew_while_it_is_told_of_stays_due(
+    kept: Sightings, strangers: Strangers
+) -> None:
+    film = RunOfCamera("door", "film")
+    kept.replace_run([film], [sighting(1, run=film, face_of=3)])
+    strangers.merge("s_000000000003", B)
+    strangers.merge(B, A)
+    published = [one for one in kept.due() if one.sighting.run == film.run]
+    kept.replace_run([film], [sighting(1, run=film, face_of=3)])
+    kept.told(published)
+    (due,) = (one for one in kept.due() if one.sighting.run == film.run)
+    assert (due.told_seq, due.sighting.seq) == (2, 3)
 
 
 def test_a_sighting_that_is_open_is_told_of_by_its_run_alone(

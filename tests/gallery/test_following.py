@@ -16,7 +16,6 @@ from pipeline.errors import BadInputError, StoreError
 from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.choose import INDEXES, choose_index
 from pipeline.gallery.contents import BLOCK_ROWS
-from pipeline.gallery.exact import ExactIndex
 from pipeline.gallery.following import LONGEST_REST, QUIET, REST, Derive, FollowedGallery, Source
 from pipeline.gallery.index import Index
 from pipeline.gallery.opening import build_replica
@@ -207,24 +206,6 @@ def test_a_gallery_that_was_replaced_is_read_anew(
     caplog.clear()
     followed.step()
     assert caplog.text == ""
-
-
-def test_the_index_of_a_gallery_that_was_replaced_is_told_when_to_stop(store: Store, other: Store) -> None:
-    other.enroll("Ann", [template(1)])
-    told: list[tuple[int, float]] = []
-
-    class Stopping(ExactIndex):
-        def stop_below(self, accept: float) -> None:
-            told.append((id(self), accept))
-
-    def load() -> Replica:
-        return build_replica(store.database, MODEL, Stopping(DIMENSION))
-
-    followed = FollowedGallery(load(), Source(store.database, MODEL, load), lambda own: 1.0, 0.005, Clock())
-    with other.database.writing() as connection:
-        connection.execute(update(gallery).values(id="0" * 32))
-    followed.step()
-    assert told[-1] == (id(followed.replica.index), 1.0)
 
 
 def test_a_database_that_is_away_is_told_once_and_caught_up_with(

@@ -162,6 +162,24 @@ def test_somebody_merged_meanwhile_is_the_other(store: Store, kept: Sightings) -
     assert due.person.name == "Ann"
 
 
+def test_merges_are_followed_to_the_end_and_to_nobody_who_is_gone(store: Store, kept: Sightings) -> None:
+    first, second, last = (store.enroll(name, [template(n)]).person for n, name in enumerate(("A", "B", "C")))
+    store.merge(first.id, second.id)
+    store.merge(second.id, last.id)
+    kept.write([sighting(1, person=first.id)])
+    assert [one.person_id for one in everything(kept).values()] == [last.id]
+    store.forget(last.id)
+    kept.write([sighting(2, person=first.id), sighting(3)])
+    assert [one.stranger_id for one in everything(kept).values()] == [A]
+
+
+def test_what_comes_late_opens_nothing_again(kept: Sightings) -> None:
+    kept.write([sighting(1)])
+    kept.write([sighting(1, over=False)])
+    kept.replace_run([FILM], [sighting(1, run=FILM, over=False)])
+    assert [one.over for one in everything(kept).values()] == [True, True]
+
+
 def test_a_sighting_that_ends_after_its_stranger_was_named_is_the_persons(
     kept: Sightings, strangers: Strangers
 ) -> None:
