@@ -32,7 +32,6 @@ from pipeline.gallery.copying import (
     erase_everything,
     go_on_above,
     is_empty,
-    last_labels,
 )
 from pipeline.gallery.database import Database
 from pipeline.gallery.erasing import Whom, erase, found_in, rows_of
@@ -208,12 +207,10 @@ def _replace_rows(
     """Everything that is there by everything of the backup; who was erased from that again."""
     gone = forgotten(target, data, manifest.created_at)
     known = known_backups(target)
-    labels = last_labels(target)
     erase_everything(target)
     copy_rows(source, Side(target), "restoring", on_progress)
     target.execute(update(gallery).values(id=secrets.token_hex(16)))
-    for given in (labels, manifest.last_labels):
-        go_on_above(target, given)
+    go_on_above(target, manifest.last_labels)
     for each in known:
         remember(target, each)
     back = found_in(target, gone)

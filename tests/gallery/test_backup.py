@@ -7,19 +7,20 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from pipeline.errors import GalleryError, StoreError
+from pipeline.gallery.audit import AuditLine, note
 from pipeline.gallery.backup import backup
 from pipeline.gallery.backup_erasing import erase_from
 from pipeline.gallery.backup_file import Access, connected
 from pipeline.gallery.backup_manifest import files_table, verify
 from pipeline.gallery.erasing import Whom
-from pipeline.gallery.known_backups import KnownBackup, known_backups, part_of
+from pipeline.gallery.known_backups import KnownBackup, forgotten, known_backups, part_of
 from pipeline.gallery.store import Store
 from pipeline.gallery.tables import people, templates
 from tests.gallery.people import template
@@ -221,3 +222,14 @@ def test_erasing_from_a_backup_keeps_it_sound(plain: Store, tmp_path: Path) -> N
     for number in range(2):
         assert template(1, number).vector.tobytes()[:24] not in file.read_bytes()
     assert erase_from(file, Whom(frozenset({filled.ann.id}))) == {}
+
+
+def test_a_stranger_who_came_back_since_stays_in_a_younger_backup(store: Store, tmp_path: Path) -> None:
+    """A replay gives a stranger's id again; a person's is never given twice."""
+    line = AuditLine("forget", stranger="s_0123456789ab", also=("p_0123456789ab",))
+    note(tmp_path, line, AT)
+    with store.database.reading() as connection:
+        older, younger = (forgotten(connection, tmp_path, AT + timedelta(hours=hours)) for hours in (-1, 1))
+    people_gone = frozenset({"p_0123456789ab"})
+    assert older == Whom(people_gone, frozenset({"s_0123456789ab"}))
+    assert younger == Whom(people_gone)

@@ -5,8 +5,11 @@ What every index promises is in test_indexes.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from pipeline.gallery.graph import Graph, graph_layout
 from pipeline.gallery.hnsw import EXACT_UP_TO, HnswIndex, walk_width
 from pipeline.gallery.index import Index
 from pipeline.gallery.label_rows import LabelRows
+from pipeline.gallery.linking import GraphSet
 from pipeline.gallery.projection import Projection, learn_projection
 from tests.gallery.index_kinds import faces, labels, unit
 
@@ -77,6 +81,48 @@ def test_growing_opens_graphs_and_makes_one_of_them(tmp_path: Path) -> None:
     assert set(graphs) == {1, 2}
     assert any(later < earlier for earlier, later in pairwise(graphs))
     assert agreement(index, exact, flat_faces(1500, 2)[:200]) >= 0.99
+
+
+@contextmanager
+def held_up(monkeypatch: pytest.MonkeyPatch, work: str) -> Iterator[Event]:
+    """Such work behind searches does not begin before the end; the event is set when it would."""
+    begun, go = Event(), Event()
+    do = getattr(GraphSet, work)
+
+    def wait(graphs: GraphSet, what: object) -> None:
+        begun.set()
+        assert go.wait(20.0)
+        do(graphs, what)
+
+    monkeypatch.setattr(GraphSet, work, wait)
+    try:
+        yield begun
+    finally:
+        go.set()
+
+
+@pytest.mark.parametrize("work", ["_link", "_replace"])
+def test_the_newest_are_found_before_they_are_linked(monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    vectors = flat_faces(1500, 1)
+    index = HnswIndex(WIDE, exact_up_to=0, room=300)
+    with held_up(monkeypatch, work) as begun:
+        for start in range(0, 1500, 250):
+            index.add(labels(start, start + 250), vectors[start : start + 250])
+        assert begun.wait(20.0)
+        assert index.search(vectors, 1).labels.ravel().tolist() == list(range(1500))
+    index.settle()
+
+
+def test_who_was_removed_is_not_found_before_they_are_put_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, exact = both(flat_faces(1500, 1), HnswIndex(WIDE, exact_up_to=0))
+    with held_up(monkeypatch, "_bury") as begun:
+        for some in (index, exact):
+            some.remove(labels(0, 100))
+        assert begun.wait(20.0)
+        found = index.search(flat_faces(1500, 1)[:200], 3)
+        assert found.labels.min() >= 100
+        assert agreement(index, exact, flat_faces(1500, 1)[:200]) >= 0.99
+    index.settle()
 
 
 def test_many_replaced_are_found_as_well_as_fresh_ones() -> None:

@@ -6,7 +6,6 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +19,12 @@ from pipeline.gallery.index import Index
 from pipeline.gallery.index_snapshot import IndexSnapshots
 from pipeline.gallery.opening import IndexRecipe, Opened, open_replica
 from pipeline.gallery.replica import Replica
-from pipeline.gallery.sightings import Sightings
 from pipeline.gallery.snapshot_files import MANIFEST_FILE
 from pipeline.gallery.snapshot_folders import remove_snapshots, wipe_snapshots
 from pipeline.gallery.snapshot_taking import SnapshotTaking
 from pipeline.gallery.store import Store
-from pipeline.gallery.strangers import Strangers
 from pipeline.gallery.tables import changes
 from tests.gallery.people import DIMENSION, MODEL, face, template
-from tests.gallery.sightings import RULES, sighting
 
 
 @pytest.fixture(autouse=True)
@@ -268,37 +264,6 @@ def test_forgotten_templates_leave_no_trace_in_it(store: Store, tmp_path: Path, 
         assert stays in kept
         store.forget(gone[0].person_id)
         assert start(store, tmp_path, kind).snapshot_version == 20
-
-
-def bound_them(store: Store, data: Path) -> None:
-    with Store(data, max_templates=1) as bounded:
-        bounded.enroll("Person 3", [template(3, 2)])
-
-
-def merge_a_shared_photo(store: Store, data: Path) -> None:
-    store.merge(store.find("Person 3 again").id, store.find("Person 3").id)
-
-
-def name_a_stranger(store: Store, data: Path) -> None:
-    Sightings(store.database).write([sighting(number, face_of=3) for number in range(2, 5)])
-    named = Strangers(store.database).name(f"s_{3:012x}", "Person 3", replace(RULES, most=1, force=True))
-    store.wipe(named.redundant)
-
-
-@pytest.mark.parametrize("drop", [bound_them, merge_a_shared_photo, name_a_stranger])
-def test_whoever_is_forgotten_has_nothing_left_of_what_was_dropped_before(
-    store: Store, tmp_path: Path, drop: Callable[[Store, Path], None]
-) -> None:
-    same_photo = replace(template(3, 8), image_sha256=template(3, 1).image_sha256)
-    again = store.enroll("Person 3 again", [same_photo]).person
-    start(store, tmp_path)
-    drop(store, tmp_path)
-    for person in {store.find("Person 3").id, again.id}:
-        if store.known(person) is not None:
-            store.forget(person)
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "index").rglob("*") if path.is_file())
-    assert face(4).tobytes() in kept
-    assert not any(face(3, shot).tobytes() in kept for shot in (0, 1, 8))
 
 
 def test_whoever_is_forgotten_while_it_is_written_is_not_in_it(

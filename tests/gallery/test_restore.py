@@ -98,6 +98,15 @@ def test_a_restored_gallery_is_another(store: Store, tmp_path: Path, file: Path)
         assert [each.path for each in known_backups(connection)] == [file]
 
 
+def test_backups_that_were_known_stay_so(store: Store, tmp_path: Path, file: Path) -> None:
+    backup(store.database, tmp_path, file, AT)
+    later = file.with_name("c.backup")
+    backup(store.database, tmp_path, later, AT)
+    restore(store.database, tmp_path, file, AT, replace=True)
+    with store.database.reading() as connection:
+        assert [each.path for each in known_backups(connection)] == [file, later]
+
+
 def test_a_gallery_that_is_not_empty_is_not_touched(store: Store, tmp_path: Path, file: Path) -> None:
     fill(store, tmp_path)
     backup(store.database, tmp_path, file, AT)
