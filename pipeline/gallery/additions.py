@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -14,10 +14,8 @@ from pipeline.gallery.bounding import drop_redundant, told
 from pipeline.gallery.history import Happened
 from pipeline.gallery.names import PERSON_ID, clean_name, clean_note, is_text
 from pipeline.gallery.records import ChangeKind, Enrolled, NewPerson, NewTemplate, Person
+from pipeline.gallery.sighting_rows import pieces
 from pipeline.gallery.tables import crops, people, templates
-
-ASKED_AT_ONCE = 500
-"""values in one question: SQLite takes 32,766, PostgreSQL 65,535, and more than some hundreds saves no time"""
 
 
 def add(connection: Connection, new: Sequence[NewPerson], keep: int | None = None) -> tuple[Enrolled, ...]:
@@ -70,7 +68,7 @@ def _known(connection: Connection, keys: set[str]) -> dict[str, Person]:
     names = sorted(set(keys) - set(ids))
     found: dict[str, Person] = {}
     for column, asked in ((people.c.id, ids), (people.c.name, names)):
-        for some in _in_parts(asked):
+        for some in pieces(asked):
             for row in connection.execute(select(people).where(column.in_(some))):
                 found[getattr(row, column.name)] = rows.person(row)
     return found
@@ -105,7 +103,7 @@ def _images_of(connection: Connection, person_ids: Iterable[str]) -> dict[str, s
     """Of each person's templates the model and the image's SHA-256."""
     found: dict[str, set[tuple[str, str]]] = {}
     columns = (templates.c.person_id, templates.c.model_id, templates.c.image_sha256)
-    for some in _in_parts(sorted(person_ids)):
+    for some in pieces(sorted(person_ids)):
         for owner, model_id, image in connection.execute(select(*columns).where(columns[0].in_(some))):
             found.setdefault(owner, set()).add((model_id, image))
     return found
@@ -125,8 +123,3 @@ def _add_templates(connection: Connection, given: Sequence[tuple[Person, NewTemp
     if faces:
         connection.execute(insert(crops), faces)
     return labels
-
-
-def _in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(values), ASKED_AT_ONCE):
-        yield values[first : first + ASKED_AT_ONCE]

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, delete, func, select
 
-from pipeline.gallery.contents import stacked
 from pipeline.gallery.diversity import redundant
 from pipeline.gallery.history import Happened
 from pipeline.gallery.records import ChangeKind
+from pipeline.gallery.sighting_rows import pieces
 from pipeline.gallery.tables import crops, templates
-
-ASKED_AT_ONCE = 500
-"""people in one question, as in additions.py"""
+from pipeline.gallery.vectors import stacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,7 @@ def _with_too_many(connection: Connection, person_ids: Collection[str], keep: in
     found: list[Excess] = []
     columns = (templates.c.person_id, templates.c.model_id)
     asked = select(*columns).group_by(*columns).having(func.count() > keep).order_by(*columns)
-    ids = sorted(set(person_ids))
-    for first in range(0, len(ids), ASKED_AT_ONCE):
-        some = columns[0].in_(ids[first : first + ASKED_AT_ONCE])
-        found += [Excess(row.person_id, row.model_id) for row in connection.execute(asked.where(some))]
+    for piece in pieces(sorted(set(person_ids))):
+        of_these = connection.execute(asked.where(columns[0].in_(piece)))
+        found += [Excess(row.person_id, row.model_id) for row in of_these]
     return found

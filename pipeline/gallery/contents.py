@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
 from pipeline.arrays import F32, I64, check_array, check_rows
-from pipeline.errors import StoreError
 from pipeline.gallery import rows
 from pipeline.gallery.records import Person
 from pipeline.gallery.tables import people, templates
-from pipeline.gallery.vectors import check_unit, from_bytes
+from pipeline.gallery.vectors import damaged, stacked
 
 BLOCK_ROWS = 4096
 """templates read at once: 8 MiB of 512-D vectors, and 20 ms during which a transaction is open"""
@@ -119,26 +118,6 @@ def read_block(connection: Connection, model_id: str, after: int, limit: int = B
         tuple(row.person_id for row in found),
         stacked([row.vector for row in found]),
     )
-
-
-def stacked(vectors: Sequence[bytes]) -> F32:
-    """Stored vectors as rows (N, D). Raises StoreError where they are none, or of several lengths."""
-    if not vectors:
-        return np.zeros((0, 0), np.float32)
-    try:
-        sizes = sorted({len(each) for each in vectors})
-        if len(sizes) > 1:
-            raise ValueError(f"vectors have {' and '.join(map(str, sizes))} bytes")
-        found = from_bytes(b"".join(vectors)).reshape(len(vectors), -1)
-        check_unit("vectors", found, found.shape[1])
-    except ValueError as error:
-        raise damaged(str(error)) from error
-    return found
-
-
-def damaged(what: str) -> StoreError:
-    """The error of a gallery whose templates cannot be."""
-    return StoreError(f"the gallery has damaged templates ({what}); run doctor, restore a copy")
 
 
 def name_blocks(connection: Connection, limit: int = BLOCK_ROWS) -> Iterator[Mapping[str, str]]:

@@ -15,8 +15,9 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from pipeline.arrays import I64, check_array
-from pipeline.gallery.contents import TemplateBlock, stacked
+from pipeline.gallery.contents import TemplateBlock
 from pipeline.gallery.records import ChangeKind
+from pipeline.gallery.sighting_rows import pieces
 from pipeline.gallery.tables import (
     CHANGES,
     change_counter,
@@ -27,10 +28,8 @@ from pipeline.gallery.tables import (
     templates,
     watchlists,
 )
+from pipeline.gallery.vectors import stacked
 from pipeline.types import Watchlist
-
-ASKED_AT_ONCE = 500
-"""values in one query; older SQLite takes 999"""
 
 Lists = tuple[Watchlist, ...]
 
@@ -185,8 +184,8 @@ def _among(
     connection: Connection, asked: Select[Any], column: ColumnElement[Any], values: Sequence[str | int]
 ) -> Iterator[Any]:
     """The rows whose column is one of these values, some values at a time."""
-    for start in range(0, len(values), ASKED_AT_ONCE):
-        yield from connection.execute(asked.where(column.in_(values[start : start + ASKED_AT_ONCE])))
+    for piece in pieces(values):
+        yield from connection.execute(asked.where(column.in_(piece)))
 
 
 def _hash(seq: int, kind: str | None, person_id: str | None, label: int | None) -> str:

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select
 
 from pipeline.gallery.due_corrections import BLIND
 from pipeline.gallery.sighting_records import PastVectors, Sighting
-from pipeline.gallery.sighting_rows import pieces, sighting, stacked
+from pipeline.gallery.sighting_rows import pieces, sighting
 from pipeline.gallery.tables import sightings
+from pipeline.gallery.vectors import stacked
 
 
 def past_vectors(connection: Connection, model_id: str, label: int, count: int) -> PastVectors:
@@ -27,7 +28,7 @@ def past_vectors(connection: Connection, model_id: str, label: int, count: int) 
     places: dict[str, int] = {}
     return PastVectors(
         labels=np.array([row.label for row in found], np.int64),
-        vectors=stacked([row.vector for row in found]),
+        vectors=stacked([row.vector for row in found], "sightings"),
         camera_of=np.array([places.setdefault(row.camera, len(places)) for row in found], np.int32),
         cameras=tuple(places),
         first_ms=np.array([round(1000 * row.first_seen_at.timestamp()) for row in found], np.int64),

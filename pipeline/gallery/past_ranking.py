@@ -18,9 +18,9 @@ from pipeline.errors import StoreError
 from pipeline.gallery.due_corrections import BLIND
 from pipeline.gallery.past_index import PastFilter
 from pipeline.gallery.sighting_records import Sighting
-from pipeline.gallery.sighting_rows import AnyRow, pieces, sighting, stacked
+from pipeline.gallery.sighting_rows import AnyRow, pieces, sighting
 from pipeline.gallery.tables import people, sightings
-from pipeline.gallery.vectors import squared_l2
+from pipeline.gallery.vectors import squared_l2, stacked
 
 READ_AT_ONCE = 1000
 """vectors, 2 MB of 512-D ones"""
@@ -128,7 +128,7 @@ def spread_vectors(connection: Connection, model_id: str, count: int) -> F32:
     for piece in pieces(np.unique(np.linspace(first, last, count, dtype=np.int64)).tolist()):
         asked = select(sightings.c.vector).where(sightings.c.label.in_(piece), *_searchable(model_id))
         vectors += connection.execute(asked).scalars()
-    return stacked(vectors)
+    return stacked(vectors, "sightings")
 
 
 def searchable_labels(connection: Connection, model_id: str, first: int, last: int) -> I64:
@@ -187,7 +187,7 @@ def _distances(probe: Probe, rows: Sequence[AnyRow]) -> F32:
     """Squared L2 (N,) to these rows. Raises StoreError for vectors of another length."""
     if not rows:
         return np.empty(0, np.float32)
-    vectors = stacked([row.vector for row in rows])
+    vectors = stacked([row.vector for row in rows], "sightings")
     if vectors.shape[1] != len(probe.vector):
         raise StoreError(
             f"the gallery has sightings of {vectors.shape[1]} numbers, and {probe.model_id} has "

@@ -11,9 +11,9 @@ from pipeline.arrays import F32
 from pipeline.gallery import rows
 from pipeline.gallery.history import merged_into
 from pipeline.gallery.sighting_records import Sighting, StrangerState
-from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
+from pipeline.gallery.sighting_rows import AnyRow, pieces
 from pipeline.gallery.tables import people, strangers, templates
-from pipeline.gallery.vectors import squared_l2
+from pipeline.gallery.vectors import squared_l2, stacked
 
 
 @dataclass(frozen=True, slots=True)

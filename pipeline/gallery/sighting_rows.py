@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-import numpy as np
 from sqlalchemy import Row
 
-from pipeline.arrays import F32
-from pipeline.errors import StoreError
 from pipeline.gallery.sighting_records import Sighting
-from pipeline.gallery.vectors import check_unit, from_bytes, to_bytes
+from pipeline.gallery.vectors import from_bytes, to_bytes
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -98,20 +95,3 @@ def sighting(row: AnyRow) -> Sighting:
         stands=row.stands,
         over=row.over,
     )
-
-
-def stacked(vectors: Sequence[bytes]) -> F32:
-    """Stored vectors of one model as (N, D); D is 0 where there is none. Raises StoreError for damaged ones."""
-    if not vectors:
-        return np.zeros((0, 0), np.float32)
-    sizes = {len(vector) for vector in vectors}
-    try:
-        if len(sizes) > 1:
-            raise ValueError(f"vectors have {' and '.join(map(str, sorted(sizes)))} bytes")
-        found = from_bytes(b"".join(vectors)).reshape(len(vectors), -1)
-        check_unit("vectors", found, found.shape[1])
-    except ValueError as error:
-        raise StoreError(
-            f"the gallery has damaged sightings ({error}); run doctor, restore a copy"
-        ) from error
-    return found

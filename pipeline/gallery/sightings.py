@@ -9,9 +9,9 @@ from datetime import datetime
 
 from pipeline.gallery.database import Database
 from pipeline.gallery.due_corrections import due_corrections, mark_told
-from pipeline.gallery.past import past_vectors, sightings_at, sightings_of
+from pipeline.gallery.past import sightings_at, sightings_of
 from pipeline.gallery.sighting_places import place
-from pipeline.gallery.sighting_records import DueCorrection, PastVectors, RunOfCamera, Sighting
+from pipeline.gallery.sighting_records import DueCorrection, RunOfCamera, Sighting
 from pipeline.gallery.sighting_rows import AnyRow
 from pipeline.gallery.sighting_writes import Writing
 from pipeline.gallery.stranger_history import StrangerHistory
@@ -71,19 +71,6 @@ class Sightings:
         """Those of these labels that are still there, without their vectors."""
         with self._database.reading() as connection:
             return sightings_at(connection, labels)
-
-    def vectors_since(self, model_id: str, label: int = 0, limit: int = AT_ONCE) -> Iterator[PastVectors]:
-        """Everything behind this label that can be searched by vectors of this model, `limit` sightings at a time.
-
-        Each piece is a transaction of its own; nothing is held open between two.
-        """
-        while True:
-            with self._database.reading() as connection:
-                found = past_vectors(connection, model_id, label, limit)
-            if not len(found.labels):
-                return
-            yield found
-            label = int(found.labels[-1])
 
     def due(self, after: int = 0, count: int = AT_ONCE) -> tuple[DueCorrection, ...]:
         """Corrections that wait to be published, of sightings behind this label, in order of label."""

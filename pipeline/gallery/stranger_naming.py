@@ -17,10 +17,10 @@ from pipeline.gallery.names import clean_name
 from pipeline.gallery.records import NewPerson, NewTemplate, Person
 from pipeline.gallery.sighting_places import nearest, vectors_of
 from pipeline.gallery.sighting_records import NamedStranger, Stranger, StrangerChangeKind, StrangerState
-from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
+from pipeline.gallery.sighting_rows import AnyRow, pieces
 from pipeline.gallery.stranger_history import StrangerHistory
 from pipeline.gallery.tables import sightings, strangers, templates
-from pipeline.gallery.vectors import from_bytes
+from pipeline.gallery.vectors import from_bytes, stacked
 
 _CANDIDATES = 64
 """vectors looked at, the best ones: few stand for a stranger, and only where none does there may be more"""
@@ -106,7 +106,9 @@ def _chosen(connection: Connection, who: Stranger, rules: NamingRules) -> list[N
     for model_id in sorted({row.model_id for row in found}):
         of_model = [row for row in found if row.model_id == model_id]
         qualities = np.array([row.quality for row in of_model], np.float32)
-        best = most_different(stacked([row.vector for row in of_model]), qualities, rules.max_templates)
+        best = most_different(
+            stacked([row.vector for row in of_model], "sightings"), qualities, rules.max_templates
+        )
         chosen += [_template(of_model[place]) for place in best.tolist()]
     return chosen
 

@@ -22,11 +22,12 @@ from pipeline.gallery.sighting_records import (
     StrangerState,
     StrangerSummary,
 )
-from pipeline.gallery.sighting_rows import AnyRow, pieces, stacked
+from pipeline.gallery.sighting_rows import AnyRow, pieces
 from pipeline.gallery.stranger_history import StrangerHistory, stranger_changes_since, stranger_version
 from pipeline.gallery.stranger_naming import NamingRules, name_stranger
 from pipeline.gallery.stranger_rows import find_stranger, still_unknown, stranger_summary, summaries
 from pipeline.gallery.tables import sightings, strangers
+from pipeline.gallery.vectors import stacked
 
 AT_ONCE = 1000
 """vectors erased in one transaction: a running monitor writes to the same database"""
@@ -56,7 +57,7 @@ class Strangers:
                 version=stranger_version(connection),
                 labels=np.array([row.label for row in found], np.int64),
                 stranger_ids=tuple(row.stranger_id for row in found),
-                vectors=stacked([row.vector for row in found]),
+                vectors=stacked([row.vector for row in found], "sightings"),
                 qualities=np.array([row.quality for row in found], np.float32),
                 ignored=frozenset(connection.execute(ignored).scalars()),
                 merged={row.id: row.merged_into for row in connection.execute(merged)},

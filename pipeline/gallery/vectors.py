@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.arrays import F32, check_array
+from pipeline.errors import StoreError
 
 UNIT_TOLERANCE = 1e-3
 """how far a length may be from 1: float32 normalisation errs by 1e-6, a vector never normalised by far more"""
@@ -45,3 +48,26 @@ def to_bytes(vector: F32) -> bytes:
 def from_bytes(data: bytes) -> F32:
     """The vector (D,) that `to_bytes` wrote. Raises ValueError where these bytes are no float32 array."""
     return np.frombuffer(data, STORED).astype(np.float32)
+
+
+def stacked(stored: Sequence[bytes], of: str = "templates") -> F32:
+    """Stored vectors as rows (N, D); D is 0 where there is none.
+
+    Raises StoreError, which says what they are `of`, where they are no unit vectors or of several lengths.
+    """
+    if not stored:
+        return np.zeros((0, 0), np.float32)
+    try:
+        sizes = sorted({len(each) for each in stored})
+        if len(sizes) > 1:
+            raise ValueError(f"vectors have {' and '.join(map(str, sizes))} bytes")
+        found = from_bytes(b"".join(stored)).reshape(len(stored), -1)
+        check_unit("vectors", found, found.shape[1])
+    except ValueError as error:
+        raise damaged(str(error), of) from error
+    return found
+
+
+def damaged(what: str, of: str = "templates") -> StoreError:
+    """The error of a gallery whose templates, or what else has vectors, cannot be."""
+    return StoreError(f"the gallery has damaged {of} ({what}); run doctor, restore a copy")

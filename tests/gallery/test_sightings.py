@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.gallery import rows
+from pipeline.gallery.past_keeping import read_past
 from pipeline.gallery.sighting_records import (
     RunOfCamera,
     Sighting,
@@ -61,7 +62,7 @@ def test_what_is_written_comes_back(store: Store, kept: Sightings) -> None:
     ]
     kept.write(given)
     assert everything(kept) == {one.sighting_id: blind(one) for one in given}
-    (past,) = kept.vectors_since(MODEL)
+    (past,) = read_past(store.database, MODEL, 0)
     assert past.vectors.tobytes() == b"".join(one.vector.tobytes() for one in given if one.vector is not None)
     kept.write([])
 
@@ -234,11 +235,12 @@ def test_nobodys_sighting_is_a_mistake_and_nothing_is_kept(kept: Sightings) -> N
         replace(sighting(1), vector=np.ones(4, np.float32))
 
 
-def test_the_past_is_read_in_pieces(kept: Sightings) -> None:
+def test_the_past_is_read_in_pieces(store: Store, kept: Sightings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.gallery.past_keeping.READ_AT_ONCE", 3)
     kept.write(
         [sighting(number, face_of=number, run=YARD if number % 3 == 0 else FILM) for number in range(1, 8)]
     )
-    pieces = list(kept.vectors_since(MODEL, limit=3))
+    pieces = list(read_past(store.database, MODEL, 0))
     assert [len(piece.labels) for piece in pieces] == [3, 3, 1]
     labels = [label for piece in pieces for label in piece.labels.tolist()]
     cameras = [piece.cameras[place] for piece in pieces for place in piece.camera_of.tolist()]
@@ -246,8 +248,8 @@ def test_the_past_is_read_in_pieces(kept: Sightings) -> None:
     there = kept.at(labels)
     assert cameras == [there[label].camera for label in labels]
     assert seen_ms == [round(1000 * there[label].seen_at.timestamp()) for label in labels]
-    assert [len(piece.labels) for piece in kept.vectors_since(MODEL, labels[4])] == [2]
-    assert list(kept.vectors_since("model-b")) == []
+    assert [len(piece.labels) for piece in read_past(store.database, MODEL, labels[4])] == [2]
+    assert list(read_past(store.database, "model-b", 0)) == []
 
 
 def test_what_is_old_goes_and_strangers_with_nothing_left(

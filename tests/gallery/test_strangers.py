@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import GalleryError
 from pipeline.gallery import rows
+from pipeline.gallery.past_keeping import read_past
 from pipeline.gallery.sighting_records import (
     RunOfCamera,
     StrangerChangeKind,
@@ -164,7 +165,7 @@ def test_a_named_stranger_is_a_stranger_no_more(strangers: Strangers) -> None:
 
 
 def test_old_vectors_go_and_sightings_stay(
-    kept: Sightings, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
+    store: Store, kept: Sightings, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.gallery.strangers.AT_ONCE", 2)
     strangers.name(C, "Cy", RULES)
@@ -174,7 +175,7 @@ def test_old_vectors_go_and_sightings_stay(
     assert removed == [("vector_removed", A)] * 3 + [("vector_removed", B)]
     assert strangers.known(MODEL).labels.tolist() == []
     assert [one.sightings for one in strangers.listed()] == [1, 3]
-    assert [len(piece.labels) for piece in kept.vectors_since(MODEL)] == [1]
+    assert [len(piece.labels) for piece in read_past(store.database, MODEL, 0)] == [1]
     assert strangers.expire_vectors(limit) == 0
 
 
