@@ -238,15 +238,19 @@ def test_one_that_was_stopped_is_finished_by_forgetting_again(
         file = tmp_path / "b.backup"
         backup(store.database, tmp_path, file, AT)
 
-        def stop(self: database.Database) -> bool:
+        def stop(data: Path, labels: object, past: bool) -> int:
             raise KeyboardInterrupt
 
+        index = tmp_path / "index" / "model-a-hnsw" / "000000000001-abcdef"
+        index.mkdir(parents=True)
         with monkeypatch.context() as patch:
-            patch.setattr(database.Database, "wipe_log", stop)
+            patch.setattr("pipeline.gallery.forgetting.wipe_snapshots", stop)
             with pytest.raises(KeyboardInterrupt):
                 forget(store.database, tmp_path, filled.ann.id)
         assert verify(file).contents["people"].rows == 2
+        assert index.exists()
         again = forget(store.database, tmp_path, filled.ann.id)
+        assert not index.exists()
         assert again.backups.cleaned == (file,)
         assert again.proved
         assert verify(file).contents["strangers"].rows == 3  # without the one who turned out to be Ann
