@@ -165,11 +165,11 @@ class WrittenSightings:
             self._dropped += 1
 
     def _run(self) -> None:
-        away = False
+        away, at_once = False, AT_ONCE
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
-                batch = dict(islice(self._waiting.items(), AT_ONCE))
+                batch = dict(islice(self._waiting.items(), at_once))
                 for key in batch:
                     del self._waiting[key]
                 closing = self._closing
@@ -177,16 +177,22 @@ class WrittenSightings:
                 return
             problem = self._write(batch)
             if problem is None:
-                if away:
+                at_once = min(AT_ONCE, 2 * at_once)
+                with self._changed:
+                    all_kept = not self._waiting
+                if away and all_kept:
                     log.warning("sightings are kept again")
-                away = False
+                    away = False
                 continue
             if not away:
                 log.warning("sightings wait until they can be kept: %s", problem)
             away = True
             with self._changed:
-                # What came meanwhile of the same sightings is later, and counts.
-                self._waiting = {**batch, **self._waiting}
+                # One by one, and the one that fails alone goes behind the others: it may be the only one that cannot
+                # be kept. What came meanwhile of the same sightings is later, and counts.
+                others = self._waiting
+                self._waiting = {**batch, **others} if at_once > 1 else {**others, **(batch | others)}
+                at_once = 1
                 self._make_room()
                 if closing:
                     self._dropped += len(self._waiting)

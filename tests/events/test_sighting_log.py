@@ -143,3 +143,22 @@ def test_a_database_that_stays_away_does_not_hold_up_the_end(caplog: pytest.LogC
     log.close()
     assert database.kept == {}
     assert "2 sightings were seen and published, but could not be kept" in caplog.text
+
+
+def test_one_that_can_never_be_kept_holds_up_none_of_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    class Particular(MemoryDatabase):
+        def write(self, new: Sequence[Sighting]) -> None:
+            if any(one.stranger_id == "s_1" for one in new):
+                raise StoreError("damaged")
+            super().write(new)
+
+    database = Particular()
+    log = WrittenSightings(database, retry_s=0.001)
+    log.open()
+    log.keep([seen(number) for number in range(5)])
+    database.wait_for(4)
+    log.close()
+    assert log.dropped == 1
+    assert [record.message for record in caplog.records if "wait" in record.message] == [
+        "sightings wait until they can be kept: damaged"
+    ]
