@@ -268,13 +268,23 @@ def check_gallery(
     """The gallery must open and be whole, and hold people whom an embedder of this model_id can recognise."""
     from pipeline.assemble.gallery import open_store
     from pipeline.commands.unkept_promises import unkept_promises
-    from pipeline.gallery.store import DATABASE_FILE
+    from pipeline.gallery.store import DATABASE_FILE, Store
+    from pipeline.gallery.tables import SCHEMA_VERSION
 
     url = config.gallery.url
     address = str(data / DATABASE_FILE) if url is None else mask(url.reveal())
     if url is None and not (data / DATABASE_FILE).exists():
         return GalleryHealth(address, False, 0, 0, {}, 0)
     try:
+        schema = Store(data, None if url is None else url.reveal()).database.schema()
+        if schema is None:
+            return GalleryHealth(address, False, 0, 0, {}, 0)
+        if schema < SCHEMA_VERSION:
+            older = f"{address}: of an older Facestream (schema {schema}); the next command that uses it brings it to"
+            problems.append(
+                Problem("gallery", f"{older} schema {SCHEMA_VERSION}; copy it, then run: people list")
+            )
+            return None
         with open_store(config, data) as store:
             problems += [Problem("gallery", line) for line in store.problems()]
             problems += [Problem("gallery", line) for line in unkept_promises(config, data, store)]

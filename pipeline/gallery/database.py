@@ -74,6 +74,18 @@ class Database:
             self.close()
             raise
 
+    def schema(self) -> int | None:
+        """The schema that is there, None for an empty database; nothing is begun, and nothing brought to today's.
+
+        For a database that is not open. Raises StoreError, GalleryError.
+        """
+        engine = self._create_engine()
+        try:
+            with self._translated(), engine.connect() as connection:
+                return _schema_of(connection, self.name)
+        finally:
+            engine.dispose()
+
     def close(self) -> None:
         """Disconnect."""
         if self._engine is not None:

@@ -27,6 +27,7 @@ from pipeline.commands.machine import Hardware, Versions
 from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.gallery.records import NewTemplate
 from pipeline.gallery.store import DATABASE_FILE, Store
+from tests.gallery.schema_1 import begin_schema_1
 
 MODEL = "facenet-20180408"
 
@@ -207,6 +208,27 @@ def test_a_gallery_is_counted(tmp_path: Path) -> None:
     assert health is not None
     assert (health.exists, health.people, health.templates) == (True, 1, 1)
     assert (health.model_ids, health.version) == ({MODEL: 1}, 1)
+
+
+def test_an_older_gallery_is_told_of_and_left_as_it_is(tmp_path: Path) -> None:
+    begin_schema_1(tmp_path, None)
+    before = (tmp_path / DATABASE_FILE).read_bytes()
+    problems: Problems = []
+    assert check_gallery(configured(), tmp_path, MODEL, problems) is None
+    assert "of an older Facestream (schema 1)" in problems[0].message
+    assert (tmp_path / DATABASE_FILE).read_bytes() == before
+    with Store(tmp_path) as store:
+        assert len(store.people()) == 1
+
+
+def test_no_gallery_is_begun_in_an_empty_database(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_FILE).touch()
+    problems: Problems = []
+    health = check_gallery(configured(), tmp_path, MODEL, problems)
+    assert problems == []
+    assert health is not None
+    assert not health.exists
+    assert (tmp_path / DATABASE_FILE).read_bytes() == b""
 
 
 def test_a_gallery_of_another_model_is_a_problem(tmp_path: Path) -> None:
