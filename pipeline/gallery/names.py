@@ -17,6 +17,8 @@ MAX_NOTE = 2000
 """code points; a paragraph"""
 
 PERSON_ID = re.compile(r"p_[0-9a-f]{12}")
+_STRANGER_ID = re.compile(r"s_[0-9a-f]{6,12}")
+"""or the beginning of one: `strangers name s_3f90ab s_77c1d2` is a merge that was asked for by the wrong command"""
 
 _REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, halves of surrogate pairs (bytes that are no UTF-8), line breaks"""
@@ -41,6 +43,10 @@ def clean_name(name: str) -> str:
         raise GalleryError(f"a name must have at most {MAX_NAME} characters, got {len(kept)}")
     if PERSON_ID.fullmatch(kept):
         raise GalleryError(f"a name must not look like an id: {kept}")
+    if _STRANGER_ID.fullmatch(kept):
+        raise GalleryError(
+            f"a name must not look like a stranger's id: {kept}; 'strangers merge' joins strangers"
+        )
     return kept
 
 

@@ -51,6 +51,8 @@ def test_spaces_around_a_name_go_and_letters_are_composed() -> None:
         ("Ann\udcff", r"U\+DCFF"),
         ("x" * (MAX_NAME + 1), "at most 200 characters, got 201"),
         ("p_0123456789ab", "look like an id"),
+        ("s_0123456789ab", "stranger's id"),
+        ("s_77c1d2", "strangers merge"),
     ],
 )
 def test_what_cannot_be_a_name_is_refused_in_one_line(name: str, message: str) -> None:
