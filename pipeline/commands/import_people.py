@@ -18,7 +18,7 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
-from pipeline.commands.set_person import date_given
+from pipeline.commands.set_person import date_given, say_if_past
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def import_people(
     context = make_context(config, data, set_, json_, debug)
     if not source.exists():
         raise BadInputError(f"{source}: no such folder or file; check the path")
+    if until is not None:
+        say_if_past(context, until)
     code = import_folder(context, request) if source.is_dir() else import_file(context, request)
     raise typer.Exit(code)
 

@@ -9,6 +9,7 @@ import typer
 
 from pipeline.commands.context import (
     ConfigOption,
+    Context,
     DataOption,
     DebugOption,
     JsonOption,
@@ -55,6 +56,8 @@ def set_person(
     until = Unchanged.UNCHANGED if retain_until is None else date_given(retain_until)
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         person = store.find(name)
+        if isinstance(until, datetime):
+            say_if_past(context, until)
         note = Unchanged.UNCHANGED if consent is None else consent or None
         person = store.set_person(person.id, consent=note, retain_until=until)
         if context.json:
@@ -70,6 +73,16 @@ def set_person(
         agreed = "none noted" if person.consent is None else person.consent
         kept = "no limit" if person.retain_until is None else day(person.retain_until)
         context.print(f"{person.name} ({person.id}): consent: {agreed}; kept until: {kept}")
+
+
+def say_if_past(context: Context, until: datetime) -> None:
+    """A year mistyped costs somebody's templates: it is said while it can still be set right."""
+    from pipeline.clock import SystemClock
+
+    if until <= SystemClock().now():
+        context.say(
+            f"--retain-until: {until:%Y-%m-%d} is past: the next run, or expire, forgets them for good"
+        )
 
 
 def date_given(text: str) -> datetime | None:

@@ -45,6 +45,15 @@ def test_each_is_set_and_taken_away_by_itself(data: Path, capsys: pytest.Capture
     ]
 
 
+def test_a_date_that_is_past_is_said_at_once(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(data, "--retain-until", "2020-01-01", "--json") == 0
+    printed = capsys.readouterr()
+    assert "2020-01-01 is past: the next run, or expire, forgets them for good" in printed.err
+    assert len(printed.out.splitlines()) == 1
+    assert run(data, "--retain-until", "9999-01-01") == 0
+    assert "is past" not in capsys.readouterr().err
+
+
 def test_in_words(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(data, "--consent", "signed [1]", "--retain-until", "2027-05-01T12:00:00+02:00") == 0
     assert "consent: signed [1]; kept until: 2027-05-01" in capsys.readouterr().out
