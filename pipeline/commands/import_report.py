@@ -76,6 +76,8 @@ def reject_report(path: Path | None) -> Iterator[RejectWriter]:
             if not stream:
                 os.replace(part, path)
         except OSError as error:
+            if not stream:
+                part.unlink(missing_ok=True)
             raise _not_written(path, error) from error
 
 

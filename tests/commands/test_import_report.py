@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.commands.import_report import cell, reject_report
+from pipeline.commands.import_report import CsvReport, cell, reject_report
 from pipeline.errors import BadInputError, OutsideError
 
 
@@ -42,6 +43,22 @@ def test_where_it_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
         pass
     with pytest.raises(BadInputError, match="there is no folder"), reject_report(tmp_path / "x" / "y.csv"):
         pass
+
+
+def test_a_full_disk_leaves_no_half_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = CsvReport.close
+
+    def full(report: CsvReport) -> None:
+        close(report)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(CsvReport, "close", full)
+    with (
+        pytest.raises(OutsideError, match="No space left on device"),
+        reject_report(tmp_path / "rejects.csv") as report,
+    ):
+        report.write("a", "", "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_one_line() -> None:
