@@ -208,8 +208,8 @@ def run_search(context: Context, store: Store, probe: Probe, asked: PastFilter, 
         )
     if others := past.not_comparable():
         context.say(
-            f"{_sightings(others)} cannot be compared: no shot was good enough, the vector's time is over, or it is "
-            f"of another model than {probe.model_id}"
+            f"of all that are kept, {_sightings(others)} cannot be compared: no shot was good enough, the vector's "
+            f"time is over, or it is of another model than {probe.model_id}"
         )
     if not answer.compared:
         _say_cameras(context, store, asked)

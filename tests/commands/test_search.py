@@ -176,7 +176,7 @@ def test_other_models_and_poor_shots_are_counted(
     )
     assert run(tmp_path, store, OF_ANN) == 0
     printed = capsys.readouterr()
-    assert "2 sightings cannot be compared: no shot was good enough" in printed.err
+    assert "of all that are kept, 2 sightings cannot be compared: no shot was good enough" in printed.err
     assert "of another model than painted" in printed.err
 
 
