@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from threading import Condition, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Generic, TypeVar
 
 Work = TypeVar("Work")
@@ -36,17 +37,23 @@ class Turns:
 class InOrder(Generic[Work]):
     """Does work one piece after the other, in a thread that lives while there is some.
 
-    Nothing waits for it when the program ends: what it does can be done again.
+    Nothing waits for all of it when the program ends: what it does can be done again. The step at hand is waited for,
+    since a thread that is in a library when the interpreter goes would end the program with an abort.
     """
 
-    def __init__(self, name: str, do: Callable[[Work], None]) -> None:
-        """`do` may raise RuntimeError or MemoryError; what follows is then left undone."""
+    def __init__(self, name: str, do: Callable[[Work], Iterable[None]]) -> None:
+        """`do` goes through a work's steps, and yields after each; it may raise RuntimeError or MemoryError.
+
+        What follows a work that failed is left undone.
+        """
         self._name = name
         self._do = do
         self._changed = Condition()
         self._left: deque[Work] = deque()
         self._running = False
         self._failed: RuntimeError | MemoryError | None = None
+        self._ending, self._at_work = Event(), Lock()
+        weakref.finalize(self, _end, self._ending, self._at_work)  # also when the interpreter exits
 
     def submit(self, work: Work) -> None:
         """Have this done after everything that was submitted before."""
@@ -64,12 +71,18 @@ class InOrder(Generic[Work]):
                 raise RuntimeError(f"{self._name}: {self._failed}") from self._failed
 
     def _run(self) -> None:
-        while (work := self._following()) is not None:
-            try:
-                self._do(work)
-            except (RuntimeError, MemoryError) as error:  # what hnswlib and numpy raise where memory runs out
-                self._stop(error)
-                return
+        with self._at_work:
+            while not self._ending.is_set() and (work := self._following()) is not None:
+                try:
+                    for _ in self._do(work):
+                        if self._ending.is_set():
+                            return
+                except (
+                    RuntimeError,
+                    MemoryError,
+                ) as error:  # what hnswlib and numpy raise where memory runs out
+                    self._stop(error)
+                    return
 
     def _following(self) -> Work | None:
         with self._changed:
@@ -83,3 +96,10 @@ class InOrder(Generic[Work]):
         with self._changed:
             self._failed, self._running = error, False
             self._changed.notify_all()
+
+
+def _end(ending: Event, at_work: Lock) -> None:
+    """Have the thread stop after the step at hand, and wait for it."""
+    ending.set()
+    with at_work:
+        pass

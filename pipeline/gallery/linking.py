@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,15 +195,12 @@ class GraphSet:
             self._waiting.append(linking)
         self._work.submit(linking)
 
-    def _do(self, work: Linking | Burying) -> None:
+    def _do(self, work: Linking | Burying) -> Iterator[None]:
         if isinstance(work, Burying):
-            self._bury(work)
-        elif work.replaces:
-            self._replace(work)
-        else:
-            self._link(work)
+            return self._bury(work)
+        return self._replace(work) if work.replaces else self._link(work)
 
-    def _link(self, work: Linking) -> None:
+    def _link(self, work: Linking) -> Iterator[None]:
         if work.room:
             graph = Graph(work.projection, work.room)
             with self._turns():
@@ -212,22 +210,25 @@ class GraphSet:
             with self._turns():
                 self._graphs[home].link(work.rows[one], work.vectors[one])
                 work.searched_from = number + 1
+            yield
         with self._turns():
             self._waiting = [other for other in self._waiting if other is not work]
 
-    def _replace(self, work: Linking) -> None:
+    def _replace(self, work: Linking) -> Iterator[None]:
         graph = Graph(work.projection, work.room)
         for start in range(0, len(work.rows), LINKED_AT_ONCE):
             part = slice(start, start + LINKED_AT_ONCE)
             graph.link(work.rows[part], work.vectors[part])
+            yield
         with self._turns():
             self._graphs = [graph]
             self._waiting = [other for other in self._waiting if other is not work]
 
-    def _bury(self, work: Burying) -> None:
+    def _bury(self, work: Burying) -> Iterator[None]:
         for row, home in zip(work.rows.tolist(), work.homes.tolist(), strict=True):
             with self._turns():
                 self._graphs[home].bury(row)
+            yield
 
 
 def graph_file(number: int) -> str:

@@ -89,10 +89,10 @@ def held_up(monkeypatch: pytest.MonkeyPatch, work: str) -> Iterator[Event]:
     begun, go = Event(), Event()
     do = getattr(GraphSet, work)
 
-    def wait(graphs: GraphSet, what: object) -> None:
+    def wait(graphs: GraphSet, what: object) -> Iterator[None]:
         begun.set()
         assert go.wait(20.0)
-        do(graphs, what)
+        yield from do(graphs, what)
 
     monkeypatch.setattr(GraphSet, work, wait)
     try:

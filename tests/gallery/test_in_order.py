@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -11,7 +15,12 @@ from pipeline.gallery.in_order import InOrder, Turns
 
 def test_everything_is_done_in_order() -> None:
     done: list[int] = []
-    work = InOrder("counting", done.append)
+
+    def do(number: int) -> Iterator[None]:
+        done.append(number)
+        yield
+
+    work = InOrder("counting", do)
     for turn in range(3):
         for number in range(100):
             work.submit(100 * turn + number)
@@ -22,10 +31,11 @@ def test_everything_is_done_in_order() -> None:
 def test_a_failure_is_told_and_what_follows_is_left() -> None:
     done: list[int] = []
 
-    def do(number: int) -> None:
+    def do(number: int) -> Iterator[None]:
         if number == 2:
             raise MemoryError("no room")
         done.append(number)
+        yield
 
     work = InOrder("counting", do)
     for number in range(5):
@@ -58,3 +68,21 @@ def test_who_waits_gets_the_lock_before_who_just_had_it() -> None:
     thread.join()
     assert got.is_set()
     assert count >= 1
+
+
+LEAVES_WHILE_LINKING = """
+import numpy as np
+from pipeline.gallery.choose import choose_index
+vectors = np.random.default_rng(0).normal(size=(9000, 64)).astype(np.float32)
+vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+index = choose_index("hnsw", 64)
+index.add(np.arange(9000), vectors)
+"""
+
+
+def test_a_program_ends_well_in_the_middle_of_it() -> None:
+    """A thread that is in hnswlib when the interpreter goes aborts the program, one time in three."""
+    root = Path(__file__).resolve().parents[2]
+    for _ in range(4):
+        ended = subprocess.run([sys.executable, "-c", LEAVES_WHILE_LINKING], cwd=root, capture_output=True)
+        assert (ended.returncode, ended.stderr) == (0, b"")
