@@ -14,10 +14,10 @@ from sqlalchemy import insert, update
 
 from benchmarks._gallery_vectors import DrawnGallery
 from engines.arrays import F32
-from pipeline.gallery import rows
-from pipeline.gallery.records import ChangeKind, NewPerson, NewTemplate
-from pipeline.gallery.store import Store
-from pipeline.gallery.tables import CHANGES, change_counter, changes, people, templates
+from pipeline.gallery.storage import rows
+from pipeline.gallery.storage.records import ChangeKind, NewPerson, NewTemplate
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.tables import CHANGES, change_counter, changes, people, templates
 from pipeline.gallery.vectors import to_bytes
 
 MODEL = "bench"

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks._gallery_fill import Deed, Done, Order, write_orders
 from benchmarks._gallery_vectors import DrawnGallery
 from engines.arrays import F32
-from pipeline.gallery.following import FollowedGallery
+from pipeline.gallery.memory.following import FollowedGallery
 from pipeline.types import Candidate
 
 RATE_HZ, FACES = 25.0, 10

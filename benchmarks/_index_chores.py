@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks._gallery_vectors import DrawnGallery, Spectrum
 from benchmarks._index_measure import folder_bytes
 from engines.arrays import F32, I64
-from pipeline.gallery.hnsw import HnswIndex
+from pipeline.gallery.indexes.hnsw import HnswIndex
 
 ENROLLED = 5000
 AT_ONCE = 50

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engines.arrays import F32, I64
-from pipeline.gallery.index import Index
+from pipeline.gallery.indexes.index import Index
 
 MLANN_UP_TO = 50_000
 """templates that ML-ANN is made for"""
@@ -89,7 +89,7 @@ class OurHnsw(Ours):
     efforts: tuple[float, ...] = (60, 100, 140, 180, 240, 320, 480)
 
     def __init__(self, dimension: int, size: int) -> None:
-        from pipeline.gallery.hnsw import HnswIndex, walk_width
+        from pipeline.gallery.indexes.hnsw import HnswIndex, walk_width
 
         self.hnsw = HnswIndex(dimension, exact_up_to=0)
         super().__init__("hnsw", self.hnsw)
@@ -111,15 +111,15 @@ class OurMlann(Ours):
     usual = 0.05
 
     def __init__(self, dimension: int) -> None:
-        from pipeline.gallery.mlann import MlannIndex
+        from pipeline.gallery.indexes.mlann import MlannIndex
 
         self.mlann = MlannIndex(dimension)
         super().__init__("mlann", self.mlann)
 
     def set_effort(self, effort: float) -> None:
         """A new index of the same templates, as the budget is part of it."""
-        from pipeline.gallery.mlann import MlannIndex
-        from pipeline.gallery.mlann_settings import Settings
+        from pipeline.gallery.indexes.mlann import MlannIndex
+        from pipeline.gallery.indexes.mlann_settings import Settings
 
         labels = np.arange(len(self.mlann), dtype=np.int64)
         warm = min(Settings().warm_budget, effort)
@@ -252,7 +252,7 @@ def joined(blocks: Iterable[F32], shape: tuple[int, int]) -> F32:
 
 def others(dimension: int, size: int) -> Iterator[Contestant]:
     """Everybody but our HNSW, each made when it is asked for: two at most have to be in memory."""
-    from pipeline.gallery.exact import ExactIndex
+    from pipeline.gallery.indexes.exact import ExactIndex
 
     yield Ours("exact", ExactIndex(dimension))
     if size <= MLANN_UP_TO:

@@ -14,8 +14,8 @@ from pipeline.capture.photo_set import open_photo_set
 from pipeline.commands.context import make_context
 from pipeline.commands.evaluations.faces import describe_sets
 from pipeline.gallery.decision import decide
-from pipeline.gallery.index import Neighbours
-from pipeline.gallery.mlann import MlannIndex
+from pipeline.gallery.indexes.index import Neighbours
+from pipeline.gallery.indexes.mlann import MlannIndex
 from pipeline.types import Candidate
 
 SIZES = (1000, 1400, 2000, 3000, 4000)

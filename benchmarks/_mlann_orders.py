@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.arrays import F32, I64
-from pipeline.gallery.mlann_axes import principal_axes
+from pipeline.gallery.indexes.mlann_axes import principal_axes
 
 GENUINE_COSINE = 0.68
 """mean of two photos of one person: LFW's dev people, config/statistics"""

@@ -13,7 +13,7 @@ import numpy as np
 
 from engines.arrays import F32, I64
 from engines.evaluation.face_set import FaceSet
-from pipeline.gallery.stranger_book import Reach
+from pipeline.gallery.sightings.stranger_book import Reach
 
 DRAWS = 20
 """of a past of each size"""

@@ -9,11 +9,11 @@ from sqlalchemy import insert
 
 from benchmarks._gallery_vectors import DrawnGallery
 from engines.arrays import F32, I64
-from pipeline.gallery.sighting_records import Sighting, StrangerState
-from pipeline.gallery.sighting_rows import sighting_values
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
-from pipeline.gallery.tables import sightings, strangers
+from pipeline.gallery.sightings.sighting_records import Sighting, StrangerState
+from pipeline.gallery.sightings.sighting_rows import sighting_values
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.tables import sightings, strangers
 
 MODEL = "bench"
 CAMERAS = 8

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._gallery_vectors import DrawnGallery, read_spectrum
-from pipeline.gallery.choose import INDEXES, choose_index
-from pipeline.gallery.index import Index
-from pipeline.gallery.records import NewPerson, NewTemplate
-from pipeline.gallery.store import Store
+from pipeline.gallery.indexes.choose import INDEXES, choose_index
+from pipeline.gallery.indexes.index import Index
+from pipeline.gallery.storage.records import NewPerson, NewTemplate
+from pipeline.gallery.storage.store import Store
 from tests.postgres import find_programs, running_server
 
 BATCHES = (1, 10, 100, 1000)

@@ -34,12 +34,12 @@ from config.schema import Config
 from pipeline.assemble.gallery import load_gallery, open_gallery, open_store
 from pipeline.commands.thresholds import naming
 from pipeline.gallery.calibration import OwnPairs
-from pipeline.gallery.choose import INDEXES
-from pipeline.gallery.database import Database
-from pipeline.gallery.delta import read_position
-from pipeline.gallery.following import FollowedGallery
+from pipeline.gallery.indexes.choose import INDEXES
+from pipeline.gallery.memory.delta import read_position
+from pipeline.gallery.memory.following import FollowedGallery
+from pipeline.gallery.memory.snapshot_folders import INDEX_FOLDER
 from pipeline.gallery.painted import PaintedRecogniser
-from pipeline.gallery.snapshot_folders import INDEX_FOLDER
+from pipeline.gallery.storage.database import Database
 from tests.postgres import find_programs, running_server
 
 EACH = 4

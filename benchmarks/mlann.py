@@ -27,10 +27,10 @@ from benchmarks._gallery_vectors import DrawnGallery, read_spectrum
 from benchmarks._mlann_faces import photo_rows, video_rows
 from benchmarks._mlann_orders import contenders, looked_at_before
 from engines.arrays import F32, F64, I64
-from pipeline.gallery.choose import choose_index
-from pipeline.gallery.index import Index
-from pipeline.gallery.mlann import MlannIndex
-from pipeline.gallery.mlann_settings import Settings
+from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.indexes.index import Index
+from pipeline.gallery.indexes.mlann import MlannIndex
+from pipeline.gallery.indexes.mlann_settings import Settings
 
 SIZES = (1000, 2000, 2500, 5000, 10_000, 20_000, 50_000)
 BUDGETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5)

@@ -31,11 +31,11 @@ from benchmarks._index_measure import folder_bytes
 from benchmarks._past_fill import BEGUN, DAYS, MODEL, add_more, fill_past, mixed
 from engines.arrays import F32, I64
 from pipeline.errors import BadInputError
-from pipeline.gallery.past_file import PastFile
-from pipeline.gallery.past_index import PastFilter
-from pipeline.gallery.past_ranking import Probe
-from pipeline.gallery.past_search import Past
-from pipeline.gallery.store import Store
+from pipeline.gallery.past.past_file import PastFile
+from pipeline.gallery.past.past_index import PastFilter
+from pipeline.gallery.past.past_ranking import Probe
+from pipeline.gallery.past.past_search import Past
+from pipeline.gallery.storage.store import Store
 
 SIZES = (100_000, 1_000_000)
 QUICK_SIZES = (30_000,)

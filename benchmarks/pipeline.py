@@ -29,7 +29,7 @@ from pipeline.commands.thresholds import naming
 from pipeline.errors import BadInputError
 from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.gallery.pinned import PinnedGallery
+from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
 

@@ -32,7 +32,7 @@ from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.capture.file import FileSource
 from pipeline.capture.recorder import Recorder
 from pipeline.commands.context import models_folder
-from pipeline.gallery.hnsw import HnswIndex
+from pipeline.gallery.indexes.hnsw import HnswIndex
 
 Work = Callable[[], object]
 COUNT_ALONE_S = 0.2

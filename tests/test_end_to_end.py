@@ -19,11 +19,11 @@ from pipeline.assemble.run import RunPlan, build_run
 from pipeline.capture.synthetic import Actor, Colour, SyntheticScene, SyntheticSource
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.gallery.hnsw import HnswIndex
-from pipeline.gallery.pinned import PinnedGallery
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.store import Store
+from pipeline.gallery.indexes.hnsw import HnswIndex
+from pipeline.gallery.memory.pinned import PinnedGallery
+from pipeline.gallery.memory.replica import Replica
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import Store
 from pipeline.runtime.supervisor import RunReport
 from tests.colour_people import CROP_PX, ColourDetector, colour_recognition
 

@@ -18,9 +18,9 @@ from pipeline.capture.synthetic import Actor, Colour, SyntheticScene, SyntheticS
 from pipeline.clock import ManualClock
 from pipeline.events.event import EventType, Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.gallery.following import FollowedGallery
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.store import Store
+from pipeline.gallery.memory.following import FollowedGallery
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import Store
 from tests.colour_people import CROP_PX, ColourDetector, colour_recognition
 
 ANN, BOB, CLEO = (220, 40, 40), (40, 220, 40), (40, 40, 220)

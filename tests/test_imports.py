@@ -194,7 +194,7 @@ def test_the_table_refuses(module: str, text: str) -> None:
             "pipeline.detection.stage",
             "from pipeline.detection.centerface import X\nfrom pipeline.types import Faces",
         ),
-        ("pipeline.matching.stage", "from pipeline.gallery.index import Index"),
+        ("pipeline.matching.stage", "from pipeline.gallery.indexes.index import Index"),
         ("pipeline.assemble", "from config.schema import Config\nfrom pipeline.detection.stage import X"),
         ("pipeline.commands.replay", "from pipeline.assemble import X\nimport engines.zoo.cache"),
         ("engines.zoo.cache", "from engines.errors import EngineError\nimport numpy"),

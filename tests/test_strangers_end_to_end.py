@@ -15,14 +15,14 @@ from pipeline.assemble.strangers import strangers_of_cameras, strangers_of_repla
 from pipeline.capture.synthetic import Actor, SyntheticScene, SyntheticSource
 from pipeline.events.event import EventType, IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.gallery.exact import ExactIndex
-from pipeline.gallery.pinned import PinnedGallery
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.sighting_records import RunOfCamera, StrangerFilter, StrangerState
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
-from pipeline.gallery.stranger_naming import NamingRules
-from pipeline.gallery.strangers import Strangers
+from pipeline.gallery.indexes.exact import ExactIndex
+from pipeline.gallery.memory.pinned import PinnedGallery
+from pipeline.gallery.memory.replica import Replica
+from pipeline.gallery.sightings.sighting_records import RunOfCamera, StrangerFilter, StrangerState
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.sightings.stranger_naming import NamingRules
+from pipeline.gallery.sightings.strangers import Strangers
+from pipeline.gallery.storage.store import Store
 from tests.colour_people import ColourDetector, colour_recognition
 
 TWICE_FRAMES = 113

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.schema import Config
-from pipeline.gallery.among_list import AmongList
-from pipeline.gallery.choose import choose_index
-from pipeline.gallery.following import Derive, FollowedGallery, Source
-from pipeline.gallery.index_snapshot import IndexSnapshots
-from pipeline.gallery.opening import IndexRecipe, build_replica, open_replica
-from pipeline.gallery.pinned import PinnedGallery
+from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.memory.among_list import AmongList
+from pipeline.gallery.memory.following import Derive, FollowedGallery, Source
+from pipeline.gallery.memory.index_snapshot import IndexSnapshots
+from pipeline.gallery.memory.opening import IndexRecipe, build_replica, open_replica
+from pipeline.gallery.memory.pinned import PinnedGallery
+from pipeline.gallery.memory.replica import Replica
+from pipeline.gallery.memory.snapshot_taking import SnapshotTaking
 from pipeline.gallery.recogniser import Recogniser
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.snapshot_taking import SnapshotTaking
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 
 
 @contextmanager

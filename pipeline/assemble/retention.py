@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from config.schema import Config
-from pipeline.gallery.retention import RetentionRules
+from pipeline.gallery.keeping.retention import RetentionRules
 
 
 def retention_rules(config: Config) -> RetentionRules:

@@ -9,13 +9,13 @@ from config.schema import Config
 from pipeline.events.sighting_log import CollectedSightings, WrittenSightings
 from pipeline.events.stranger_watch import StrangerWatch
 from pipeline.events.strangers import StrangerIds
-from pipeline.gallery.choose import choose_index
+from pipeline.gallery.indexes.choose import choose_index
 from pipeline.gallery.recogniser import Recogniser
-from pipeline.gallery.sighting_records import KnownStrangers, RunOfCamera
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
-from pipeline.gallery.stranger_book import BookRules, Reach, StrangerBook
-from pipeline.gallery.strangers import Strangers
+from pipeline.gallery.sightings.sighting_records import KnownStrangers, RunOfCamera
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.sightings.stranger_book import BookRules, Reach, StrangerBook
+from pipeline.gallery.sightings.strangers import Strangers
+from pipeline.gallery.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pipeline.commands.context import (
 from pipeline.errors import BadInputError, GalleryError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 
 def backup(
@@ -69,8 +69,8 @@ def backup(
 def run_backup(context: Context, store: Store, file: Path, force: bool) -> None:
     """Write a backup and tell what is in it. Raises GalleryError, StoreError."""
     from pipeline.commands.forgetting import steps
-    from pipeline.gallery.backup import backup as write
-    from pipeline.gallery.rows import now
+    from pipeline.gallery.keeping.backup import backup as write
+    from pipeline.gallery.storage.rows import now
 
     with steps(context) as on_progress:
         done = write(store.database, context.data, file, now(), replace=force, on_progress=on_progress)
@@ -97,7 +97,7 @@ def run_list(context: Context, store: Store) -> None:
     from rich.text import Text
 
     from pipeline.commands.people import day, utc
-    from pipeline.gallery.known_backups import UNFINISHED, known_backups
+    from pipeline.gallery.keeping.known_backups import UNFINISHED, known_backups
 
     with store.database.reading() as connection:
         known = [each for each in known_backups(connection) if each.version != UNFINISHED]
@@ -121,8 +121,8 @@ def run_list(context: Context, store: Store) -> None:
 
 def run_gone(context: Context, store: Store, file: Path) -> None:
     """Know of a backup no longer. Raises GalleryError for one that is still there, or was not known."""
-    from pipeline.gallery.backup import absolute
-    from pipeline.gallery.known_backups import strike_off
+    from pipeline.gallery.keeping.backup import absolute
+    from pipeline.gallery.keeping.known_backups import strike_off
 
     path = absolute(file)
     if path.exists():

@@ -20,7 +20,7 @@ from pipeline.commands.thresholds import naming
 from pipeline.errors import GalleryError
 from pipeline.gallery.enroll import Photo, enroll_photos
 from pipeline.gallery.recogniser import Recogniser
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 
 PHOTO_SETS = ("demo-people", "demo-stranger")
 """entries of models.yaml"""

@@ -10,7 +10,7 @@ from pipeline.commands.context import Context
 from pipeline.commands.waiting_corrections import publish_waiting
 
 if TYPE_CHECKING:
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def do_chores(context: Context, store: Store) -> None:
     Raises StoreError, BrokerError.
     """
     from pipeline.assemble.retention import retention_rules
-    from pipeline.gallery.retention import expire
+    from pipeline.gallery.keeping.retention import expire
 
     done = expire(store.database, context.data, retention_rules(context.config), SystemClock().now())
     erased = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in done.counts.items() if count)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.assemble.recognition import Recognition
     from pipeline.commands.casting import Cast
     from pipeline.commands.script_check import Comparison
-    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.memory.replica import Replica
 
 CAMERA = "lobby"
 
@@ -133,7 +133,7 @@ def replay_and_check(
     from pipeline.commands.sightings import SightingTable
     from pipeline.demo.play import PLAY
     from pipeline.events.trace import Trace
-    from pipeline.gallery.pinned import PinnedGallery
+    from pipeline.gallery.memory.pinned import PinnedGallery
 
     rule = naming(context.config, context.data, gallery.own_pairs)
     request = ReplayRequest(videos=(f"{CAMERA}={recording}",))

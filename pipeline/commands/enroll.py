@@ -26,9 +26,9 @@ from pipeline.errors import SourceError
 
 if TYPE_CHECKING:
     from pipeline.gallery.enroll import Enrolment, EnrolmentRules, Photo, PhotoVerdict
+    from pipeline.gallery.memory.replica import Replica
     from pipeline.gallery.recogniser import Recogniser
-    from pipeline.gallery.replica import Replica
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 NOTHING_ACCEPTED = 2
 

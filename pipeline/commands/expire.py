@@ -20,7 +20,7 @@ from pipeline.commands.forgetting import NoScanOption
 from pipeline.errors import OutsideError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 
 def expire(
@@ -51,9 +51,9 @@ def run_expire(context: Context, store: Store, *, dry_run: bool, no_scan: bool) 
     """Erase what is kept too long and count it. Raises StoreError, OutsideError where something of a person is left."""
     from pipeline.assemble.retention import retention_rules
     from pipeline.commands.forgetting import steps
-    from pipeline.gallery.retention import due
-    from pipeline.gallery.retention import expire as erase
-    from pipeline.gallery.rows import now
+    from pipeline.gallery.keeping.retention import due
+    from pipeline.gallery.keeping.retention import expire as erase
+    from pipeline.gallery.storage.rows import now
 
     rules, at = retention_rules(context.config), now()
     if dry_run:

@@ -21,8 +21,8 @@ from pipeline.commands.written_files import check_file
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.records import Person
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.records import Person
+    from pipeline.gallery.storage.store import Store
 
 
 def export_people(
@@ -49,9 +49,9 @@ def export_people(
     Example: python run_pipeline.py people export staff.people --watchlist staff
     """
     from pipeline.commands.people import opened
-    from pipeline.gallery import audit
-    from pipeline.gallery.audit import AuditLine
-    from pipeline.gallery.portable_export import export_people as export
+    from pipeline.gallery.keeping import audit
+    from pipeline.gallery.keeping.audit import AuditLine
+    from pipeline.gallery.portable.portable_export import export_people as export
 
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         whom = chosen(store, person or (), watchlist or ())
@@ -82,7 +82,7 @@ def chosen(
     store: Store, names: tuple[str, ...] | list[str], lists: tuple[str, ...] | list[str]
 ) -> list[Person] | None:
     """Those who were asked for, each once; None: everybody. Raises GalleryError, BadInputError."""
-    from pipeline.gallery.watchlists import Watchlists
+    from pipeline.gallery.storage.watchlists import Watchlists
 
     if not names and not lists:
         if not store.people():

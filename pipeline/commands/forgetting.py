@@ -13,9 +13,9 @@ from pipeline.commands.context import Context
 from pipeline.errors import GalleryError, OutsideError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.backup_manifest import OnProgress
-    from pipeline.gallery.forgetting import Forgotten
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.keeping.backup_manifest import OnProgress
+    from pipeline.gallery.keeping.forgetting import Forgotten
+    from pipeline.gallery.storage.store import Store
 
 NOTHING_ERASED = 1
 
@@ -30,7 +30,7 @@ def run_forget(context: Context, store: Store, asked: str, yes: bool, no_scan: b
     Raises GalleryError where nobody is or was called so, StoreError where it fails, OutsideError where something of
     them is left.
     """
-    from pipeline.gallery.forgetting import forget
+    from pipeline.gallery.keeping.forgetting import forget
 
     person_id = _id_of(store, asked)
     person = store.known(person_id)
@@ -45,7 +45,7 @@ def run_forget(context: Context, store: Store, asked: str, yes: bool, no_scan: b
 
 def run_forget_stranger(context: Context, store: Store, stranger_id: str, yes: bool, no_scan: bool) -> None:
     """Erase an unknown person as `run_forget` does a known one; raises the same."""
-    from pipeline.gallery.forgetting import forget_stranger
+    from pipeline.gallery.keeping.forgetting import forget_stranger
 
     if not confirmed(context, yes, f"Erase {stranger_id} and every sighting of them for good?"):
         raise typer.Exit(NOTHING_ERASED)
@@ -66,7 +66,7 @@ def confirmed(context: Context, yes: bool, question: str) -> bool:
 
 def tell(context: Context, forgotten: Forgotten) -> None:
     """What was erased. Raises OutsideError where something of them is left."""
-    from pipeline.gallery.forgetting import counts
+    from pipeline.gallery.keeping.forgetting import counts
 
     proof = forgotten.proof
     if context.json:
@@ -92,7 +92,7 @@ def tell(context: Context, forgotten: Forgotten) -> None:
 
 
 def _lines(forgotten: Forgotten) -> list[str]:
-    from pipeline.gallery.forgetting import counts
+    from pipeline.gallery.keeping.forgetting import counts
 
     called = forgotten.id if forgotten.name is None else f"{forgotten.name} ({forgotten.id})"
     erased = [f"{name.replace('_', ' ')}: {count}" for name, count in counts(forgotten).items() if count]
@@ -110,7 +110,7 @@ def _lines(forgotten: Forgotten) -> list[str]:
 
 def _id_of(store: Store, asked: str) -> str:
     """Whom is meant, also by the id of somebody who was forgotten before. Raises GalleryError."""
-    from pipeline.gallery.forgetting import was_forgotten
+    from pipeline.gallery.keeping.forgetting import was_forgotten
 
     try:
         return store.find(asked).id

@@ -268,8 +268,8 @@ def check_gallery(
     """The gallery must open and be whole, and hold people whom an embedder of this model_id can recognise."""
     from pipeline.assemble.gallery import open_store
     from pipeline.commands.unkept_promises import unkept_promises
-    from pipeline.gallery.store import DATABASE_FILE, Store
-    from pipeline.gallery.tables import SCHEMA_VERSION
+    from pipeline.gallery.storage.store import DATABASE_FILE, Store
+    from pipeline.gallery.storage.tables import SCHEMA_VERSION
 
     url = config.gallery.url
     address = str(data / DATABASE_FILE) if url is None else mask(url.reveal())

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.gallery.identify import IdentifiedFace, Searched
+    from pipeline.gallery.memory.replica import Replica
     from pipeline.gallery.recogniser import Recogniser
-    from pipeline.gallery.replica import Replica
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ def run_identify(
     """
     from rich.table import Table
 
-    from pipeline.gallery.among_list import AmongList
-    from pipeline.gallery.pinned import PinnedGallery
+    from pipeline.gallery.memory.among_list import AmongList
+    from pipeline.gallery.memory.pinned import PinnedGallery
 
     if not replica.people:
         context.say("nobody is enrolled, so everybody is unknown; see 'enroll --help'")

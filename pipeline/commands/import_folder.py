@@ -24,10 +24,10 @@ from pipeline.errors import GalleryError
 if TYPE_CHECKING:
     from pipeline.arrays import F32
     from pipeline.gallery.enroll import EnrolmentRules, PhotoVerdict
-    from pipeline.gallery.enrolled_images import EnrolledImages
-    from pipeline.gallery.kept_rejects import KeptRejects
-    from pipeline.gallery.records import Person
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.portable.enrolled_images import EnrolledImages
+    from pipeline.gallery.portable.kept_rejects import KeptRejects
+    from pipeline.gallery.storage.records import Person
+    from pipeline.gallery.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class FolderImport:
 
     def flush(self) -> None:
         """Put into the gallery who waits for it, all of them or none. Raises StoreError, GalleryError."""
-        from pipeline.gallery.records import NewPerson
+        from pipeline.gallery.storage.records import NewPerson
 
         waiting, self._waiting, self._taken = self._waiting, [], {}
         new = []
@@ -187,7 +187,7 @@ class FolderImport:
         return np.stack([one.vector for one in templates]) if templates else np.zeros((0, 0), np.float32)
 
     def _join_list(self, waiting: Sequence[_Judged]) -> None:
-        from pipeline.gallery.watchlists import Watchlists
+        from pipeline.gallery.storage.watchlists import Watchlists
 
         found = [self._images.person(one.name) for one in waiting]
         if self._new.watchlist is not None and found:
@@ -196,7 +196,7 @@ class FolderImport:
 
     def _keep_rejects(self, waiting: Sequence[_Judged]) -> None:
         """Keep what was refused by itself, or among the images that the person has from now on."""
-        from pipeline.gallery.kept_rejects import Reject
+        from pipeline.gallery.portable.kept_rejects import Reject
 
         found = []
         for one in waiting:

@@ -109,7 +109,7 @@ def import_folder(context: Context, request: ImportRequest) -> int:
     from pipeline.commands.import_run import run_folder
     from pipeline.commands.output import model_progress
     from pipeline.gallery.names import clean_note
-    from pipeline.gallery.watchlists import Watchlists
+    from pipeline.gallery.storage.watchlists import Watchlists
 
     refuse(request.merge, "--merge", "a file")
     folder = open_people_folder(request.source)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pipeline.arrays import F32, U8
     from pipeline.assemble.recognition import Recognition
     from pipeline.gallery.enroll import EnrolmentRules, PhotoVerdict
-    from pipeline.gallery.enrolled_images import EnrolledImages
-    from pipeline.gallery.kept_rejects import KeptRejects
+    from pipeline.gallery.portable.enrolled_images import EnrolledImages
+    from pipeline.gallery.portable.kept_rejects import KeptRejects
     from pipeline.gallery.recogniser import Described
     from pipeline.types import Faces
 

@@ -12,16 +12,16 @@ from pipeline.commands.thresholds import described
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.portable_file import PortableFile
-    from pipeline.gallery.portable_import import ImportedPerson
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.portable.portable_file import PortableFile
+    from pipeline.gallery.portable.portable_import import ImportedPerson
+    from pipeline.gallery.storage.store import Store
 
 
 def run_file(context: Context, request: ImportRequest, store: Store) -> int:
     """Import the people of a file; the exit code. Raises BadInputError, GalleryError, StoreError, OSError."""
-    from pipeline.gallery.portable_file import PortableFile
-    from pipeline.gallery.portable_import import Outcome, import_portable
-    from pipeline.gallery.watchlists import Watchlists
+    from pipeline.gallery.portable.portable_file import PortableFile
+    from pipeline.gallery.portable.portable_import import Outcome, import_portable
+    from pipeline.gallery.storage.watchlists import Watchlists
 
     if request.watchlist is not None:
         Watchlists(store.database).find(request.watchlist)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.assemble.recognition import Recognition
     from pipeline.capture.people_folder import PeopleFolder
     from pipeline.gallery.enroll import EnrolmentRules, PhotoVerdict
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 NOTHING_ACCEPTED = 2
 NAMED = 20
@@ -83,8 +83,8 @@ def run_folder(
     context: Context, request: ImportRequest, folder: PeopleFolder, store: Store, recognition: Recognition
 ) -> int:
     """Import the people of a folder, tell of each, and of those who look alike; the exit code."""
-    from pipeline.gallery.enrolled_images import EnrolledImages
-    from pipeline.gallery.kept_rejects import KeptRejects
+    from pipeline.gallery.portable.enrolled_images import EnrolledImages
+    from pipeline.gallery.portable.kept_rejects import KeptRejects
 
     rules = rules_of(context, EnrollRequest("", (), request.largest, request.force))
     images = EnrolledImages.load(store, recognition.model_id)

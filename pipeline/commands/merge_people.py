@@ -20,8 +20,8 @@ from pipeline.commands.context import (
 from pipeline.errors import GalleryError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.records import Merged, Person
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.records import Merged, Person
+    from pipeline.gallery.storage.store import Store
 
 NOTHING_MERGED = 1
 

@@ -23,7 +23,7 @@ from pipeline.commands.forgetting import NoScanOption
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 ENTRIES = (
     Entry("set", "Note consent, and until when a person may be kept.", module="set_person"),
@@ -62,7 +62,7 @@ def list_people(
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.gallery.watchlists import Watchlists
+    from pipeline.gallery.storage.watchlists import Watchlists
 
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         everybody = store.people()
@@ -104,7 +104,7 @@ def show(
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.gallery.watchlists import Watchlists
+    from pipeline.gallery.storage.watchlists import Watchlists
 
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         person = store.find(name)

@@ -28,7 +28,7 @@ from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink
 from pipeline.events.trace import Trace, TracedFace
 from pipeline.gallery.calibration import OwnPairs
-from pipeline.gallery.sighting_records import RunOfCamera
+from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
 from pipeline.runtime.signals import ended_by_signals

@@ -20,8 +20,8 @@ from pipeline.commands.context import (
 from pipeline.errors import OutsideError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.restore import Restored
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.keeping.restore import Restored
+    from pipeline.gallery.storage.store import Store
 
 
 def restore(
@@ -53,8 +53,8 @@ def run_restore(context: Context, store: Store, file: Path, force: bool) -> None
     """Restore a backup and tell what came of it. Raises GalleryError, StoreError."""
     from pipeline.commands.forgetting import steps
     from pipeline.commands.people import utc
-    from pipeline.gallery.restore import restore as put_back
-    from pipeline.gallery.rows import now
+    from pipeline.gallery.keeping.restore import restore as put_back
+    from pipeline.gallery.storage.rows import now
 
     with steps(context) as on_progress:
         done = put_back(store.database, context.data, file, now(), replace=force, on_progress=on_progress)

@@ -26,10 +26,10 @@ from pipeline.commands.verify import largest_of
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.past_index import PastFilter
-    from pipeline.gallery.past_ranking import Probe
-    from pipeline.gallery.store import Store
-    from pipeline.gallery.stranger_book import Reach
+    from pipeline.gallery.past.past_index import PastFilter
+    from pipeline.gallery.past.past_ranking import Probe
+    from pipeline.gallery.sightings.stranger_book import Reach
+    from pipeline.gallery.storage.store import Store
 
 NOTHING = 1
 
@@ -138,7 +138,7 @@ def run(context: Context, image: Path | None, wanted: Wanted) -> int:
     from pipeline.assemble.recognition import open_recognition
     from pipeline.capture.photo import read_photo
     from pipeline.commands.output import model_progress
-    from pipeline.gallery.past_ranking import Probe
+    from pipeline.gallery.past.past_ranking import Probe
 
     pixels = None if image is None else read_photo(image)
     with open_store(context.config, context.data) as store:
@@ -156,8 +156,8 @@ def run(context: Context, image: Path | None, wanted: Wanted) -> int:
 
 def asked_for(context: Context, store: Store, wanted: Wanted) -> PastFilter:
     """Which sightings are meant. Raises GalleryError for a person or stranger who is not there."""
-    from pipeline.gallery.past_index import PastFilter
-    from pipeline.gallery.strangers import Strangers
+    from pipeline.gallery.past.past_index import PastFilter
+    from pipeline.gallery.sightings.strangers import Strangers
 
     person_id = None if wanted.person is None else store.find(wanted.person).id
     stranger_id = None
@@ -173,7 +173,7 @@ def asked_for(context: Context, store: Store, wanted: Wanted) -> PastFilter:
 def run_list(context: Context, store: Store, asked: PastFilter, count: int) -> int:
     """Print somebody's sightings, the latest first; the exit code. Raises StoreError."""
     from pipeline.commands.search_output import listed, print_found
-    from pipeline.gallery.past_ranking import latest, names_of
+    from pipeline.gallery.past.past_ranking import latest, names_of
 
     with store.database.reading() as connection:
         found = latest(connection, asked, count)
@@ -188,7 +188,7 @@ def run_list(context: Context, store: Store, asked: PastFilter, count: int) -> i
 def run_search(context: Context, store: Store, probe: Probe, asked: PastFilter, wanted: Wanted) -> int:
     """Print the past sightings of this face; the exit code. Raises StoreError, BadInputError, CatalogueError."""
     from pipeline.commands.search_output import print_found, ranked
-    from pipeline.gallery.past_search import Past
+    from pipeline.gallery.past.past_search import Past
 
     reach = _reach(context, required=wanted.max_distance is None)
     past = Past(store.database, context.data, probe.model_id)
@@ -231,7 +231,7 @@ def _reach(context: Context, required: bool) -> Reach | None:
 
 def _say_cameras(context: Context, store: Store, asked: PastFilter) -> None:
     """Who misspelt a camera is told which there are."""
-    from pipeline.gallery.past_ranking import cameras_of
+    from pipeline.gallery.past.past_ranking import cameras_of
 
     with store.database.reading() as connection:
         there = cameras_of(connection)
@@ -242,7 +242,7 @@ def _say_cameras(context: Context, store: Store, asked: PastFilter) -> None:
 
 def _say_undated(context: Context, store: Store, asked: PastFilter) -> None:
     """What --since hides by surprise: recordings without a date begin in 1970."""
-    from pipeline.gallery.past_ranking import count_undated
+    from pipeline.gallery.past.past_ranking import count_undated
 
     with store.database.reading() as connection:
         hidden = count_undated(connection, asked)

@@ -12,8 +12,8 @@ from pipeline.commands.report import visible
 from pipeline.commands.strangers_output import sighting_document
 
 if TYPE_CHECKING:
-    from pipeline.gallery.past_search import PastMatch
-    from pipeline.gallery.sighting_records import Sighting
+    from pipeline.gallery.past.past_search import PastMatch
+    from pipeline.gallery.sightings.sighting_records import Sighting
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def set_person(
     Example: python run_pipeline.py people set "Ann Lee" --consent "signed 2026-05-01" --retain-until 2027-05-01
     """
     from pipeline.commands.people import day, opened, utc
-    from pipeline.gallery.records import Unchanged
+    from pipeline.gallery.storage.records import Unchanged
 
     if consent is None and retain_until is None:
         raise BadInputError("nothing to note: give --consent or --retain-until")

@@ -9,7 +9,7 @@ from pipeline.commands.thresholds import ceiling, needed_strangers, strangers_of
 
 if TYPE_CHECKING:
     from config.schema import Config
-    from pipeline.gallery.stranger_book import Reach
+    from pipeline.gallery.sightings.stranger_book import Reach
 
 
 def stranger_reach(config: Config, data: Path) -> Reach:
@@ -18,7 +18,7 @@ def stranger_reach(config: Config, data: Path) -> Reach:
     It is bound as names are, by verification.max_far, but not by the distance for names: that one shrinks with a
     gallery that strangers are not compared with.
     """
-    from pipeline.gallery.stranger_book import derived_reach
+    from pipeline.gallery.sightings.stranger_book import derived_reach
 
     given = config.strangers.max_distance
     if given is None and config.matching.max_distance is not None and strangers_of(config, data) is None:

@@ -26,12 +26,12 @@ from pipeline.commands.strangers_output import (
     print_strangers,
     stranger_document,
 )
-from pipeline.gallery.sighting_records import StrangerState
+from pipeline.gallery.sightings.sighting_records import StrangerState
 
 if TYPE_CHECKING:
-    from pipeline.gallery.sighting_records import Stranger
-    from pipeline.gallery.store import Store
-    from pipeline.gallery.strangers import Strangers
+    from pipeline.gallery.sightings.sighting_records import Stranger
+    from pipeline.gallery.sightings.strangers import Strangers
+    from pipeline.gallery.storage.store import Store
 
 STILL_STRANGERS = (StrangerState.OPEN, StrangerState.IGNORED)
 
@@ -96,7 +96,7 @@ def list_strangers(
     """
     from pipeline.clock import SystemClock
     from pipeline.commands.moment import parse_moment
-    from pipeline.gallery.sighting_records import StrangerFilter
+    from pipeline.gallery.sightings.sighting_records import StrangerFilter
 
     begin = None if since is None else parse_moment("--since", since, SystemClock().now())
     states = frozenset(state or STILL_STRANGERS)
@@ -119,7 +119,7 @@ def show(
 
     Example: python run_pipeline.py strangers show s_3f90ab
     """
-    from pipeline.gallery.sightings import Sightings
+    from pipeline.gallery.sightings.sightings import Sightings
 
     with opened(make_context(config, data, set_, json_, debug)) as its:
         found = its.strangers.summary(its.found(stranger).id)
@@ -146,7 +146,7 @@ def name(
     Example: python run_pipeline.py strangers name s_3f90ab "Ann Lee"
     """
     from pipeline.commands.waiting_corrections import publish_made
-    from pipeline.gallery.stranger_naming import NamingRules
+    from pipeline.gallery.sightings.stranger_naming import NamingRules
 
     with opened(make_context(config, data, set_, json_, debug)) as its:
         keys = its.context.config
@@ -264,7 +264,7 @@ def forget(
 def opened(context: Context) -> Iterator[Opened]:
     """The gallery and its strangers, open."""
     from pipeline.assemble.gallery import open_store
-    from pipeline.gallery.strangers import Strangers
+    from pipeline.gallery.sightings.strangers import Strangers
 
     with open_store(context.config, context.data) as store:
         yield Opened(context, store, Strangers(store.database))

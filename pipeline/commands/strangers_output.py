@@ -10,8 +10,8 @@ from pipeline.commands.people import day, utc
 from pipeline.commands.report import visible
 
 if TYPE_CHECKING:
-    from pipeline.gallery.records import Person
-    from pipeline.gallery.sighting_records import NamedStranger, Sighting, StrangerSummary
+    from pipeline.gallery.sightings.sighting_records import NamedStranger, Sighting, StrangerSummary
+    from pipeline.gallery.storage.records import Person
 
 
 def print_strangers(context: Context, found: Sequence[StrangerSummary]) -> None:

@@ -9,7 +9,7 @@ from pipeline.clock import SystemClock
 
 if TYPE_CHECKING:
     from config.schema import Config
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 SHOWN = 5
 """ids and files named at most"""
@@ -18,9 +18,9 @@ SHOWN = 5
 def unkept_promises(config: Config, data: Path, store: Store) -> list[str]:
     """A line each, with what to run. Raises StoreError."""
     from pipeline.assemble.retention import retention_rules
-    from pipeline.gallery.audit import unfinished
-    from pipeline.gallery.known_backups import known_backups
-    from pipeline.gallery.retention import due
+    from pipeline.gallery.keeping.audit import unfinished
+    from pipeline.gallery.keeping.known_backups import known_backups
+    from pipeline.gallery.keeping.retention import due
 
     lines = [
         f"{one} is not erased everywhere; run: {'strangers' if one.startswith('s_') else 'people'} forget {one}"

@@ -9,7 +9,7 @@ from pipeline.commands.context import Context
 from pipeline.errors import BrokerError, OutsideError
 
 if TYPE_CHECKING:
-    from pipeline.gallery.store import Store
+    from pipeline.gallery.storage.store import Store
 
 
 def publish_waiting(context: Context, store: Store) -> int:
@@ -17,7 +17,7 @@ def publish_waiting(context: Context, store: Store) -> int:
 
     Redis is not asked where none waits. Raises BrokerError; what was not published then still waits.
     """
-    from pipeline.gallery.sightings import Sightings
+    from pipeline.gallery.sightings.sightings import Sightings
 
     sightings = Sightings(store.database)
     if not sightings.due(count=1):

@@ -20,8 +20,8 @@ from pipeline.commands.context import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.gallery.store import Store
-    from pipeline.gallery.watchlists import WatchlistCount, Watchlists
+    from pipeline.gallery.storage.store import Store
+    from pipeline.gallery.storage.watchlists import WatchlistCount, Watchlists
 
 NOTHING_DONE = 1
 
@@ -206,7 +206,7 @@ def tell(its: Opened, name: str, done: str, count: int) -> None:
 def opened(context: Context) -> Iterator[Opened]:
     """The gallery, open."""
     from pipeline.assemble.gallery import open_store
-    from pipeline.gallery.watchlists import Watchlists
+    from pipeline.gallery.storage.watchlists import Watchlists
 
     with open_store(context.config, context.data) as store:
         yield Opened(context, store, Watchlists(store.database))

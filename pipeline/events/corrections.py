@@ -13,8 +13,8 @@ from pipeline.events.event import (
     Mode,
 )
 from pipeline.events.sink import EventSink
-from pipeline.gallery.sighting_records import Called, DueCorrection
-from pipeline.gallery.sightings import Sightings
+from pipeline.gallery.sightings.sighting_records import Called, DueCorrection
+from pipeline.gallery.sightings.sightings import Sightings
 
 AT_ONCE = 500
 """sightings told of in one batch"""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pipeline.errors import FacestreamError
 from pipeline.events.event import EventType, IdentityEvent
-from pipeline.gallery.sighting_records import Sighting
+from pipeline.gallery.sightings.sighting_records import Sighting
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class SightingLog(Protocol):
 
 
 class WritesSightings(Protocol):
-    """A database as the log sees it. pipeline.gallery.sightings.Sightings is one."""
+    """A database as the log sees it. pipeline.gallery.sightings.sightings.Sightings is one."""
 
     def write(self, new: Sequence[Sighting]) -> None:
         """Keep them, all or none. Raises StoreError."""

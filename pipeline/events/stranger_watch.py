@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.errors import FacestreamError
-from pipeline.gallery.sighting_records import KnownStrangers, StrangerChange, StrangerChangeKind
-from pipeline.gallery.stranger_book import StrangerNews
+from pipeline.gallery.sightings.sighting_records import KnownStrangers, StrangerChange, StrangerChangeKind
+from pipeline.gallery.sightings.stranger_book import StrangerNews
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ AT_ONCE = 32
 
 
 class StrangerHistory(Protocol):
-    """The strangers of a database as they change. pipeline.gallery.strangers.Strangers is one."""
+    """The strangers of a database as they change. pipeline.gallery.sightings.strangers.Strangers is one."""
 
     def known(self, model_id: str, *, only: Sequence[int]) -> KnownStrangers:
         """The vectors of these labels, as far as they stand for somebody, and everybody ignored and merged."""

@@ -19,8 +19,8 @@ from typing import Protocol
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.sighting_log import SightingLog, kept
 from pipeline.events.stage import stranger_id
-from pipeline.gallery.sighting_records import Sighting
-from pipeline.gallery.stranger_book import StrangerBook, StrangerNews
+from pipeline.gallery.sightings.sighting_records import Sighting
+from pipeline.gallery.sightings.stranger_book import StrangerBook, StrangerNews
 
 
 class NewsSource(Protocol):

@@ -10,13 +10,13 @@ import numpy as np
 from pipeline.arrays import F32, U8
 from pipeline.gallery.agreement import agreeing, distances_between
 from pipeline.gallery.face_crop import cut_face
+from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.names import clean_name
 from pipeline.gallery.poor_photo import mean_brightness, spoiled_frame, what_spoils
 from pipeline.gallery.recogniser import Describe, Detect, largest_face
 from pipeline.gallery.recogniser import Described as Described
-from pipeline.gallery.records import NewTemplate, Person
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.records import NewTemplate, Person
+from pipeline.gallery.storage.store import Store
 from pipeline.geometry import fraction_box
 from pipeline.types import Faces
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pipeline.arrays import F32, U8
-from pipeline.gallery.records import Crop
+from pipeline.gallery.storage.records import Crop
 
 SURROUNDINGS = 0.5
 """of the box's side, kept on each side of it: detectors and other models' crops need to see past the box"""

@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 
 from pipeline.arrays import F32, I64
-from pipeline.gallery.index import Index
-from pipeline.gallery.roster import Ownership, Roster
+from pipeline.gallery.indexes.index import Index
+from pipeline.gallery.memory.roster import Ownership, Roster
 from pipeline.gallery.vectors import MAX_DISTANCE, squared_l2
 from pipeline.types import Candidate
 

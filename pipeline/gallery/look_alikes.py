@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from pipeline.gallery.calibration import AlikePair
-from pipeline.gallery.contents import Contents
+from pipeline.gallery.memory.contents import Contents
 
 IN_MEMORY = 1 << 24
 """distances held at once: 64 MB"""

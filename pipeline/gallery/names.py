@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.records import Person
+from pipeline.gallery.storage.records import Person
 
 MAX_NAME = 200
 """code points; longer than any name in use, short enough for a table and a Redis channel"""

@@ -11,14 +11,14 @@ from config.load import load
 from config.schema import Config
 from pipeline.assemble.gallery import load_gallery, open_gallery, open_store
 from pipeline.errors import BadInputError
-from pipeline.gallery import opening, snapshot_taking
 from pipeline.gallery.calibration import OwnPairs
-from pipeline.gallery.choose import INDEXES
-from pipeline.gallery.following import FollowedGallery
+from pipeline.gallery.indexes.choose import INDEXES
+from pipeline.gallery.memory import opening, snapshot_taking
+from pipeline.gallery.memory.following import FollowedGallery
+from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.gallery.painted import PaintedRecogniser
-from pipeline.gallery.pinned import PinnedGallery
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import Store
 from pipeline.types import GalleryState
 
 RECOGNISER = PaintedRecogniser()

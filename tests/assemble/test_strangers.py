@@ -16,10 +16,10 @@ from pipeline.assemble.strangers import strangers_of_cameras, strangers_of_repla
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.strangers import StrangerIds
 from pipeline.gallery.recogniser import Recogniser
-from pipeline.gallery.sighting_records import RunOfCamera
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import DATABASE_FILE, Store
-from pipeline.gallery.strangers import Strangers
+from pipeline.gallery.sightings.sighting_records import RunOfCamera
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.sightings.strangers import Strangers
+from pipeline.gallery.storage.store import DATABASE_FILE, Store
 from tests.colour_people import ColourDetector, colour_recognition
 from tests.events.stated import stated
 

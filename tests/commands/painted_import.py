@@ -19,7 +19,7 @@ from pipeline.commands.import_people import ImportRequest
 from pipeline.commands.import_run import run_folder
 from pipeline.embedding.embedder import Embedder
 from pipeline.gallery.painted import BEST, PaintedFace
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from pipeline.types import Faces
 from tests.commands.evaluations.painted_sets import CROP_PX, PaintedDetector
 from tests.commands.painted_photos import make, write_photo

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from config.schema import Config
 from pipeline.commands.context import Context
-from pipeline.gallery.choose import choose_index
+from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import Store
 
 RECOGNISER = PaintedRecogniser()
 

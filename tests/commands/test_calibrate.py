@@ -21,8 +21,8 @@ from pipeline.commands.calibration_check import CheckPlan, Held, _missed, run_ch
 from pipeline.commands.calibration_report import run_gallery
 from pipeline.commands.thresholds import described, own_file
 from pipeline.errors import BadInputError
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_photos import make
 

@@ -17,7 +17,7 @@ from pipeline.commands.context import Context
 from pipeline.demo.play import ENROLLED, PLAY
 from pipeline.errors import GalleryError
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 
 PEOPLE = (("Ann", "ann.png"), ("Bob", "bob.png"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.commands.chores import do_chores
 from pipeline.commands.context import Context, make_context
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from tests.commands.painted_photos import enroll_people
 
 

@@ -14,7 +14,7 @@ from pipeline.commands.enroll import EnrollRequest, run_enroll
 from pipeline.commands.given_photos import given_photos
 from pipeline.errors import BadInputError
 from pipeline.gallery.painted import PaintedFace
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_photos import RECOGNISER, enroll_people, make, replica_of, write_photo
 

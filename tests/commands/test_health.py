@@ -25,8 +25,8 @@ from pipeline.commands.health import (
 )
 from pipeline.commands.machine import Hardware, Versions
 from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.store import DATABASE_FILE, Store
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import DATABASE_FILE, Store
 from tests.gallery.schema_1 import begin_schema_1
 
 MODEL = "facenet-20180408"

@@ -12,8 +12,8 @@ import pytest
 from pipeline.commands.identify import run_identify
 from pipeline.errors import GalleryError
 from pipeline.gallery.painted import PaintedFace
-from pipeline.gallery.store import Store
-from pipeline.gallery.watchlists import Watchlists
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.watchlists import Watchlists
 from tests.commands.painted_photos import RECOGNISER, enroll_people, make, replica_of, write_photo
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pipeline.gallery.painted import PaintedFace
-from pipeline.gallery.store import Store
-from pipeline.gallery.watchlists import Watchlists
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.watchlists import Watchlists
 from tests.commands.painted_import import Importer, opened_importer
 
 

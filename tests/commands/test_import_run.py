@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.commands.import_run import Stop
 from pipeline.gallery.painted import PaintedFace
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_import import Importer, opened_importer
 from tests.commands.painted_photos import write_photo

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.merge_people import merge_command
-from pipeline.gallery.store import Store
-from pipeline.gallery.watchlists import Watchlists
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.watchlists import Watchlists
 from run_pipeline import main
 from tests.gallery.people import template
 

@@ -18,14 +18,14 @@ from pipeline.commands.search import FARTHEST, Wanted, asked_for, check, run_lis
 from pipeline.commands.verify import largest_of
 from pipeline.errors import BadInputError, GalleryError
 from pipeline.gallery.painted import PaintedFace
-from pipeline.gallery.past_ranking import Probe
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
-from pipeline.gallery.strangers import Strangers
+from pipeline.gallery.past.past_ranking import Probe
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.sightings.strangers import Strangers
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_photos import RECOGNISER, enroll_people, make, write_photo
-from tests.gallery.sightings import BEGUN, RULES, sighting
-from tests.gallery.sightings import LIVE as DOOR
+from tests.gallery.made_sightings import BEGUN, RULES, sighting
+from tests.gallery.made_sightings import LIVE as DOOR
 
 REACH = Config.model_validate({"strangers": {"max_distance": 0.6}})
 YARD = replace(DOOR, camera="yard")

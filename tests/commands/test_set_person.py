@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.commands.set_person import date_given
 from pipeline.errors import BadInputError
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_photos import enroll_people
 

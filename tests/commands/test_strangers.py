@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-import pipeline.gallery.database as database
+import pipeline.gallery.storage.database as database
 from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.gallery.sighting_records import RunOfCamera
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
+from pipeline.gallery.sightings.sighting_records import RunOfCamera
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
+from tests.gallery.made_sightings import sighting
 from tests.gallery.people import template
-from tests.gallery.sightings import sighting
 
 YARD = RunOfCamera("yard [old]\x1b[31m", "77")
 A, B = "s_00000000000a", "s_00000000000b"

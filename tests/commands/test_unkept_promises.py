@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.schema import Config
 from pipeline.commands.unkept_promises import unkept_promises
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_photos import enroll_people
 

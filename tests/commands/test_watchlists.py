@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from run_pipeline import main
 from tests.commands.painted_photos import enroll_people
 

@@ -20,12 +20,12 @@ from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.events.redis_sink import RedisSink
 from pipeline.events.stream import LastIdReader, Since
 from pipeline.events.subscribe import Subscription
-from pipeline.gallery.sighting_records import RunOfCamera
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
-from pipeline.gallery.strangers import Strangers
+from pipeline.gallery.sightings.sighting_records import RunOfCamera
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.sightings.strangers import Strangers
+from pipeline.gallery.storage.store import Store
+from tests.gallery.made_sightings import RULES, sighting
 from tests.gallery.people import template
-from tests.gallery.sightings import RULES, sighting
 
 A, B = "s_000000000001", "s_000000000002"
 FILM = RunOfCamera("yard", "film")

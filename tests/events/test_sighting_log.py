@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import StoreError
 from pipeline.events.event import EventType
 from pipeline.events.sighting_log import CollectedSightings, WrittenSightings, kept
-from pipeline.gallery.sighting_records import Sighting
+from pipeline.gallery.sightings.sighting_records import Sighting
 from tests.events.stated import stated
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.events.stranger_watch import AT_ONCE, StrangerWatch, in_pieces
-from pipeline.gallery.sighting_records import KnownStrangers, StrangerChange, StrangerChangeKind
-from pipeline.gallery.stranger_book import StrangerNews
+from pipeline.gallery.sightings.sighting_records import KnownStrangers, StrangerChange, StrangerChangeKind
+from pipeline.gallery.sightings.stranger_book import StrangerNews
 from tests.gallery.people import face
-from tests.gallery.test_stranger_book import known, news
+from tests.gallery.sightings.test_stranger_book import known, news
 
 ADDED, REMOVED, NAMED = (
     StrangerChangeKind.VECTOR_ADDED,

@@ -14,14 +14,14 @@ from pipeline.events.publish import PublishingStage
 from pipeline.events.sighting_log import CollectedSightings
 from pipeline.events.stage import Outcome, stranger_id
 from pipeline.events.strangers import StrangerIds
-from pipeline.gallery.exact import ExactIndex
-from pipeline.gallery.sighting_records import KnownStrangers
-from pipeline.gallery.stranger_book import BookRules, StrangerBook, StrangerNews
+from pipeline.gallery.indexes.exact import ExactIndex
+from pipeline.gallery.sightings.sighting_records import KnownStrangers
+from pipeline.gallery.sightings.stranger_book import BookRules, StrangerBook, StrangerNews
 from pipeline.types import FrameInfo
 from tests.events.stated import stated
 from tests.events.strategies import ANN, START
 from tests.gallery.people import DIMENSION
-from tests.gallery.test_stranger_book import known, news
+from tests.gallery.sightings.test_stranger_book import known, news
 
 NEW, UPDATE, END = EventType.NEW, EventType.UPDATE, EventType.END
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from tests.postgres import PostgresServer, find_programs, running_server
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.gallery.records import NewPerson
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.records import NewPerson
+from pipeline.gallery.storage.store import Store
 from tests.gallery.people import template
 
 CROWD = 12

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.arrays import F32, I64
-from pipeline.gallery.exact import ExactIndex
-from pipeline.gallery.hnsw import HnswIndex
-from pipeline.gallery.index import Index
-from pipeline.gallery.mlann import MlannIndex
-from pipeline.gallery.mlann_settings import Settings
+from pipeline.gallery.indexes.exact import ExactIndex
+from pipeline.gallery.indexes.hnsw import HnswIndex
+from pipeline.gallery.indexes.index import Index
+from pipeline.gallery.indexes.mlann import MlannIndex
+from pipeline.gallery.indexes.mlann_settings import Settings
 
 DIMENSION = 32
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import F32, I64
-from pipeline.gallery.mlann import MlannIndex
-from pipeline.gallery.mlann_settings import Settings
+from pipeline.gallery.indexes.mlann import MlannIndex
+from pipeline.gallery.indexes.mlann_settings import Settings
 
 DIMENSION = 48
 FULL = Settings(full_up_to=10**6)

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from pipeline.arrays import F32
-from pipeline.gallery.records import Crop, NewTemplate
+from pipeline.gallery.storage.records import Crop, NewTemplate
 
 MODEL = "model-a"
 DIMENSION = 64

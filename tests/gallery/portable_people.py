@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.gallery.portable_export import export_people
-from pipeline.gallery.portable_file import PortableFile
-from pipeline.gallery.portable_import import Outcome, import_portable
-from pipeline.gallery.records import NewPerson, NewTemplate
-from pipeline.gallery.store import Store
-from pipeline.gallery.watchlists import Watchlists
+from pipeline.gallery.portable.portable_export import export_people
+from pipeline.gallery.portable.portable_file import PortableFile
+from pipeline.gallery.portable.portable_import import Outcome, import_portable
+from pipeline.gallery.storage.records import NewPerson, NewTemplate
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.watchlists import Watchlists
 from tests.gallery.people import template
 
 

@@ -12,13 +12,13 @@ import pytest
 
 from pipeline.arrays import U8
 from pipeline.errors import GalleryError
-from pipeline.gallery.choose import choose_index
 from pipeline.gallery.enroll import Enrolment, EnrolmentRules, Photo, PhotoVerdict, enroll_photos, judge_photo
 from pipeline.gallery.face_crop import crop_pixels
+from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
 from pipeline.gallery.recogniser import Described, QualityParts
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.store import Store
 from pipeline.types import Faces
 
 RULES = EnrolmentRules(min_face_px=48, min_quality=0.25, same_person_distance=1.1, look_alike_distance=0.9)

@@ -8,7 +8,7 @@ import pytest
 from pipeline.arrays import F32
 from pipeline.gallery.face_crop import MAX_FACE_PX, crop_pixels, cut_face
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
-from pipeline.gallery.records import Crop
+from pipeline.gallery.storage.records import Crop
 
 
 def box(*edges: float) -> F32:

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.arrays import F32
-from pipeline.gallery.choose import INDEXES, choose_index
-from pipeline.gallery.contents import Contents
-from pipeline.gallery.exact import ExactIndex
 from pipeline.gallery.fusion import Several, fused, mean_distance
-from pipeline.gallery.records import Person
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.roster import Ownership, Roster
-from pipeline.gallery.rows import now
+from pipeline.gallery.indexes.choose import INDEXES, choose_index
+from pipeline.gallery.indexes.exact import ExactIndex
+from pipeline.gallery.memory.contents import Contents
+from pipeline.gallery.memory.replica import Replica
+from pipeline.gallery.memory.roster import Ownership, Roster
+from pipeline.gallery.storage.records import Person
+from pipeline.gallery.storage.rows import now
 from pipeline.gallery.vectors import squared_l2
 from pipeline.types import Candidate
 from tests.gallery.people import face, unit

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.gallery.choose import choose_index
 from pipeline.gallery.identify import IdentifiedFace, identify_faces
+from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.painted import PaintedFace, PaintedRecogniser, paint
-from pipeline.gallery.records import NewTemplate
-from pipeline.gallery.replica import Replica
-from pipeline.gallery.store import Store
+from pipeline.gallery.storage.records import NewTemplate
+from pipeline.gallery.storage.store import Store
 
 RECOGNISER = PaintedRecogniser()
 LEFT, MIDDLE, RIGHT = (5, 40, 65, 110), (85, 30, 145, 100), (165, 50, 225, 120)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.gallery.contents import Contents
 from pipeline.gallery.look_alikes import look_alikes
-from pipeline.gallery.records import NewPerson
-from pipeline.gallery.store import Store
+from pipeline.gallery.memory.contents import Contents
+from pipeline.gallery.storage.records import NewPerson
+from pipeline.gallery.storage.store import Store
 from tests.gallery.people import MODEL, template
 
 

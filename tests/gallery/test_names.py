@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import MAX_NAME, clean_name, suggest
-from pipeline.gallery.records import Person
-from pipeline.gallery.rows import now
+from pipeline.gallery.storage.records import Person
+from pipeline.gallery.storage.rows import now
 
 HOSTILE = (
     "'; DROP TABLE people; --",

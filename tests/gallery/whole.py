@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from pipeline.gallery.database import Database
-from pipeline.gallery.records import Person
-from pipeline.gallery.sightings import Sightings
-from pipeline.gallery.store import Store
-from pipeline.gallery.strangers import Strangers
-from pipeline.gallery.tables import backups, gallery, metadata
-from pipeline.gallery.watchlists import Watchlists
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.sightings.strangers import Strangers
+from pipeline.gallery.storage.database import Database
+from pipeline.gallery.storage.records import Person
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.tables import backups, gallery, metadata
+from pipeline.gallery.storage.watchlists import Watchlists
+from tests.gallery.made_sightings import RULES, sighting
 from tests.gallery.people import template
-from tests.gallery.sightings import RULES, sighting
 
 Rows = Mapping[str, list[tuple[Any, ...]]]
 

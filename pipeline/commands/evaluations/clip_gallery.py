@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
     from pipeline.arrays import F32, U8
     from pipeline.gallery.enroll import EnrolmentRules, Photo, PhotoVerdict
+    from pipeline.gallery.memory.replica import Replica
     from pipeline.gallery.recogniser import Recogniser
-    from pipeline.gallery.replica import Replica
 
 FRAMES = 3
 """frames that somebody is enrolled from out of the seconds of a clip, evenly spread"""
@@ -132,10 +132,10 @@ def gallery_of(people: Sequence[EnrolledPerson], index: str, dimension: int) -> 
     """A gallery in memory of these people. Raises GalleryError for an unknown index."""
     import numpy as np
 
-    from pipeline.gallery.choose import choose_index
-    from pipeline.gallery.contents import Contents
-    from pipeline.gallery.records import Person
-    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.indexes.choose import choose_index
+    from pipeline.gallery.memory.contents import Contents
+    from pipeline.gallery.memory.replica import Replica
+    from pipeline.gallery.storage.records import Person
 
     began = datetime(1970, 1, 1, tzinfo=UTC)
     ids = [f"p_{number:012x}" for number in range(1, len(people) + 1)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.assemble.recognition import Recognition
     from pipeline.events.event import IdentityEvent
     from pipeline.events.stage import Outcome
-    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.memory.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def watch(
     from pipeline.commands.thresholds import naming
     from pipeline.events.event import Mode
     from pipeline.events.memory_sink import MemorySink
-    from pipeline.gallery.pinned import PinnedGallery
+    from pipeline.gallery.memory.pinned import PinnedGallery
 
     names = {
         camera: clip

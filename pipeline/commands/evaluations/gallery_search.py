@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engines.evaluation.gallery_split import GallerySplit
     from engines.evaluation.identification import Searches
     from pipeline.arrays import F32
-    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.memory.replica import Replica
     from pipeline.types import Candidate
 
 RANKS = 10
@@ -44,10 +44,10 @@ def enrolled(faces: FaceSet, split: GallerySplit, others: FaceSet | None, index:
     """
     import numpy as np
 
-    from pipeline.gallery.choose import choose_index
-    from pipeline.gallery.contents import Contents
-    from pipeline.gallery.records import Person
-    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.indexes.choose import choose_index
+    from pipeline.gallery.memory.contents import Contents
+    from pipeline.gallery.memory.replica import Replica
+    from pipeline.gallery.storage.records import Person
 
     numbers, vectors = faces.person_numbers[split.templates], faces.vectors[split.templates]
     if others is not None:

@@ -103,7 +103,7 @@ def searched(context: Context, faces: FaceSet, filling: FaceSet | None, plan: Pl
     """Each draw through each index, exact first. Names are given by the rule that this gallery would have."""
     from engines.evaluation.gallery_split import split_gallery
     from engines.evaluation.identification import lost_mates
-    from pipeline.gallery.choose import INDEXES
+    from pipeline.gallery.indexes.choose import INDEXES
 
     kinds = sorted(INDEXES, key=lambda kind: kind != EXACT)
     with context.progress() as bars:

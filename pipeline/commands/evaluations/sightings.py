@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.commands.evaluations.clip_report import Group
     from pipeline.commands.evaluations.clip_truth import Truth
     from pipeline.commands.evaluations.clip_watching import Watching
-    from pipeline.gallery.replica import Replica
+    from pipeline.gallery.memory.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)

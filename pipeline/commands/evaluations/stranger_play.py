@@ -13,10 +13,10 @@ from pipeline.commands.evaluations.tracks import product_rule
 from pipeline.events.event import EventType, FrameRef, Identity, IdentityEvent, Mode
 from pipeline.events.sighting_log import CollectedSightings
 from pipeline.events.strangers import StrangerIds
-from pipeline.gallery.choose import choose_index
 from pipeline.gallery.decision import decide
-from pipeline.gallery.sighting_records import KnownStrangers
-from pipeline.gallery.stranger_book import BookRules, Reach, StrangerBook
+from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.sightings.sighting_records import KnownStrangers
+from pipeline.gallery.sightings.stranger_book import BookRules, Reach, StrangerBook
 from pipeline.gallery.vectors import squared_l2
 from pipeline.types import Candidate
 

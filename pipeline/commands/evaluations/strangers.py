@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engines.evaluation.face_set import FaceSet
     from engines.evaluation.stranger_agreement import StrangerAgreement
     from pipeline.commands.evaluations.stranger_play import Appearance, Enrolled, Played
-    from pipeline.gallery.stranger_book import Reach
+    from pipeline.gallery.sightings.stranger_book import Reach
 
 SWEPT = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2)
 """of strangers.max_fpir"""

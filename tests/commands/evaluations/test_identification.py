@@ -18,9 +18,9 @@ from engines.evaluation.identification import NOBODY
 from pipeline.commands.evaluations.gallery_search import NamingRule, enrolled, search_all
 from pipeline.commands.evaluations.identification import run_identification
 from pipeline.commands.evaluations.identification_report import Plan, exponent
-from pipeline.gallery.choose import INDEXES, choose_index
 from pipeline.gallery.decision import decide
-from pipeline.gallery.hnsw import HnswIndex
+from pipeline.gallery.indexes.choose import INDEXES, choose_index
+from pipeline.gallery.indexes.hnsw import HnswIndex
 from pipeline.types import Candidate
 from tests.commands.painted_photos import make
 from tests.engines.evaluation.face_sets import made_set

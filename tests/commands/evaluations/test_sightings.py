@@ -200,7 +200,7 @@ def test_people_are_enrolled_as_enroll_would(filmed: Filmed) -> None:
     )
     assert [(one.name, len(one.vectors)) for one in people] == [("Ann", 1), ("Bob", 3), ("Dora", 1)]
     gallery = gallery_of(people, "exact", 64)
-    assert [one.name for one in gallery.people.values()] == ["Ann", "Bob", "Dora"]
+    assert list(gallery.people.values()) == ["Ann", "Bob", "Dora"]
     assert gallery.search(people[1].vectors[:1], 1)[0][0].name == "Bob"
     assert len(gallery_of((), "exact", 64)) == 0
 

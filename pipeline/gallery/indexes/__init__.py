@@ -1,0 +1,1 @@
+"""Nearest-neighbour search: one protocol (index.py), and exact, HNSW and ML-ANN behind it."""

@@ -1,0 +1,1 @@
+"""How long things are kept: backup and restore, retention, forgetting with proof, the audit file."""

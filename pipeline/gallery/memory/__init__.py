@@ -1,0 +1,1 @@
+"""The gallery in memory: read, kept as a snapshot, followed while it changes, searched."""

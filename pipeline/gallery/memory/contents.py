@@ -1,0 +1,148 @@
+"""The gallery as one model sees it, read from the database some thousand templates at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.gallery.storage import rows
+from pipeline.gallery.storage.records import Person
+from pipeline.gallery.storage.tables import people, templates
+from pipeline.gallery.vectors import damaged, stacked
+
+BLOCK_ROWS = 4096
+"""templates read at once: 8 MiB of 512-D vectors, and 20 ms during which a transaction is open"""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateBlock:
+    """Templates of one model."""
+
+    labels: I64
+    """(N,) ascending"""
+    person_ids: tuple[str, ...]
+    """(N,) whose template each is"""
+    vectors: F32
+    """(N, D) unit length; D is 0 where there is no template"""
+
+    def __post_init__(self) -> None:
+        check_array("labels", self.labels, np.int64, ("N",))
+        check_array("vectors", self.vectors, np.float32, ("N", "D"))
+        check_rows(len(self.labels), person_ids=np.array(self.person_ids, object), vectors=self.vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All of the gallery as one model sees it, at one version."""
+
+    version: int
+    people: tuple[Person, ...]
+    """all of them, also those without a template of this model, in order of id"""
+    labels: I64
+    """(N,) ascending"""
+    person_ids: tuple[str, ...]
+    """(N,) whose template each is"""
+    vectors: F32
+    """(N, D) unit length; D is 0 where there is no template"""
+    others: int
+    """templates of other models, left out: vectors of two models are never compared"""
+
+    def __post_init__(self) -> None:
+        check_array("labels", self.labels, np.int64, ("N",))
+        check_array("vectors", self.vectors, np.float32, ("N", "D"))
+        check_rows(len(self.labels), vectors=self.vectors)
+
+    def left_out(self, model_id: str) -> str | None:
+        """A line for the operator where templates are of other models than this; None where none is."""
+        return left_out(model_id, len(self.labels), self.others)
+
+
+def left_out(model_id: str, searched: int, others: int) -> str | None:
+    """A line for the operator where templates are of other models than this; None where none is."""
+    if not others:
+        return None
+    return (
+        f"{others} of the gallery's {others + searched} templates are of other models than "
+        f"{model_id} and are not searched; enroll those people again"
+    )
+
+
+def read_contents(connection: Connection, model_id: str) -> Contents:
+    """Everybody, and all templates of a model. Raises StoreError for vectors that are none."""
+    here = count_templates(connection, model_id)
+    everybody = tuple(rows.person(row) for row in connection.execute(select(people).order_by(people.c.id)))
+    known = {one.id: one.id for one in everybody}
+    labels = np.empty(here, np.int64)
+    vectors = np.zeros((here, 0), np.float32)
+    owners: list[str] = []
+    for block in _blocks_within(connection, model_id):
+        part = slice(len(owners), len(owners) + len(block.labels))
+        if not owners:
+            vectors = np.empty((here, block.vectors.shape[1]), np.float32)
+        _check_width(block.vectors, vectors.shape[1])
+        labels[part], vectors[part] = block.labels, block.vectors
+        owners += [known[owner] for owner in block.person_ids]  # one string a person, not one a template
+    return Contents(
+        version=rows.version(connection),
+        people=everybody,
+        labels=labels,
+        person_ids=tuple(owners),
+        vectors=vectors if here else np.zeros((0, 0), np.float32),
+        others=count_templates(connection) - here,
+    )
+
+
+def count_templates(connection: Connection, model_id: str | None = None) -> int:
+    """How many templates there are, of one model or all."""
+    asked = select(func.count()).select_from(templates)
+    if model_id is not None:
+        asked = asked.where(templates.c.model_id == model_id)
+    return int(connection.execute(asked).scalar_one())
+
+
+def read_block(connection: Connection, model_id: str, after: int, limit: int = BLOCK_ROWS) -> TemplateBlock:
+    """The next templates of a model behind this label. Raises StoreError for vectors that are none."""
+    asked = (
+        select(templates.c.label, templates.c.person_id, templates.c.vector)
+        .where(templates.c.model_id == model_id, templates.c.label > after)
+        .order_by(templates.c.label)
+        .limit(limit)
+    )
+    found = connection.execute(asked).all()
+    return TemplateBlock(
+        np.array([row.label for row in found], np.int64),
+        tuple(row.person_id for row in found),
+        stacked([row.vector for row in found]),
+    )
+
+
+def name_blocks(connection: Connection, limit: int = BLOCK_ROWS) -> Iterator[Mapping[str, str]]:
+    """Everybody's name by id, some thousand at a time."""
+    after = ""
+    while True:
+        asked = select(people.c.id, people.c.name).where(people.c.id > after).order_by(people.c.id)
+        found = connection.execute(asked.limit(limit)).all()
+        if not found:
+            return
+        yield {row.id: row.name for row in found}
+        after = found[-1].id
+
+
+def _blocks_within(connection: Connection, model_id: str) -> Iterator[TemplateBlock]:
+    """All templates of a model in order of label, in one transaction."""
+    after = -1
+    while True:
+        block = read_block(connection, model_id, after)
+        if not len(block.labels):
+            return
+        yield block
+        after = int(block.labels[-1])
+
+
+def _check_width(vectors: F32, dimension: int) -> None:
+    if vectors.shape[1] != dimension:
+        raise damaged(f"vectors have {4 * dimension} and {4 * vectors.shape[1]} bytes")

@@ -1,0 +1,1 @@
+"""Where a face was seen before: an index over the sightings that were kept."""

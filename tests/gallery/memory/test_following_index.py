@@ -1,0 +1,66 @@
+"""What a gallery that is followed does with its index: beside a search, and when all of it is read anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import update
+
+from pipeline.arrays import F32, I64
+from pipeline.gallery.indexes.exact import ExactIndex
+from pipeline.gallery.indexes.index import Neighbours
+from pipeline.gallery.memory.following import FollowedGallery, Source
+from pipeline.gallery.memory.opening import build_replica
+from pipeline.gallery.memory.replica import Replica
+from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.tables import gallery
+from tests.gallery.memory.test_following import Clock, by_people, name_of
+from tests.gallery.people import DIMENSION, MODEL, face, template
+
+
+@pytest.fixture
+def other(make_store: Callable[[], Store], store: Store) -> Iterator[Store]:
+    """The same gallery, as another program has it open."""
+    with make_store() as opened:
+        yield opened
+
+
+def test_a_version_that_shows_while_an_index_is_searched_is_the_answers(store: Store, other: Store) -> None:
+    ann = other.enroll("Ann", [template(1)]).person
+    other.enroll("Bob", [template(2)])
+    beside: list[Callable[[], object]] = []
+
+    class Beside(ExactIndex):
+        def search(
+            self, probes: F32, count: int, *, among: I64 | None = None, near: I64 | None = None
+        ) -> Neighbours:
+            found = super().search(probes, count, among=among, near=near)
+            while beside:
+                beside.pop()()
+            return found
+
+    replica = build_replica(store.database, MODEL, Beside(DIMENSION))
+    followed = FollowedGallery(
+        replica, Source(store.database, MODEL, lambda: replica), by_people, 0.005, Clock()
+    )
+    beside += [followed.step, lambda: other.forget(ann.id)]
+    assert name_of(followed, face(1)) == "Bob"
+
+
+def test_the_index_of_a_gallery_that_was_replaced_is_told_when_to_stop(store: Store, other: Store) -> None:
+    other.enroll("Ann", [template(1)])
+    told: list[tuple[int, float]] = []
+
+    class Stopping(ExactIndex):
+        def stop_below(self, accept: float) -> None:
+            told.append((id(self), accept))
+
+    def load() -> Replica:
+        return build_replica(store.database, MODEL, Stopping(DIMENSION))
+
+    followed = FollowedGallery(load(), Source(store.database, MODEL, load), lambda own: 1.0, 0.005, Clock())
+    with other.database.writing() as connection:
+        connection.execute(update(gallery).values(id="0" * 32))
+    followed.step()
+    assert told[-1] == (id(followed.replica.index), 1.0)
