@@ -62,7 +62,9 @@ def enrolled(faces: FaceSet, split: GallerySplit, others: FaceSet | None, index:
         vectors=np.ascontiguousarray(vectors),
         others=0,
     )
-    return Replica.of(contents, choose_index(index, vectors.shape[1], always_approximate=True))
+    replica = Replica.of(contents, choose_index(index, vectors.shape[1], always_approximate=True))
+    replica.index.settle()  # templates that wait to be linked are searched one by one: that would flatter
+    return replica
 
 
 def search_all(replica: Replica, faces: FaceSet, split: GallerySplit, rule: NamingRule) -> Searches:
