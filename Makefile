@@ -39,7 +39,7 @@ lint: $(VENV)/installed-dev
 	$(RUN) -m mypy
 
 test: lint models
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow" --maxfail 25
 
 # Whole protocols on the real faces of FACESTREAM_TEST_DATA.
 test-slow: $(VENV)/installed-dev models

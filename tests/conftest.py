@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,23 @@ from engines.prepare import prepare
 from engines.zoo.catalogue import Catalogue, read_catalogue
 from pipeline.detection.centerface import CenterFace
 
+THREADS_END_S = 10.0
+"""how long a thread may outlive its test"""
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    """A test that leaves a thread behind fails: one that never ends would slow down, or stop, all that come after."""
+    before = set(threading.enumerate())
+    yield
+    stayed = [each for each in threading.enumerate() if each not in before]
+    until = time.monotonic() + THREADS_END_S
+    for thread in stayed:
+        thread.join(max(until - time.monotonic(), 0.0))
+    stayed = [each for each in stayed if each.is_alive()]
+    assert not stayed, f"threads that the test left running: {stayed}"
 
 
 @pytest.fixture(scope="session")
