@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from pipeline.gallery.indexes.projection import Projection
 from pipeline.gallery.keeping.forgetting import forget_stranger
 from pipeline.gallery.keeping.retention import RetentionRules, expire
 from pipeline.gallery.keeping.traces import Traces
@@ -68,11 +67,15 @@ def kept(data: Path) -> Path:
 
 
 def traces(data: Path, numbers: list[int]) -> Traces:
-    """Bytes of the vectors of these sightings, whole and projected."""
-    projection = Projection.load(kept(data) / AXES_FILE)
-    vectors = [seen(number).vector for number in numbers]
-    both = [each for one in vectors if one is not None for each in (one, projection(one[None])[0])]
-    return Traces(cut for each in both for cut in cuts_in(each))
+    """Bytes of the vectors of these sightings, whole and, where they are kept, projected.
+
+    Projections are read, not made again: the last bits depend on how many are made in one product.
+    """
+    vectors = [vector for number in numbers if (vector := seen(number).vector) is not None]
+    rows = len(np.fromfile(kept(data) / ROWS_FILE, ROW))
+    projected = np.fromfile(kept(data) / PROJECTED_FILE, "<f4").reshape(rows, -1)
+    vectors += [projected[number] for number in numbers if number < rows]
+    return Traces(cut for each in vectors for cut in cuts_in(each))
 
 
 def holding(data: Path, looked_for: Traces) -> list[str]:
