@@ -49,6 +49,8 @@ class Detection(Section):
     detector finds them off and on: at 32 px the passers-by of one recording are 11 sightings and not 8"""
     max_batch: Count = 4
     """frames of several cameras in one run of the detector"""
+    min_rate_hz: Seconds = 0.5
+    """live only: what the looks a second of a camera fall to at least when there is too much work for all"""
 
 
 class Tracking(Section):
@@ -225,6 +227,8 @@ class Retention(Section):
     their faces go first, and who comes within a month is known again"""
     snapshots_days: Days | None = 30.0
     """pictures, by the time of the file; null: for good, or as long as the sighting that names them"""
+    snapshots_mb: Count | None = 4096
+    """of pictures, the oldest go first; null: as many as the disk takes. About 40,000 sightings"""
 
 
 class Engine(Section):
@@ -264,11 +268,70 @@ class Redis(Section):
     """length at which streams are trimmed, about; 100 MB"""
 
 
+class Spool(Section):
+    """Where live events wait until Redis has them, and a while longer (docs/operate.md)."""
+
+    keep_s: Seconds = 300.0
+    """events stay so long after they were published: a Redis that is killed forgets its last second, or what it
+    was restored to, and is told again"""
+    max_mb: Count = 1024
+    """on disk; the oldest go first, and are counted. About a million events"""
+
+
+class Snapshots(Section):
+    """Pictures of sightings: the best shot's face and its frame."""
+
+    live: bool = True
+    """of cameras"""
+    replay: bool = False
+    """of recordings, which can be looked at again"""
+    frame_px: Annotated[int, Field(ge=64, le=8192)] = 1280
+    """longer side of the kept frame; larger ones are scaled down"""
+    jpeg_quality: Annotated[int, Field(ge=30, le=100)] = 85
+    """85 is hard to tell from the original, at a third of the bytes of 95"""
+
+
+class Capture(Section):
+    """Live sources: when they count as gone, and when they are tried again."""
+
+    connect_timeout_s: Annotated[float, Field(gt=0.0, le=60.0)] = 5.0
+    """until a source has answered; cameras that wake from standby take two or three"""
+    read_timeout_s: Annotated[float, Field(gt=0.0, le=10.0)] = 5.0
+    """without a frame, and the stream counts as stalled. A drain waits for a read, so it must end well within 10 s"""
+    max_backoff_s: Annotated[float, Field(ge=1.0, le=300.0)] = 30.0
+    """longest wait between two tries, which begin half a second apart and become twice as long each time"""
+    park_after_s: Seconds = 300.0
+    """without a frame, and a camera is shown as parked: somebody should look at it. It is still tried"""
+
+
+class Cameras(Section):
+    """Which cameras are watched."""
+
+    file: str | None = None
+    """YAML, watched while monitor runs (config/cameras.example.yaml); null: cameras.yaml in the data folder"""
+
+
+class Http(Section):
+    """What monitor tells and takes by HTTP."""
+
+    listen: str = "127.0.0.1:8470"
+    """address and port, 0 for any that is free. What is not loopback is refused: metrics name cameras, and put a
+    proxy with authentication in front where others must read them"""
+
+
 class Runtime(Section):
     """Threads and queues."""
 
+    max_latency_ms: Annotated[float, Field(ge=50.0)] = 1000.0
+    """live only: from capture to published event, 99 in 100 stay below it. Rather than exceed it, fewer frames are
+    looked at. A second is what people take for at once, and two cores keep it with sixteen cameras"""
+    max_restarts: Annotated[int, Field(ge=0)] = 5
+    """live only: a stage that fails so often within restart_window_s ends the program; 0: the first failure does"""
+    restart_window_s: Seconds = 600.0
+    """the time that restarts are counted in"""
+
     frames_queued: Count = 16
-    """decoded frames waiting for the detector, a camera"""
+    """replays: decoded frames waiting for the detector, a camera. Live it is one: the newest"""
     items_queued: Count = 32
     """items waiting between two stages, all cameras"""
     decoder_threads: Annotated[int, Field(ge=0)] = 1
@@ -295,6 +358,11 @@ class Config(Section):
     engine: Engine = Engine()
     gallery: Gallery = Gallery()
     redis: Redis = Redis()
+    spool: Spool = Spool()
+    snapshots: Snapshots = Snapshots()
+    capture: Capture = Capture()
+    cameras: Cameras = Cameras()
+    http: Http = Http()
     runtime: Runtime = Runtime()
 
     @model_validator(mode="after")
@@ -309,4 +377,6 @@ class Config(Section):
             raise ValueError(
                 "sightings.gap_s must not be shorter than the time between two looks, 1 / detection.rate_hz"
             )
+        if self.detection.min_rate_hz > self.detection.rate_hz:
+            raise ValueError("detection.min_rate_hz must not exceed detection.rate_hz")
         return self

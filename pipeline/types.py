@@ -277,10 +277,12 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """A camera has no more frames. Stages flush what they hold of it and pass this on."""
+    """A camera has no more frames, or none for now. Stages flush what they hold of it and pass this on."""
 
     camera: str
     frames: int
     """frames decoded in all"""
     problem: str | None = None
     """why the recording broke off, or None when it ended as it should"""
+    pause: bool = False
+    """a live camera that is away for now: its open sightings end, and frames may follow, later ones with higher pts"""
