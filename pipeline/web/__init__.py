@@ -1,0 +1,1 @@
+"""What a running monitor tells by HTTP, and takes."""
