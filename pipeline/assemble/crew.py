@@ -1,0 +1,157 @@
+"""The cameras that run, kept as they are wanted: each change touches its own camera alone."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import string
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from config.cameras import Camera
+from pipeline.errors import SourceError
+from pipeline.runtime.buffer import ChannelClosed
+from pipeline.runtime.worker import FrameSource
+from pipeline.web.monitored import CamerasApplied
+
+RUN_LETTERS = string.ascii_lowercase + string.digits
+RUN_LENGTH = 6
+"""of a camera's run, a part of every sighting_id: 2 billion, so that of the thousands of runs that a camera has in
+years no two are likely to be called the same"""
+
+KEPT_RUNS = 256
+"""of cameras that are gone, whose last frames may still be in flight"""
+
+log = logging.getLogger(__name__)
+
+
+class Cast(Protocol):
+    """Who runs sources: the supervisor."""
+
+    def add(self, source: FrameSource) -> None:
+        """Start a source. Raises ValueError while one of its name is still ending, ChannelClosed at the end."""
+        ...
+
+    def remove(self, camera: str) -> None:
+        """End a camera; what is in flight goes through. Does not wait."""
+        ...
+
+
+Open = Callable[[Camera], FrameSource]
+"""a source for a camera, not yet connected; raises SourceError for an address that can never work"""
+
+
+@dataclass(frozen=True, slots=True)
+class CrewCamera:
+    """A camera that is wanted, and what became of it."""
+
+    camera: Camera
+    source: FrameSource | None
+    """None: paused, refused, or about to start"""
+    refused: str | None
+    """why its address can never work"""
+
+
+class Crew:
+    """Starts and ends sources until those that run are those that are wanted. Safe to call from any thread."""
+
+    def __init__(self, cast: Cast, open_source: Open, tell: Callable[[Camera], None]) -> None:
+        """
+        Args:
+            cast: runs the sources.
+            open_source: makes one.
+            tell: is told of each camera before it starts and whenever its values change: how often it is looked
+                at, and where. Quick.
+        """
+        self.runs: dict[str, str] = {}
+        """camera -> its run; a camera that is started anew has another"""
+        self._cast = cast
+        self._open_source = open_source
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._wanted: dict[str, Camera] = {}
+        self._running: dict[str, tuple[Camera, FrameSource]] = {}
+        """by id: as it was when it was opened"""
+        self._refused: dict[str, str] = {}
+
+    def want(self, cameras: Iterable[Camera]) -> CamerasApplied:
+        """Take these cameras for wanted, those alone, and start and end what that asks for."""
+        with self._lock:
+            before, self._wanted = self._wanted, {camera.id: camera for camera in cameras}
+            changed = [name for name in before if self._wanted.get(name, before[name]) != before[name]]
+            for name in [*changed, *(before.keys() - self._wanted.keys())]:
+                self._refused.pop(name, None)
+            for name in changed:
+                self._tell(self._wanted[name])
+            self._reconcile()
+            return CamerasApplied(
+                added=tuple(name for name in self._wanted if name not in before),
+                removed=tuple(name for name in before if name not in self._wanted),
+                changed=tuple(changed),
+            )
+
+    def step(self) -> None:
+        """Start what could not be started yet, because what ran under its name had not ended. Call now and then."""
+        with self._lock:
+            self._reconcile()
+
+    def cameras(self) -> tuple[CrewCamera, ...]:
+        """The wanted cameras, in their order."""
+        with self._lock:
+            return tuple(
+                CrewCamera(camera, self._running.get(name, (None, None))[1], self._refused.get(name))
+                for name, camera in self._wanted.items()
+            )
+
+    def _reconcile(self) -> None:
+        for name, (opened, _) in list(self._running.items()):
+            wanted = self._wanted.get(name)
+            if wanted is None or not wanted.enabled or not _opens_alike(wanted, opened):
+                del self._running[name]
+                self._cast.remove(name)
+        for name, camera in self._wanted.items():
+            if camera.enabled and name not in self._running and name not in self._refused:
+                self._start(camera)
+        gone = [name for name in self.runs if name not in self._wanted]
+        for name in gone[: max(len(gone) - KEPT_RUNS, 0)]:
+            del self.runs[name]
+
+    def _start(self, camera: Camera) -> None:
+        try:
+            source = self._open_source(camera)
+        except SourceError as error:
+            self._refused[camera.id] = str(error)
+            log.warning("camera %s is not watched: %s", camera.id, error, extra={"camera": camera.id})
+            return
+        self._tell(camera)
+        before = self.runs.pop(camera.id, None)
+        self.runs[camera.id] = new_run()
+        try:
+            self._cast.add(source)
+        except (ValueError, ChannelClosed):
+            # What ran under this name has not ended yet, or the run is ending.
+            source.close()
+            self._restore(camera.id, before)
+        else:
+            self._running[camera.id] = (camera, source)
+
+    def _restore(self, name: str, run: str | None) -> None:
+        del self.runs[name]
+        if run is not None:
+            self.runs[name] = run
+
+
+def new_run() -> str:
+    """A camera's run."""
+    return "".join(secrets.choice(RUN_LETTERS) for _ in range(RUN_LENGTH))
+
+
+def _opens_alike(one: Camera, other: Camera) -> bool:
+    """Whether a source opened for one camera serves the other: what else differs is only told."""
+    return _opening(one) == _opening(other)
+
+
+def _opening(camera: Camera) -> Mapping[str, object]:
+    return {"url": camera.url, "transport": camera.transport, "rotate": camera.rotate}
