@@ -30,7 +30,11 @@ class Stage(Protocol[In, Out]):
         ...
 
     def end(self, end: StreamEnd) -> Sequence[Out]:
-        """This camera sends nothing more: forget it, and return what is still owed for it."""
+        """This camera sends nothing more: forget it, and return what is still owed for it.
+
+        After a pause (`end.pause`) it may go on: forget what was seen, and keep what must not begin anew, as
+        numbers that were given out.
+        """
         ...
 
     def close(self) -> None:

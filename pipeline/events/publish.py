@@ -65,7 +65,8 @@ class PublishingStage(StageBase[Outcome, None]):
         return ()
 
     def end(self, end: StreamEnd) -> Sequence[None]:
-        if self._merge is not None:
+        """After a pause the others go on waiting for this camera's events, where all are told in one order."""
+        if self._merge is not None and not end.pause:
             self._publish(self._merge.finish(end.camera))
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from pipeline.events.event import (
     Identity,
     IdentityEvent,
     Mode,
+    TimingsMs,
 )
 from pipeline.events.lifecycle import Closed, SightingBook, Statement
 from pipeline.events.sighting import SightingRules, same_person
@@ -55,6 +56,10 @@ class Board(Protocol):
         """The tracks recognised after this frame."""
         ...
 
+    def pause(self, camera: str, frames: int) -> None:
+        """Nobody is known in this camera after so many frames, and until it goes on."""
+        ...
+
     def finish(self, camera: str) -> None:
         """Nothing more comes of this camera."""
         ...
@@ -66,7 +71,7 @@ class EventContext:
 
     mode: Mode
     runs: Mapping[str, str]
-    """camera -> its run: random when live, a hash of the recording in a replay"""
+    """camera -> its run: a hash of the recording in a replay; random when live, another each time a camera is added"""
     detector: str
     embedder: str
     candidates: int
@@ -75,6 +80,8 @@ class EventContext:
     """squared L2; whoever is farther is nobody the face may be, and not told of"""
     now: Callable[[], datetime] | None
     """the wall clock when live; None in a replay, where an event is published when it was seen"""
+    timings: Callable[[FrameInfo], TimingsMs] | None = None
+    """where the time of a frame went until now, when live; None in a replay"""
 
 
 class EventWriter:
@@ -82,11 +89,12 @@ class EventWriter:
 
     def __init__(self, camera: str, context: EventContext) -> None:
         self._camera = camera
+        self._run = context.runs[camera]
         self._context = context
 
     def __call__(self, statement: Statement) -> IdentityEvent:
         context, sighting = self._context, statement.sighting
-        sighting_id = f"{self._camera}:{context.runs[self._camera]}:{sighting.number}"
+        sighting_id = f"{self._camera}:{self._run}:{sighting.number}"
         evidence = sighting.evidence
         people = evidence.candidates if evidence is not None else ()
         last = sighting.last
@@ -152,8 +160,14 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         return [self._decide(item) for item in batch]
 
     def end(self, end: StreamEnd) -> Sequence[Outcome]:
-        self._board.finish(end.camera)
-        book, last = self._books.pop(end.camera, None), self._last.pop(end.camera, None)
+        """A pause closes the camera's sightings too, but keeps its book: no sighting_id is given twice."""
+        if end.pause:
+            self._board.pause(end.camera, end.frames)
+        else:
+            self._board.finish(end.camera)
+        book, last = self._books.get(end.camera), self._last.pop(end.camera, None)
+        if not end.pause:
+            self._books.pop(end.camera, None)
         if book is None or last is None:
             return ()
         events, closed = book.finish()
@@ -167,6 +181,9 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         if book is None:
             book = self._books[camera] = SightingBook(self._rules, EventWriter(camera, self._context))
         events, closed = book.advance(item)
+        if events and self._context.timings is not None:
+            timings_ms = self._context.timings(item.info)
+            events = [replace(event, timings_ms=timings_ms) for event in events]
         self._last[camera] = item.info
         self._board.publish(camera, item.info.index, frozenset(book.named_tracks))
         return Outcome(

@@ -38,6 +38,8 @@ class Buffer(Generic[T]):
         self.dropped: Counter[str] = Counter()
         """items dropped, by camera"""
         self._items: deque[T | StreamEnd] = deque()
+        self._ends = 0
+        """how many of them are StreamEnds"""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -50,25 +52,47 @@ class Buffer(Generic[T]):
     def append(self, item: T | StreamEnd) -> None:
         """Add an item; a full DROP_OLDEST buffer drops its oldest first.
 
-        A StreamEnd is never dropped, so that open sightings get their `end`: a buffer holding nothing else
-        grows by one, at most one a camera.
+        A StreamEnd is never dropped, so that open sightings get their `end`, takes no item's room, and drops
+        nothing. Of two ends of a camera with none of its items between them the later says all: it takes the
+        place of both. So a camera that flaps for weeks while nobody takes leaves at most one end an item held.
         """
-        if self.overflow is Overflow.DROP_OLDEST and len(self._items) >= self.capacity:
-            self._drop_oldest()
-        self._items.append(item)
+        if isinstance(item, StreamEnd):
+            self._items.append(item)
+            self._ends += 1
+            self._merge_ends(item.camera)
+        else:
+            if self.overflow is Overflow.DROP_OLDEST and len(self._items) - self._ends >= self.capacity:
+                self._drop_oldest()
+            self._items.append(item)
         self.high_water = max(self.high_water, len(self._items))
 
     def pop(self) -> T | StreamEnd:
         """Remove and return the oldest item."""
-        return self._items.popleft()
+        item = self._items.popleft()
+        self._ends -= isinstance(item, StreamEnd)
+        return item
 
     def clear(self) -> None:
         """Forget everything; not counted as drops, because the run is over."""
         self._items.clear()
+        self._ends = 0
 
     def _drop_oldest(self) -> None:
+        position = next(i for i, item in enumerate(self._items) if not isinstance(item, StreamEnd))
+        camera = place_of(self._items[position]).camera
+        self.dropped[camera] += 1
+        del self._items[position]
+        if self._ends > 1:
+            self._merge_ends(camera)
+
+    def _merge_ends(self, camera: str) -> None:
+        """Remove each end of this camera that another one follows with none of its items in between."""
+        before: int | None = None
         for position, item in enumerate(self._items):
-            if not isinstance(item, StreamEnd):
-                self.dropped[place_of(item).camera] += 1
-                del self._items[position]
-                return
+            if place_of(item).camera != camera:
+                continue
+            if isinstance(item, StreamEnd) and before is not None:
+                del self._items[before]
+                self._ends -= 1
+                return  # there is never more than one such pair: each append and drop makes at most one
+            before = position if isinstance(item, StreamEnd) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from pipeline.runtime.buffer import Buffer, ChannelClosed, Overflow
@@ -23,19 +23,28 @@ class _Lane(Generic[T]):
         self.frames = 0
         """decoded so far: one more than the index of the last frame put"""
         self.ended = False
-        """its StreamEnd is in the queue: nothing may follow"""
+        """its last StreamEnd is in the queue: nothing may follow"""
 
 
 class FanIn(Generic[T]):
     """Takes one item a camera in turn, so that a fast camera starves none and a slow one holds up none.
 
-    A camera's own order is kept, with its StreamEnd in its place. A camera comes with `add` and is gone once
-    its StreamEnd was taken.
+    A camera's own order is kept, with its StreamEnds in their places. A camera comes with `add` and is gone once
+    its StreamEnd was taken; after one that is a pause it stays, and more may follow.
     """
 
-    def __init__(self, capacity: int, overflow: Overflow, name: str) -> None:
-        """`capacity` is a camera's, not that of all together."""
+    def __init__(
+        self, capacity: int, overflow: Overflow, name: str, stale: Callable[[T], bool] | None = None
+    ) -> None:
+        """
+        Args:
+            capacity: a camera's, not that of all together.
+            overflow: what a full queue does.
+            name: where it stands, for drop counts.
+            stale: whether an item has waited too long to be worth taking: it is dropped instead; None: never.
+        """
         self.name = name
+        self._stale = stale
         self._capacity = capacity
         self._overflow = overflow
         self._lock = threading.Lock()
@@ -81,17 +90,18 @@ class FanIn(Generic[T]):
                 )
             self._lanes[camera] = _Lane(self._capacity, self._overflow, self._lock)
 
-    def remove(self, camera: str) -> None:
+    def remove(self, camera: str, frames: int = 0) -> None:
         """Take nothing more from a camera: what is queued still goes through, with a StreamEnd behind it.
 
-        The camera's own thread gets ChannelClosed at its next put. Unknown and ended cameras are left alone.
+        `frames`: decoded so far, where more were than were put. The camera's own thread gets ChannelClosed at its
+        next put. Unknown and ended cameras are left alone.
         """
         with self._lock:
             lane = self._lanes.get(camera)
             if lane is None or lane.ended:
                 return
             lane.ended = True
-            lane.buffer.append(StreamEnd(camera, lane.frames))
+            lane.buffer.append(StreamEnd(camera, max(lane.frames, frames)))
             lane.has_space.notify_all()
             self._has_items.notify()
 
@@ -110,8 +120,10 @@ class FanIn(Generic[T]):
             if self._closed or lane is None or lane.ended:
                 raise ChannelClosed(f"{self.name}, camera {camera}")
             lane.buffer.append(item)
-            lane.ended = isinstance(item, StreamEnd)
-            if place.frame_index is not None:
+            if isinstance(item, StreamEnd):
+                lane.ended = not item.pause
+                lane.frames = max(lane.frames, item.frames)
+            elif place.frame_index is not None:
                 lane.frames = place.frame_index + 1
             self._has_items.notify()
 
@@ -127,15 +139,15 @@ class FanIn(Generic[T]):
             ChannelClosed: the fan-in is closed and empty, or aborted.
         """
         with self._lock:
-            self._has_items.wait_for(lambda: self._waiting() or self._closed, timeout_s)
-            if fill_s > 0.0 and self._waiting():
-                self._has_items.wait_for(lambda: self._closed or self._filled(max_items), fill_s)
-            batch: list[T | StreamEnd] = []
-            while len(batch) < max_items and (camera := self._next_camera()) is not None:
-                batch.append(self._pop(camera))
-            if not batch and self._closed:
-                raise ChannelClosed(self.name)
-            return batch
+            while True:
+                self._has_items.wait_for(lambda: self._waiting() or self._closed, timeout_s)
+                if fill_s > 0.0 and self._waiting():
+                    self._has_items.wait_for(lambda: self._closed or self._filled(max_items), fill_s)
+                batch = self._collect(max_items)
+                if not batch and self._closed:
+                    raise ChannelClosed(self.name)
+                if batch or timeout_s is not None:
+                    return batch
 
     def close(self) -> None:
         """Refuse further puts; the taker gets what is left, then ChannelClosed. May be called again."""
@@ -166,10 +178,21 @@ class FanIn(Generic[T]):
     def _next_camera(self) -> str | None:
         return next((camera for camera, lane in self._lanes.items() if lane.buffer), None)
 
+    def _collect(self, max_items: int) -> list[T | StreamEnd]:
+        """The next items, without those that are stale."""
+        batch: list[T | StreamEnd] = []
+        while len(batch) < max_items and (camera := self._next_camera()) is not None:
+            item = self._pop(camera)
+            if isinstance(item, StreamEnd) or self._stale is None or not self._stale(item):
+                batch.append(item)
+            else:
+                self._lanes[camera].buffer.dropped[camera] += 1
+        return batch
+
     def _pop(self, camera: str) -> T | StreamEnd:
         lane = self._lanes.pop(camera)
         item = lane.buffer.pop()
-        if isinstance(item, StreamEnd):
+        if isinstance(item, StreamEnd) and not item.pause:
             self._dropped.update(lane.buffer.dropped)
             self._high_water = max(self._high_water, lane.buffer.high_water)
         else:

@@ -98,6 +98,21 @@ class FeedbackBoard:
             record = self._records.get(camera)
             return NOBODY if record is None else record.states[-1]
 
+    def pause(self, camera: str, frames: int) -> None:
+        """The camera is away after this many frames: its tracks are over. Frames from there on may still come."""
+        with self._changed:
+            record = self._records.get(camera)
+            if record is None:
+                return
+            if not self._exact:
+                del self._records[camera]
+                return
+            record.newest = max(record.newest, frames - 1)
+            if record.states[-1]:
+                record.frames.append(record.newest + 1)
+                record.states.append(NOBODY)
+            self._changed.notify_all()
+
     def finish(self, camera: str) -> None:
         """The camera has ended: forget it, so that another of the same name starts with nobody known."""
         with self._changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.types import Aligned, Detected, Embedded, Frame, Matched, StreamEnd, Tracked
+from pipeline.types import Detected, Embedded, FrameInfo, Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,11 @@ class Place:
 
 
 def place_of(item: object) -> Place:
-    """The place of anything that flows between stages; an item of a type not known here needs a `camera`."""
+    """The place of anything that flows between stages: what has no FrameInfo as its `info` needs a `camera`."""
     match item:
-        case Frame(info=info) | Aligned(info=info) | Matched(info=info):
-            return Place(info.camera, info.index)
-        case Detected(frame=frame) | Tracked(frame=frame):
-            return Place(frame.info.camera, frame.info.index)
-        case Embedded(aligned=aligned):
-            return Place(aligned.info.camera, aligned.info.index)
-        case StreamEnd(camera=camera):
-            return Place(camera, None)
+        case Detected(frame=inner) | Tracked(frame=inner) | Embedded(aligned=inner):
+            return Place(inner.info.camera, inner.info.index)
+    info = getattr(item, "info", None)
+    if isinstance(info, FrameInfo):
+        return Place(info.camera, info.index)
     return Place(str(getattr(item, "camera", "?")), None)

@@ -15,6 +15,7 @@ from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.channel import Channel, Inbox, Outbox
 from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.worker import (
+    Admit,
     CaptureWorker,
     FrameSource,
     Worker,
@@ -83,14 +84,19 @@ class Supervisor:
         *,
         hooks: Sequence[WorkerHook] = (),
         abortables: Sequence[Abortable] = (),
+        admit: Admit | None = None,
         drain_timeout_s: float = 10.0,
         ends_with_sources: bool = True,
     ) -> None:
-        """The run ends when its last source has ended or, with `ends_with_sources` off, only when asked to."""
+        """The run ends when its last source has ended or, with `ends_with_sources` off, only when asked to.
+
+        Frames that `admit` refuses are counted and never queued; it is called in the sources' threads.
+        """
         self.fan_in = fan_in
         self.channels = [Channel[Any](step.queued, Overflow.BLOCK, step.stage.name) for step in steps[1:]]
         self._workers = _chain(fan_in, self.channels, steps, hooks)
         self._abortables: tuple[Abortable, ...] = (fan_in, *self.channels, *abortables)
+        self._admit = admit
         self._drain_timeout_s = drain_timeout_s
         self._ends_with_sources = ends_with_sources
         self._changed = threading.Condition()
@@ -124,7 +130,7 @@ class Supervisor:
             if self._failure is not None:
                 self._join()
                 raise stage_error(self._failure) from self._failure.error
-        captures = [CaptureWorker(source, self.fan_in) for source in sources]
+        captures = [CaptureWorker(source, self.fan_in, self._admit) for source in sources]
         with self._changed:  # all count as running before the first can end, or its end would end the run
             self._running.update(captures)
         for capture in captures:
@@ -139,13 +145,13 @@ class Supervisor:
             ChannelClosed: the run is ending.
         """
         self.fan_in.add(source.camera)
-        self._start(CaptureWorker(source, self.fan_in))
+        self._start(CaptureWorker(source, self.fan_in, self._admit))
 
     def remove(self, camera: str) -> None:
         """Stop a camera: its frames in flight go through, its open sightings end. Does not wait for its thread."""
-        self.fan_in.remove(camera)
         for capture in self._captures():
             if capture.camera == camera:
+                self.fan_in.remove(camera, capture.frames)
                 capture.stop()
 
     def drain(self) -> None:

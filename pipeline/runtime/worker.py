@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from pipeline.runtime.buffer import ChannelClosed
 from pipeline.runtime.channel import Inbox, Outbox
 from pipeline.runtime.place import Place, place_of
 from pipeline.stage import Stage
-from pipeline.types import Frame, StreamEnd
+from pipeline.types import Frame, FrameInfo, StreamEnd
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -29,8 +29,11 @@ class FrameSource(Protocol):
         """Name of the camera, unique in a run."""
         ...
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame | StreamEnd]:
         """Frames in order, each with this camera's name. Blocks as long as the next takes; ends soon after `close`.
+
+        A live camera that is away for now says so with a StreamEnd that is a pause; frames after it have higher
+        indices and pts_s than those before.
 
         Raises:
             FacestreamError: it cannot be read, or no further. Frames given until then count.
@@ -40,6 +43,10 @@ class FrameSource(Protocol):
     def close(self) -> None:
         """Release everything and end `frames`. From any thread, at any time, once or more. Never raises."""
         ...
+
+
+Admit = Callable[[FrameInfo], bool]
+"""whether a frame that was decoded is to be looked at; called in the thread of its camera, in frame order"""
 
 
 class WorkerHook:
@@ -193,13 +200,21 @@ class Worker(WorkerThread, Generic[In, Out]):
 class CaptureWorker(WorkerThread):
     """Reads one source: its frames, then its StreamEnd, with the problem in it when the source broke off."""
 
-    def __init__(self, source: FrameSource, outbox: Outbox[Frame]) -> None:
+    def __init__(self, source: FrameSource, outbox: Outbox[Frame], admit: Admit | None = None) -> None:
+        """Frames that `admit` refuses are counted and go no further; None: all are admitted."""
         super().__init__("capture")
         self.camera = source.camera
         self.problem: FacestreamError | None = None
         """why the source broke off; set before `ended` is called"""
+        self.decoded = 0
+        """frames so far that were put or skipped"""
+        self.skipped = 0
+        """frames so far that were not admitted"""
+        self.frames = 0
+        """one more than the index of the last frame decoded"""
         self._source = source
         self._outbox = outbox
+        self._admit = admit
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -210,18 +225,27 @@ class CaptureWorker(WorkerThread):
     def _work(self) -> None:
         self._ready.set()
         self._place = Place(self.camera, None)
-        frames = 0
         try:
-            for frame in self._source.frames():
-                self._outbox.put(frame)
-                self._place = place_of(frame)
-                frames = frame.info.index + 1
+            for item in self._source.frames():
+                if isinstance(item, StreamEnd):
+                    self._outbox.put(item)
+                else:
+                    self._give(item)
                 if self._stopping.is_set():
                     break
         except FacestreamError as error:
             self.problem = error
         problem = None if self.problem is None else str(self.problem)
-        self._outbox.put(StreamEnd(self.camera, frames, problem))
+        self._outbox.put(StreamEnd(self.camera, self.frames, problem))
+
+    def _give(self, frame: Frame) -> None:
+        if self._admit is None or self._admit(frame.info):
+            self._outbox.put(frame)
+        else:
+            self.skipped += 1
+        self.decoded += 1
+        self._place = place_of(frame)
+        self.frames = frame.info.index + 1
 
     def _release(self) -> None:
         self._source.close()

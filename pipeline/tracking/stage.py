@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.stage import StageBase
 from pipeline.tracking.associate import Gates
 from pipeline.tracking.cut import CutDetector
-from pipeline.tracking.tracker import Tracker, TrackRules
+from pipeline.tracking.tracker import Tracker, TrackRules, shorter_sides
 from pipeline.types import Detected, StreamEnd, Tracked
 
 
 class _Camera:
     """What is kept of one camera."""
 
-    def __init__(self, rules: TrackRules) -> None:
-        self.tracker = Tracker(rules)
+    def __init__(self, rules: TrackRules, last_id: int = 0) -> None:
+        self.tracker = Tracker(rules, last_id)
         self.cuts = CutDetector()
+
+    def anew(self, rules: TrackRules) -> _Camera:
+        """With nothing seen yet. Ids go on counting: to the stages behind, a track's id never comes back."""
+        return _Camera(rules, self.tracker.last_id)
 
 
 class TrackingStage(StageBase[Detected, Tracked]):
@@ -36,8 +40,15 @@ class TrackingStage(StageBase[Detected, Tracked]):
         max_lost_s: float,
         min_looks: int,
         min_face_px: float,
+        min_face_px_of: Callable[[str], float] | None = None,
     ) -> None:
-        """See config.schema.Tracking and Detection; weaker faces than `min_score` only prolong a track."""
+        """See config.schema.Tracking and Detection; weaker faces than `min_score` only prolong a track.
+
+        `min_face_px_of` says each camera's own limit, instead; it is asked at every look, since it may change.
+        """
+        if min_face_px_of is not None:
+            min_face_px = 0.0
+        self._min_face_px_of = min_face_px_of
         self._rules = TrackRules(Gates(min_score, min_iou, min_iou_low), max_lost_s, min_looks, min_face_px)
         self._cameras: dict[str, _Camera] = {}
 
@@ -45,7 +56,9 @@ class TrackingStage(StageBase[Detected, Tracked]):
         return [self._track(item) for item in batch]
 
     def end(self, end: StreamEnd) -> Sequence[Tracked]:
-        self._cameras.pop(end.camera, None)
+        camera = self._cameras.pop(end.camera, None)
+        if end.pause and camera is not None:
+            self._cameras[end.camera] = camera.anew(self._rules)
         return ()
 
     def _track(self, item: Detected) -> Tracked:
@@ -56,7 +69,10 @@ class TrackingStage(StageBase[Detected, Tracked]):
         if item.looked:
             if camera.cuts.is_cut(item.frame.pixels.to_host()):
                 camera.tracker.reset()
-            rows = camera.tracker.update(item.faces, info.pts_s, info.width, info.height)
+            faces = item.faces
+            if self._min_face_px_of is not None:
+                faces = faces.take(shorter_sides(faces) >= self._min_face_px_of(info.camera))
+            rows = camera.tracker.update(faces, info.pts_s, info.width, info.height)
         else:
             rows = camera.tracker.predict(info.pts_s, info.width, info.height)
         return Tracked(item.frame, rows.faces, rows.track_ids, rows.observed)

@@ -51,19 +51,25 @@ class Tracker:
     who no longer finds an id may forget it.
     """
 
-    def __init__(self, rules: TrackRules) -> None:
+    def __init__(self, rules: TrackRules, last_id: int = 0) -> None:
+        """`last_id`: given out before, by the tracker whose place this one takes."""
         self._rules = rules
         self._tracks = Tracks.begin(Faces.none(), 0.0)
         """as of the last look"""
         self._at_s = 0.0
         """pts of the last look"""
-        self._last_id = 0
+        self._last_id = last_id
+
+    @property
+    def last_id(self) -> int:
+        """The highest id given out so far."""
+        return self._last_id
 
     def update(self, faces: Faces, pts_s: float, width: int, height: int) -> TrackRows:
         """Take in what a look at a frame of this size in pixels found, and say which tracks there are now."""
         if pts_s - self._at_s > RESET_GAP_S:
             self.reset()
-        faces = faces.take(_shorter_sides(faces) >= self._rules.min_face_px)
+        faces = faces.take(shorter_sides(faces) >= self._rules.min_face_px)
         tracks = self._tracks.predicted(pts_s - self._at_s)
         pairs = associate(tracks.states, faces.boxes, faces.scores, self._rules.gates)
         fresh = faces.scores >= self._rules.gates.min_score
@@ -112,5 +118,6 @@ class Tracker:
         return TrackRows(faces.take(rows), tracks.ids[rows], observed[rows])
 
 
-def _shorter_sides(faces: Faces) -> F32:
+def shorter_sides(faces: Faces) -> F32:
+    """Of each face's box (N,), pixels: what `min_face_px` limits."""
     return np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1), dtype=np.float32)

@@ -33,7 +33,7 @@ class ListSource:
         self._count = count
         self._error = error
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame | StreamEnd]:
         for index in range(self._count):
             yield frame(self.camera, index)
         if self._error is not None:
@@ -50,7 +50,7 @@ class EndlessSource(ListSource):
         super().__init__(camera, 0)
         self.started = threading.Event()
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame | StreamEnd]:
         index = 0
         while True:
             yield frame(self.camera, index)
@@ -65,7 +65,7 @@ class SilentSource(ListSource):
         super().__init__(camera, 1)
         self.silent = threading.Event()
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame | StreamEnd]:
         yield from super().frames()
         self.silent.set()
         assert self.closed.wait(JOIN_S)

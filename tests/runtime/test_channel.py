@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -80,17 +81,42 @@ def test_drop_oldest_keeps_the_newest_and_every_end_and_counts_the_rest(
     kept = [item for item in left if isinstance(item, Item)]
     assert [item for item in left if isinstance(item, StreamEnd)] == stream[len(cameras) :]
     assert kept == stream[len(cameras) - len(kept) : len(cameras)]
-    assert len(left) == min(len(stream), max(capacity, len(ends)))
+    assert len(kept) == min(len(cameras), capacity)
     assert channel.dropped() == Counter(cameras[: len(cameras) - len(kept)])
 
 
 def test_an_end_between_items_keeps_its_place_when_older_items_are_dropped() -> None:
     channel: Channel[Item] = Channel(2, Overflow.DROP_OLDEST, "detect")
     end = StreamEnd("a", 1)
-    for item in (Item("a", 0), end, Item("b", 1), Item("b", 2)):
+    for item in (Item("a", 0), end, Item("b", 1), Item("b", 2), Item("b", 3)):
         channel.put(item)
-    assert channel.take(9) == [end, Item("b", 2)]
+    assert channel.take(9) == [end, Item("b", 2), Item("b", 3)]
     assert channel.dropped() == {"a": 1, "b": 1}
+
+
+PAUSES = st.sampled_from("ab").flatmap(
+    lambda camera: st.just(Item(camera, 0)) | st.just(StreamEnd(camera, 0, pause=True))
+)
+
+
+@given(capacity=st.integers(1, 3), stream=st.lists(PAUSES, max_size=60))
+def test_cameras_that_flap_while_nobody_takes_leave_one_pause_between_two_items(
+    capacity: int, stream: list[Item | StreamEnd]
+) -> None:
+    channel: Channel[Item] = Channel(capacity, Overflow.DROP_OLDEST, "detect")
+    for item in stream:
+        channel.put(item)
+        assert len(channel) <= 2 * capacity + 2  # one before each item, and one of each camera behind
+    channel.close()
+    left = drain(channel)
+    for camera in "ab":
+        kinds = [isinstance(item, StreamEnd) for item in left if item.camera == camera]
+        assert (True, True) not in set(pairwise(kinds))
+        of_camera = [item for item in stream if item.camera == camera]
+        assert kinds[-1:] == [True] or not of_camera or isinstance(of_camera[-1], Item)
+    assert sum(channel.dropped().values()) + sum(isinstance(item, Item) for item in left) == sum(
+        isinstance(item, Item) for item in stream
+    )
 
 
 def test_a_taker_waits_its_time_and_then_gets_nothing() -> None:

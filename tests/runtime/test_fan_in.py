@@ -109,11 +109,11 @@ def test_a_full_camera_does_not_block_another() -> None:
 
 def test_live_drops_a_cameras_own_oldest_and_counts_it_even_after_the_camera_is_gone() -> None:
     fan_in = filled({"fast": 6, "slow": 1}, capacity=3, overflow=Overflow.DROP_OLDEST)
-    assert fan_in.dropped() == {"fast": 4}
+    assert fan_in.dropped() == {"fast": 3}
     taken = places(drain(fan_in))
-    assert taken == [("fast", 4), ("slow", 0), ("fast", 5), ("slow", None), ("fast", None)]
-    assert fan_in.dropped() == {"fast": 4}
-    assert fan_in.high_water == 3
+    assert taken == [("fast", 3), ("slow", 0), ("fast", 4), ("slow", None), ("fast", 5), ("fast", None)]
+    assert fan_in.dropped() == {"fast": 3}
+    assert fan_in.high_water == 4
 
 
 def test_a_batch_waits_to_fill_from_several_cameras() -> None:
@@ -166,6 +166,27 @@ def test_a_name_is_free_again_once_its_end_was_taken() -> None:
     fan_in.add("a")
     fan_in.put(frame("a", 0))
     assert places(fan_in.take(1)) == [("a", 0)]
+
+
+def test_a_paused_camera_keeps_its_place_and_may_go_on() -> None:
+    fan_in: FanIn[Frame] = FanIn(1, Overflow.DROP_OLDEST, "frames")
+    fan_in.add("a")
+    for _ in range(3):
+        fan_in.put(StreamEnd("a", 0, "no answer", pause=True))
+    fan_in.put(frame("a", 0))
+    fan_in.put(StreamEnd("a", 1, "it went away", pause=True))
+    for index in range(1, 4):
+        fan_in.put(frame("a", index))
+    assert len(fan_in) == 2
+    assert fan_in.take(1) == [StreamEnd("a", 1, "it went away", pause=True)]
+    assert places(fan_in.take(1)) == [("a", 3)]
+    assert fan_in.dropped() == {"a": 3}
+    with pytest.raises(ValueError, match="'a' is running already"):
+        fan_in.add("a")
+    fan_in.put(StreamEnd("a", 4, pause=True))
+    fan_in.remove("a", frames=9)
+    assert fan_in.take(9) == [StreamEnd("a", 9)]
+    fan_in.add("a")
 
 
 def test_an_unknown_camera_and_a_closed_fan_in_refuse() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.channel import Channel
-from pipeline.runtime.place import Place
+from pipeline.runtime.place import Place, place_of
 from pipeline.runtime.worker import (
     CaptureWorker,
     Worker,
@@ -179,6 +179,37 @@ def test_a_source_that_breaks_off_says_why_in_its_end() -> None:
 def test_a_source_asked_to_stop_ends_after_the_frame_it_reads() -> None:
     _, given_frames, _ = capture(EndlessSource("a"))
     assert given_frames[1:] == [StreamEnd("a", 1)]
+
+
+class FlappingSource(ListSource):
+    """A camera that is away for a while after each of its frames."""
+
+    def frames(self) -> Iterator[Frame | StreamEnd]:
+        for item in super().frames():
+            yield item
+            yield StreamEnd(self.camera, 1, "no answer", pause=True)
+
+
+def test_a_pause_passes_in_its_place() -> None:
+    _, given_items, worker = capture(FlappingSource("a", 2))
+    ends = [item for item in given_items if isinstance(item, StreamEnd)]
+    assert [place_of(item).frame_index for item in given_items] == [0, None, 1, None]
+    assert ends == [
+        StreamEnd("a", 1, "no answer", pause=True),
+        StreamEnd("a", 2),
+    ]  # the last pause is one with the end
+    assert (worker.decoded, worker.skipped) == (2, 0)
+
+
+def test_frames_that_are_not_admitted_go_no_further_and_are_counted() -> None:
+    outbox: Channel[Frame] = Channel(99, Overflow.DROP_OLDEST, "frames")
+    worker = CaptureWorker(ListSource("a", 7), outbox, lambda info: info.index % 3 == 0)
+    worker.start(Diary())
+    worker.join()
+    *frames, end = everything_open(outbox)
+    assert [place_of(item).frame_index for item in frames] == [0, 3, 6]
+    assert end == StreamEnd("a", 7)
+    assert (worker.decoded, worker.skipped) == (7, 4)
 
 
 def test_a_bug_in_a_source_is_reported_with_the_last_frame() -> None:

@@ -75,6 +75,14 @@ def test_cameras_are_apart_and_end_apart() -> None:
     assert stage.end(StreamEnd("a", 4)) == ()
     assert ids(list(stage.process([item(3, face, "b"), item(0, face, "a")]))) == [[1], []]
     stage.end(StreamEnd("never there", 0))
+    stage.end(StreamEnd("never there", 0, pause=True))
+
+
+def test_after_a_pause_whoever_is_seen_is_somebody_new_and_no_id_comes_back() -> None:
+    stage, face = make(), faces_of([FACE])
+    assert ids(list(stage.process([item(index, face) for index in (0, 3)]))) == [[], [1]]
+    stage.end(StreamEnd("a", 4, pause=True))
+    assert ids(list(stage.process([item(index, face) for index in (6, 9)]))) == [[], [2]]
 
 
 def test_a_cut_ends_tracks_even_when_somebody_stands_in_the_same_place() -> None:
