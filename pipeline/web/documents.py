@@ -7,7 +7,7 @@ from functools import cache
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import OutsideError
-from pipeline.web.monitored import CamerasApplied, MonitorStatus
+from pipeline.web.monitored import CamerasApplied, CameraStatus, MonitorStatus
 
 
 def status_to_json(status: MonitorStatus) -> bytes:
@@ -26,6 +26,11 @@ def status_from_json(text: bytes) -> MonitorStatus:
         raise OutsideError(_not_understood(error)) from error
 
 
+def cameras_to_json(cameras: tuple[CameraStatus, ...]) -> bytes:
+    """A JSON list of the status's cameras."""
+    return _cameras().dump_json(cameras)
+
+
 def applied_to_json(applied: CamerasApplied) -> bytes:
     """One JSON object."""
     return _applied().dump_json(applied)
@@ -42,6 +47,11 @@ def applied_from_json(text: bytes) -> CamerasApplied:
 @cache
 def _status() -> TypeAdapter[MonitorStatus]:
     return TypeAdapter(MonitorStatus)
+
+
+@cache
+def _cameras() -> TypeAdapter[tuple[CameraStatus, ...]]:
+    return TypeAdapter(tuple[CameraStatus, ...])
 
 
 @cache
