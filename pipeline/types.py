@@ -162,6 +162,10 @@ class Tracked:
         check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed)
 
 
+QUALITY_PARTS = ("size", "sharpness", "pose", "exposure", "detection", "occlusion")
+"""what spoils a face, the columns of `parts` below (alignment/quality.py)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Aligned:
     """Faces with their quality, and upright crops of those that earn an embedding. The frame's pixels end here."""
@@ -178,11 +182,14 @@ class Aligned:
     """(M,) the face that each crop is of, ascending"""
     crops: Pixels
     """(M, S, S, 3) RGB uint8, S the embedder's input side"""
+    parts: F32 | None = None
+    """(N, P) QUALITY_PARTS, whose product the quality is; None from a judge that knows none"""
 
     def __post_init__(self) -> None:
         check_array("quality", self.quality, np.float32, ("N",))
         check_array("rows", self.rows, np.int64, ("M",))
         check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed, quality=self.quality)
+        _check_parts(self.parts, len(self.faces))
         if self.crops.shape[0] != len(self.rows) or len(self.crops.shape) != 4:
             raise ValueError(f"crops must be ({len(self.rows)}, S, S, 3), got {self.crops.shape}")
 
@@ -210,6 +217,10 @@ class GalleryState:
     """the last change they take into account"""
     max_distance: float
     """squared L2; a name was given only below it. A growing gallery needs a smaller one for the same rate"""
+    people: int | None = field(default=None, compare=False)
+    """in the gallery; None where that is not known"""
+    comparable: int | None = field(default=None, compare=False)
+    """of them, with a template that can be compared"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +281,12 @@ class Matched:
     matches: tuple[Match, ...]
     """one a crop of this frame, in row order"""
     gallery: GalleryState
+    parts: F32 | None = None
+    """(N, P) as in `Aligned`"""
 
     def __post_init__(self) -> None:
         check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed, quality=self.quality)
+        _check_parts(self.parts, len(self.faces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,3 +300,9 @@ class StreamEnd:
     """why the recording broke off, or None when it ended as it should"""
     pause: bool = False
     """a live camera that is away for now: its open sightings end, and frames may follow, later ones with higher pts"""
+
+
+def _check_parts(parts: F32 | None, rows: int) -> None:
+    if parts is not None:
+        check_array("parts", parts, np.float32, ("N", len(QUALITY_PARTS)))
+        check_rows(rows, parts=parts)

@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.alignment.gate import EmbedGate, GateRules
+from pipeline.alignment.quality import JudgeParts, no_parts
 from pipeline.arrays import F32, U8
 from pipeline.stage import StageBase
-from pipeline.types import Aligned, Faces, HostPixels, StreamEnd, Tracked
+from pipeline.types import QUALITY_PARTS, Aligned, Faces, HostPixels, StreamEnd, Tracked
 
 Cut = Callable[[U8, Faces], U8]
 """image (H, W, 3), N faces -> upright crops (N, S, S, 3)"""
@@ -32,10 +33,19 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
     name = "align"
 
     def __init__(
-        self, cut: Cut, judge: Judge, rules: GateRules, feedback: Feedback, lag_frames: int, crop_px: int
+        self,
+        cut: Cut,
+        judge: Judge,
+        rules: GateRules,
+        feedback: Feedback,
+        lag_frames: int,
+        crop_px: int,
+        parts: JudgeParts = no_parts,
     ) -> None:
+        """`parts`: what `judge` multiplies; where it knows them, it is asked instead."""
         self._cut = cut
         self._judge = judge
+        self._parts = parts
         self._rules = rules
         self._feedback = feedback
         self._lag_frames = lag_frames
@@ -55,12 +65,17 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
         quality = np.zeros(len(item.faces), np.float32)
         rows = found[:0]
         crops = self._no_crops
+        parts = None
         if len(found):
             faces = item.faces.take(found)
             cuts = self._cut(item.frame.pixels.to_host(), faces)
-            quality[found] = self._judge(cuts, faces)
+            told = self._parts(cuts, faces)
+            quality[found] = self._judge(cuts, faces) if told is None else told.overall
+            if told is not None and told.names == QUALITY_PARTS:
+                parts = np.zeros((len(item.faces), len(told.names)), np.float32)
+                parts[found] = told.values
             gate = self._gates.setdefault(info.camera, EmbedGate(self._rules))
             known = self._feedback.state_at(info.camera, info.index - self._lag_frames)
             rows = gate.due(info.pts_s, item.track_ids, item.observed, quality, known)
             crops = HostPixels(cuts[np.searchsorted(found, rows)])
-        return Aligned(info, item.faces, item.track_ids, item.observed, quality, rows, crops)
+        return Aligned(info, item.faces, item.track_ids, item.observed, quality, rows, crops, parts)

@@ -108,6 +108,7 @@ def _steps(
         board,
         config.sightings.feedback_lag_frames,
         networks.crop.size_px,
+        networks.parts,
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
     match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
@@ -145,6 +146,7 @@ def sighting_rules(config: Config, max_distance: float) -> SightingRules:
         rejoin_distance=sightings.rejoin_distance,
         min_seen_s=sightings.min_seen_s,
         update_quality_by=sightings.update_quality_by,
+        min_quality=config.embedding.min_quality,
     )
 
 

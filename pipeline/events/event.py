@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline.arrays import F32
+from pipeline.events.explanation import Explanation
 from pipeline.types import Watchlist
 
 SCHEMA_VERSION = 1
@@ -109,6 +110,8 @@ class IdentityEvent:
     """that `identity` is on, in order of name; none of an unknown person"""
     template: F32 | None = field(default=None, repr=False, compare=False)
     """(D,) unit length: the face as it was seen up to here. Kept with the sighting, and never published"""
+    explanation: Explanation | None = field(default=None, repr=False, compare=False)
+    """of the name, or of why there is none. Kept with the sighting, and never published"""
 
     @property
     def event_id(self) -> str:

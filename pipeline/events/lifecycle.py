@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.events.event import EventType, IdentityEvent
+from pipeline.events.explanation import Explanation, explain
 from pipeline.events.sighting import Sighting, SightingRules, same_person
 from pipeline.gallery.decision import Decision, assign_names
 from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
@@ -44,6 +45,8 @@ class Closed:
     number: int | None
     """None: it was never published"""
     identity: Candidate | None
+    explanation: Explanation | None = None
+    """of the name, or of why there is none"""
 
 
 class SightingBook:
@@ -86,6 +89,13 @@ class SightingBook:
         """The camera has ended: close every open sighting."""
         return self._close(list(self._open.values()))
 
+    def state_of(self, number: int) -> IdentityEvent | None:
+        """What an event would say now of the open sighting of this number; None where there is none."""
+        for sighting in self._open.values():
+            if sighting.number == number:
+                return self._written(Statement(EventType.UPDATE, sighting, sighting.named, self._gallery))
+        return None
+
     # taking in a frame
 
     def _follow(self, gallery: GalleryState) -> None:
@@ -104,7 +114,7 @@ class SightingBook:
                 sighting = self._open_sighting(track, item.info, item.faces.boxes[row])
             elif sighting.last.index == item.info.index:
                 sighting = self._part(sighting, track, item.info, item.faces.boxes[row])
-            sighting.last, sighting.box = item.info, item.faces.boxes[row]
+            sighting.see(item, row)
             self._last_look_s = item.info.pts_s
         here = [s for s in self._open.values() if s.last.index == item.info.index]
         for sighting in here:
@@ -233,7 +243,15 @@ class SightingBook:
         sighting.seq += 1
         evidence = sighting.evidence
         sighting.published_quality = evidence.quality if evidence is not None else 0.0
-        return self._write(statement)
+        return self._written(statement)
+
+    def _written(self, statement: Statement) -> IdentityEvent:
+        over = statement.type is EventType.END
+        return replace(self._write(statement), explanation=self._explain(statement.sighting, over=over))
+
+    def _explain(self, sighting: Sighting, *, over: bool) -> Explanation:
+        facts = sighting.facts(self._rules, self._gallery, over=over)
+        return explain(facts, named=sighting.named is not None)
 
     # closing
 
@@ -248,7 +266,8 @@ class SightingBook:
             if sighting.number is not None:
                 end = Statement(EventType.END, sighting, sighting.named, self._gallery)
                 events.append(self._publish(end))
-            closed.append(Closed(tuple(sighting.tracks), sighting.number, sighting.named))
+            why = self._explain(sighting, over=True)
+            closed.append(Closed(tuple(sighting.tracks), sighting.number, sighting.named, why))
             self._forget(sighting)
         return events, closed
 

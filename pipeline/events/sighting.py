@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from pipeline.arrays import F32
+from pipeline.events.shortfall import BestLook, Facts, Limits, Near
 from pipeline.gallery.decision import Decision, decide
-from pipeline.types import Candidate, FrameInfo, Match
+from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,20 @@ class SightingRules:
     rejoin_distance: float
     min_seen_s: float
     update_quality_by: float
+    min_quality: float
+    """of a look that is embedded; only told of here (embedding.min_quality)"""
+
+    @property
+    def limits(self) -> Limits:
+        """Those of them that a name depends on."""
+        return Limits(
+            self.max_distance,
+            self.min_margin,
+            self.keep_margin,
+            self.min_shots,
+            self.min_quality,
+            self.min_seen_s,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -53,11 +70,42 @@ class Sighting:
     """orders of open sightings that shared a frame with this one: they are other people"""
     barred: set[str] = field(default_factory=set)
     """people whom closed sightings that shared a frame with this one were taken for"""
+    looks: int = 0
+    """frames that it was found in"""
+    best: BestLook | None = None
+    """the clearest of them"""
 
     @property
     def evidence(self) -> Match | None:
         """The match of the track with most evidence: a short blurred track does not overrule a long clear one."""
         return _strongest(*self.matches.values(), self.gone)
+
+    def see(self, item: Matched, row: int) -> None:
+        """It is this face of this frame."""
+        self.last, self.box = item.info, item.faces.boxes[row]
+        self.looks += 1
+        if self.best is None or item.quality[row] > self.best.quality:
+            shorter_px = float(np.min(self.box[2:] - self.box[:2]))
+            parts = () if item.parts is None else tuple(item.parts[row].tolist())
+            self.best = BestLook(float(item.quality[row]), shorter_px, parts)
+
+    def facts(self, rules: SightingRules, gallery: GalleryState, *, over: bool) -> Facts:
+        """What its name depends on. `over`: whether no more looks will come."""
+        evidence = self.evidence
+        return Facts(
+            looks=self.looks,
+            best=self.best,
+            shots=0 if evidence is None else evidence.frames_fused,
+            nearest=()
+            if evidence is None
+            else tuple(Near(one.person_id, one.distance, one.name) for one in evidence.candidates[:2]),
+            seen_s=self.last.pts_s - self.first.pts_s,
+            over=over,
+            published=self.number is not None,
+            limits=rules.limits,
+            people=gallery.people,
+            comparable=gallery.comparable,
+        )
 
     def decide(self, rules: SightingRules, *, last_chance: bool = False) -> Decision:
         """Who this is, by its evidence alone."""
@@ -70,6 +118,8 @@ class Sighting:
     def absorb(self, later: Sighting) -> None:
         """Go on as this later sighting, which turned out to be the same person."""
         self.last, self.box = later.last, later.box
+        self.looks += later.looks
+        self.best = max((self.best, later.best), key=lambda look: -1.0 if look is None else look.quality)
         self.tracks += later.tracks
         self.matches |= later.matches
         self.gone = _strongest(self.gone, later.gone)

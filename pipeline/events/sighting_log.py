@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pipeline.errors import FacestreamError
 from pipeline.events.event import EventType, IdentityEvent
+from pipeline.events.explanation import encode, nearest_ids
 from pipeline.gallery.sightings.sighting_records import Sighting
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ def kept(event: IdentityEvent, stranger_id: str | None, seq: int, *, stands: boo
         vector=event.template,
         stands=stands,
         over=event.type is EventType.END,
+        explanation=None if event.explanation is None else encode(event.explanation),
+        nearest=() if event.explanation is None else nearest_ids(event.explanation),
     )
 
 

@@ -26,6 +26,11 @@ class QualityParts:
         if self.values.shape[1] != len(self.names):
             raise ValueError(f"values must have {len(self.names)} columns, got {self.values.shape[1]}")
 
+    @property
+    def overall(self) -> F32:
+        """(N,) the product of the parts, in their order, so that it is the same to the last bit for every N."""
+        return np.asarray(np.prod(np.ascontiguousarray(self.values.T), axis=0), dtype=np.float32)
+
     def of(self, row: int) -> Mapping[str, float]:
         """A face's parts by name, the worst first."""
         by_name = zip(self.names, self.values[row].tolist(), strict=True)

@@ -113,6 +113,7 @@ class MatchingStage(StageBase[Embedded, Matched]):
             quality=aligned.quality,
             matches=matches,
             gallery=answer.state,
+            parts=aligned.parts,
         )
 
     def _ask(self, templates: Sequence[F32], nearest: Sequence[int]) -> _Answer:

@@ -25,6 +25,7 @@ RULES = SightingRules(
     rejoin_distance=0.6,
     min_seen_s=0.25,
     update_quality_by=1.5,
+    min_quality=0.1,
 )
 GALLERY = GalleryState(1, RULES.max_distance)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -32,6 +32,7 @@ RULES = SightingRules(
     rejoin_distance=0.6,
     min_seen_s=0.2,
     update_quality_by=1.5,
+    min_quality=0.1,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CONTEXT = EventContext(Mode.REPLAY, {"door": "abc"}, "centerface", "facenet", 5, 1.25, None)

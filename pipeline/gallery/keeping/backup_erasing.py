@@ -22,7 +22,7 @@ from pipeline.gallery.keeping.backup_manifest import (
     recount,
     write_manifest,
 )
-from pipeline.gallery.keeping.erasing import Whom, corrections_of, found_in, rows_of, unname_corrections
+from pipeline.gallery.keeping.erasing import Whom, found_in, mentions_of, rows_of, unname
 from pipeline.gallery.keeping.evidence import Evidence
 from pipeline.gallery.keeping.known_backups import UNFINISHED, forgotten, known_backups, part_of, strike_off
 from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER
@@ -127,11 +127,11 @@ def migrate_backup(connection: Connection, manifest: Manifest) -> Manifest:
 
 def _erase(connection: Connection, found: Whom) -> Mapping[str, int]:
     erased = {PICTURES: _erase_pictures(connection, found)}
-    corrected = corrections_of(connection, found)
-    for piece in pieces(corrected):
+    mentioned = mentions_of(connection, found)
+    for piece in pieces(mentioned):
         which = sightings.c.label.in_(piece)
         before = counted(connection, sightings, which)
-        unname_corrections(connection, piece)
+        unname(connection, piece, found)
         recount(connection, sightings, before, counted(connection, sightings, which))
     for rows in rows_of(found):
         erased[rows.table.name] = _delete(connection, rows.table, rows.which)

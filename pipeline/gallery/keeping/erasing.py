@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, or_, select, update
 
 from pipeline.gallery.sightings.sighting_records import StrangerChangeKind
 from pipeline.gallery.sightings.sighting_rows import pieces
@@ -108,24 +108,31 @@ def erase(connection: Connection, whom: Whom) -> Mapping[str, int]:
     for row in connection.execute(standing.order_by(sightings.c.label)):
         history.note(StrangerChangeKind.VECTOR_REMOVED, row.stranger_id, row.label)
     history.write()
-    unname_corrections(connection, corrections_of(connection, whom))
+    unname(connection, mentions_of(connection, whom), whom)
     return {
         rows.table.name: connection.execute(delete(rows.table).where(rows.which)).rowcount
         for rows in rows_of(whom)
     }
 
 
-def corrections_of(connection: Connection, whom: Whom) -> tuple[int, ...]:
-    """Labels of other people's sightings that were taken for theirs, before a correction that still waits."""
-    asked = select(sightings.c.label).where(sightings.c.previous_person_id.in_(whom.people))
+MENTIONS = (sightings.c.previous_person_id, sightings.c.nearest_person_id, sightings.c.second_person_id)
+"""columns of a sighting that may name somebody whose sighting it is not"""
+
+
+def mentions_of(connection: Connection, whom: Whom) -> tuple[int, ...]:
+    """Labels of sightings that were taken for theirs before a correction that still waits, or came near to them."""
+    asked = select(sightings.c.label).where(or_(*(column.in_(whom.people) for column in MENTIONS)))
     return tuple(connection.execute(asked).scalars())
 
 
-def unname_corrections(connection: Connection, labels: Sequence[int]) -> None:
-    """Take the name that they were taken for out of these sightings."""
+def unname(connection: Connection, labels: Sequence[int], whom: Whom) -> None:
+    """Take them, and the name that they were taken for, out of these sightings."""
+    previous, *_ = MENTIONS
+    theirs = {column.name: case((column.in_(whom.people), None), else_=column) for column in MENTIONS}
+    name = case((previous.in_(whom.people), None), else_=sightings.c.previous_name)
     for piece in pieces(labels):
         of_piece = update(sightings).where(sightings.c.label.in_(piece))
-        connection.execute(of_piece.values(previous_person_id=None, previous_name=None))
+        connection.execute(of_piece.values(**theirs, previous_name=name))
 
 
 def rows_left(connection: Connection, whom: Whom) -> tuple[str, ...]:

@@ -30,12 +30,15 @@ def place(connection: Connection, sightings: Sequence[Sighting]) -> list[Placed]
 
     A stranger who was merged goes on under the other's id and one who was named is that person: both differ from
     what the sighting's events said, so a correction is due, and so does a person who was merged into
-    another. Sightings of people who were forgotten meanwhile are left out.
+    another. Sightings of people who were forgotten meanwhile are left out, and so are those people where a sighting
+    says whom it came nearest to.
     """
     known = _strangers(connection, [one.stranger_id for one in sightings if one.stranger_id is not None])
-    whom = _people(connection, {one.person_id for one in sightings if one.person_id is not None})
+    meant = {one.person_id for one in sightings} | {each for one in sightings for each in one.nearest}
+    whom = _people(connection, {each for each in meant if each is not None})
     placed = []
-    for one in sightings:
+    for seen in sightings:
+        one = replace(seen, nearest=tuple(None if each is None else whom.get(each) for each in seen.nearest))
         if one.person_id is not None:
             if one.person_id in whom:
                 placed.append(_of_person(connection, one, whom[one.person_id]))

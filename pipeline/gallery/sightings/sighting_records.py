@@ -69,6 +69,10 @@ class Sighting:
     """whether its stranger is recognised by it"""
     over: bool = True
     """whether its last event was its `end`: until then its run alone tells of it"""
+    explanation: str | None = field(default=None, repr=False)
+    """of the name, or of why there is none (events.explanation); None of those kept before there were any"""
+    nearest: tuple[str | None, ...] = ()
+    """ids of the people it came nearest to, two at most; None in the place of one who is gone"""
 
     def __post_init__(self) -> None:
         if self.vector is not None:

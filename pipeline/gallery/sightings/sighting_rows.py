@@ -30,6 +30,7 @@ def pieces(items: Iterable[Item], size: int = IN_ONE_STATEMENT) -> Iterator[list
 def sighting_values(one: Sighting, told_seq: int, written_at: datetime) -> dict[str, object]:
     """The columns of a row of `sightings`, but its label and what waits to be corrected."""
     x0, y0, x1, y1 = (float(side) for side in one.box)
+    nearest, second, *_ = (*one.nearest, None, None)
     return {
         "sighting_id": one.sighting_id,
         "camera": one.camera,
@@ -63,6 +64,9 @@ def sighting_values(one: Sighting, told_seq: int, written_at: datetime) -> dict[
         "stands": one.stands,
         "over": one.over,
         "written_at": written_at,
+        "explanation": one.explanation,
+        "nearest_person_id": nearest,
+        "second_person_id": second,
     }
 
 
@@ -94,4 +98,13 @@ def sighting(row: AnyRow) -> Sighting:
         vector=None if row.vector is None else from_bytes(row.vector),
         stands=row.stands,
         over=row.over,
+        explanation=row.explanation,
+        nearest=_without_end(row.nearest_person_id, row.second_person_id),
     )
+
+
+def _without_end(nearest: str | None, second: str | None) -> tuple[str | None, ...]:
+    """The ids up to the last that there is."""
+    if second is not None:
+        return (nearest, second)
+    return () if nearest is None else (nearest,)

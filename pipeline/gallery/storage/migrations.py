@@ -8,7 +8,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, inspect, text, update
+from sqlalchemy.schema import CreateColumn
 
 from pipeline.gallery.storage.tables import (
     CHANGES,
@@ -55,6 +56,15 @@ def _from_1(connection: Connection) -> None:
     _give_id(connection)
 
 
+def _from_2(connection: Connection) -> None:
+    """Why a sighting has its name, or none."""
+    there = {column["name"] for column in inspect(connection).get_columns(sightings.name)}
+    for column in (sightings.c.explanation, sightings.c.nearest_person_id, sightings.c.second_person_id):
+        if column.name not in there:  # a gallery of schema 1 has got the table as it is now
+            written = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {sightings.name} ADD COLUMN {written}"))
+
+
 def _give_id(connection: Connection) -> None:
     connection.execute(insert(gallery).values(id=secrets.token_hex(16)))
 
@@ -64,5 +74,5 @@ def can_migrate(version: int) -> bool:
     return version in _STEPS
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}
 """what leads away from each older version"""

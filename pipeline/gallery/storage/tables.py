@@ -1,4 +1,4 @@
-"""The tables of the gallery, schema version 2; `migrations` brings older galleries here."""
+"""The tables of the gallery, schema version 3; `migrations` brings older galleries here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -175,6 +175,12 @@ sightings = Table(
     Column("vector", LargeBinary),  # none: no shot was good enough, or its time is over
     Column("stands", Boolean, nullable=False),  # whether its stranger is recognised by it
     Column("written_at", UtcDateTime, nullable=False, index=True),  # what retention counts from
+    # Of the name, or of why there is none (events.explanation); none of a sighting that was kept by schema 2.
+    Column("explanation", Text),
+    # Whom the face came nearest to, by the ids of that time; columns of their own, so that `forget` finds them. No
+    # foreign keys: a sighting outlives them.
+    Column("nearest_person_id", String(16)),
+    Column("second_person_id", String(16)),
     sqlite_autoincrement=True,
 )
 
