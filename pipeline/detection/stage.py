@@ -1,4 +1,4 @@
-"""The detection stage: looks at frames by their time, a few times a second for each camera."""
+"""The detection stage: finds faces in a few frames a second of each camera."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.arrays import U8
+from pipeline.detection.rules import RulesOf
 from pipeline.stage import StageBase
-from pipeline.types import Detected, Faces, Frame, StreamEnd
+from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd
 
 PTS_TOLERANCE_S = 0.001
 """containers round pts, Matroska to milliseconds: a frame that comes early by this much is still due"""
@@ -28,6 +29,8 @@ class Detector(Protocol):
 class LookSchedule:
     """Which frames of one camera are looked at; depends on their pts alone, so that a replay repeats it.
 
+    Times must not decrease. A rate may be changed at any time; a replay does not.
+
     >>> schedule = LookSchedule(rate_hz=10.0)
     >>> [schedule.due(frame / 30) for frame in range(7)]
     [True, False, False, True, False, False, True]
@@ -36,9 +39,11 @@ class LookSchedule:
     def __init__(self, rate_hz: float) -> None:
         self._period_s = 1.0 / rate_hz
         self._next_s = -np.inf
+        self._now_s = -np.inf
 
     def due(self, pts_s: float) -> bool:
-        """Whether the frame at this time is looked at; times must not decrease."""
+        """Whether the frame at this time is looked at."""
+        self._now_s = pts_s
         if pts_s < self._next_s - PTS_TOLERANCE_S:
             return False
         self._next_s += self._period_s
@@ -47,23 +52,45 @@ class LookSchedule:
             self._next_s = pts_s + self._period_s
         return True
 
+    def postpone(self, share: float) -> None:
+        """Let the next look come later, by this share of a period."""
+        self._next_s += share * self._period_s
+
+    def change(self, rate_hz: float) -> None:
+        """Look so often from now on.
+
+        What is left of the wait for the next look becomes longer or shorter by as much as the period, so that
+        cameras that were looked at one after the other still are.
+        """
+        period_s = 1.0 / rate_hz
+        if self._next_s > self._now_s:
+            self._next_s = self._now_s + (self._next_s - self._now_s) * period_s / self._period_s
+        self._period_s = period_s
+
 
 class DetectionStage(StageBase[Frame, Detected]):
     """Runs a detector, which the caller has opened, on the frames that are due; others pass untouched."""
 
     name = "detect"
 
-    def __init__(self, detector: Detector, rate_hz: float) -> None:
+    def __init__(self, detector: Detector, rate_hz: float | None, rules: RulesOf | None = None) -> None:
+        """
+        Args:
+            detector: finds the faces.
+            rate_hz: looks a second by pts; None: every frame is looked at, because others choose (live).
+            rules: where faces of a camera count; None: everywhere.
+        """
         self._detector = detector
         self._rate_hz = rate_hz
+        self._rules = rules
         self._schedules: dict[str, LookSchedule] = {}
 
     def process(self, batch: Sequence[Frame]) -> Sequence[Detected]:
-        looked = [self._schedule(frame.info.camera).due(frame.info.pts_s) for frame in batch]
+        looked = [self._due(frame.info) for frame in batch]
         images = [frame.pixels.to_host() for frame, due in zip(batch, looked, strict=True) if due]
         faces = iter(self._detector.detect(images) if images else ())
         return [
-            Detected(frame, next(faces) if due else Faces.none(), due)
+            Detected(frame, self._counted(next(faces), frame.info) if due else Faces.none(), due)
             for frame, due in zip(batch, looked, strict=True)
         ]
 
@@ -71,7 +98,14 @@ class DetectionStage(StageBase[Frame, Detected]):
         self._schedules.pop(end.camera, None)
         return ()
 
-    def _schedule(self, camera: str) -> LookSchedule:
-        if camera not in self._schedules:
-            self._schedules[camera] = LookSchedule(self._rate_hz)
-        return self._schedules[camera]
+    def _due(self, info: FrameInfo) -> bool:
+        if self._rate_hz is None:
+            return True
+        if info.camera not in self._schedules:
+            self._schedules[info.camera] = LookSchedule(self._rate_hz)
+        return self._schedules[info.camera].due(info.pts_s)
+
+    def _counted(self, faces: Faces, info: FrameInfo) -> Faces:
+        if self._rules is None:
+            return faces
+        return self._rules(info.camera).counted(faces, info.width, info.height)

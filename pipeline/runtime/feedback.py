@@ -50,11 +50,12 @@ class FeedbackBoard:
         """The results of this frame are in; frames of a camera come in order.
 
         Raises:
-            ValueError: this frame or a later one was published before.
+            ValueError: this frame or a later one was published before, and the board is exact. Live a camera may
+                come back whose end was lost with a stage that failed.
         """
         with self._changed:
             record = self._records.setdefault(camera, _Record())
-            if frame_index <= record.newest:
+            if self._exact and frame_index <= record.newest:
                 raise ValueError(f"{camera}: frame {frame_index} published after frame {record.newest}")
             record.newest = frame_index
             if not self._exact:

@@ -1,0 +1,46 @@
+"""What the workers have done since somebody last asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.runtime.load import Seen
+from pipeline.types import Detected
+
+TakeLatencies = Callable[[], Sequence[float]]
+"""milliseconds from capture to published of the frames that were done with since the last call"""
+
+
+class Progress:
+    """Busy time, looks and latencies between two questions. Not thread-safe: its owner holds the lock."""
+
+    def __init__(self, latencies_ms: TakeLatencies, dropped: Callable[[], int]) -> None:
+        """`dropped` counts the frames that waited for detection in vain, in all."""
+        self._latencies_ms = latencies_ms
+        self._dropped = dropped
+        self._dropped_before = 0
+        self._looks = 0
+        self._busy_s: dict[str, float] = {}
+
+    def add(self, worker: str, results: Sequence[Any], seconds: float) -> None:
+        """A worker has made these results in this time."""
+        self._busy_s[worker] = self._busy_s.get(worker, 0.0) + seconds
+        self._looks += sum(isinstance(result, Detected) and result.looked for result in results)
+
+    def seen(self, seconds: float) -> Seen:
+        """Everything in the time since the last question; then it begins anew."""
+        dropped, latencies_ms = self._dropped(), self._latencies_ms()
+        seen = Seen(
+            seconds=seconds,
+            looks=self._looks,
+            busy_s=max(self._busy_s.values(), default=0.0),
+            p99_ms=float(np.quantile(latencies_ms, 0.99)) if latencies_ms else None,
+            dropped=max(0, dropped - self._dropped_before),
+        )
+        self._dropped_before = dropped
+        self._looks = 0
+        self._busy_s.clear()
+        return seen
