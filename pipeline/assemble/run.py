@@ -10,9 +10,11 @@ from config.schema import Config
 from config.secrets import mask
 from pipeline.alignment.gate import GateRules
 from pipeline.alignment.stage import AlignmentStage
+from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of
 from pipeline.assemble.recognition import Recognition
 from pipeline.clock import SystemClock
-from pipeline.detection.stage import DetectionStage
+from pipeline.detection.rules import RuleBook
+from pipeline.detection.stage import DetectionStage, Detector
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.broker import Broker, choose_broker
 from pipeline.events.event import Mode
@@ -24,13 +26,10 @@ from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.events.strangers import StrangerIds
 from pipeline.matching.stage import MatchingStage, Search
-from pipeline.runtime.buffer import Overflow
-from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.runtime.metrics import Metrics
 from pipeline.runtime.supervisor import Step, Supervisor
 from pipeline.tracking.stage import TrackingStage
-from pipeline.types import Frame
 
 
 def redis_broker(config: Config, data: Path) -> Broker:
@@ -51,13 +50,16 @@ class RunPlan:
 
     mode: Mode
     runs: Mapping[str, str]
-    """camera -> run, a part of every sighting_id: random when live, a hash of the recording in a replay"""
+    """camera -> run, a part of every sighting_id: random when live, a hash of the recording in a replay. When live
+    it may gain cameras while it runs, each before its first frame"""
     in_order: bool
     """events of all cameras in the order of their pts (a plain replay), or as they come"""
     sinks: Sequence[EventSink]
     observers: Sequence[Observe] = ()
     strangers: StrangerIds | None = None
     """None: every unknown face has an id of its own, and no sighting is kept"""
+    rules: RuleBook | None = None
+    """live: what each camera is asked for, which may change while it runs; None: what the configuration says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +68,55 @@ class Run:
 
     supervisor: Supervisor
     metrics: Metrics
+    pace: Pace | None
+    """of a live run: who is looked at how often, and how long it takes"""
 
 
 def build_run(config: Config, recognition: Recognition, gallery: Search, plan: RunPlan) -> Run:
     """The threads of a run, from the first queue to the sinks, ready for `supervisor.start(sources)`."""
+    pace = live_pace(config, plan.rules, PublishingStage.name) if plan.mode is Mode.LIVE else None
+    return build_paced_run(config, recognition, gallery, plan, queues_of(config, plan.mode), pace)
+
+
+def build_paced_run(
+    config: Config,
+    recognition: Recognition,
+    gallery: Search,
+    plan: RunPlan,
+    queues: Queues,
+    pace: Pace | None,
+) -> Run:
+    """As `build_run`, with queues and a pace of the caller's: for measuring what they are worth."""
     board = FeedbackBoard(exact=plan.mode is Mode.REPLAY)
-    overflow = Overflow.BLOCK if plan.mode is Mode.REPLAY else Overflow.DROP_OLDEST
-    fan_in: FanIn[Frame] = FanIn(config.runtime.frames_queued, overflow, "frames")
+    fan_in = queues.fan_in()
     metrics = Metrics()
     supervisor = Supervisor(
         fan_in,
-        _steps(config, recognition, gallery, plan, board),
-        hooks=(metrics,),
+        _steps(config, recognition, gallery, plan, board, queues, pace),
+        # What knows how long frames took comes before what asks it.
+        hooks=(metrics,) if pace is None else (metrics, pace.timings, pace.admission),
         abortables=(board,),
+        admit=None if pace is None else pace.admission,
         drain_timeout_s=config.runtime.drain_timeout_s,
         ends_with_sources=plan.mode is Mode.REPLAY,
     )
     metrics.watch(fan_in, *supervisor.channels)
-    return Run(supervisor, metrics)
+    if pace is not None:
+        pace.admission.watch(pace.timings.take_latencies_ms, lambda: sum(fan_in.dropped().values()))
+    return Run(supervisor, metrics, pace)
 
 
 def _steps(
-    config: Config, recognition: Recognition, gallery: Search, plan: RunPlan, board: FeedbackBoard
+    config: Config,
+    recognition: Recognition,
+    gallery: Search,
+    plan: RunPlan,
+    board: FeedbackBoard,
+    queues: Queues,
+    pace: Pace | None,
 ) -> list[Step]:
     networks, detection, embedding = recognition.networks, config.detection, config.embedding
-    matching, queued = config.matching, config.runtime.items_queued
-    fill_s = embedding.max_wait_ms / 1000 if plan.mode is Mode.LIVE else 0.0
+    matching, queued = config.matching, queues.items
     context = EventContext(
         mode=plan.mode,
         runs=plan.runs,
@@ -100,6 +125,7 @@ def _steps(
         candidates=matching.candidates,
         candidate_distance=matching.candidate_distance,
         now=None if plan.mode is Mode.REPLAY else SystemClock().now,
+        timings=None if pace is None else pace.timings_ms,
     )
     align = AlignmentStage(
         networks.crop.crops,
@@ -114,11 +140,11 @@ def _steps(
     match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)
     return [
-        Step(DetectionStage(networks.detector, detection.rate_hz), detection.max_batch),
-        Step(tracking_stage(config), queued, queued),
+        Step(detection_stage(config, networks.detector, pace), detection.max_batch),
+        Step(tracking_stage(config, pace), queued, queued),
         # A batch no longer than the lag: the gate must not wait for a frame of its own batch.
         Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
-        Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, fill_s),
+        Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, queues.fill_s),
         Step(match, queued, queued),
         Step(
             LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board), queued, queued
@@ -150,8 +176,15 @@ def sighting_rules(config: Config, max_distance: float) -> SightingRules:
     )
 
 
-def tracking_stage(config: Config) -> TrackingStage:
-    """Tracking with the configuration's limits."""
+def detection_stage(config: Config, detector: Detector, pace: Pace | None) -> DetectionStage:
+    """Looks by the frames' time in a replay; live, at every frame that was admitted, with its camera's rules."""
+    if pace is None:
+        return DetectionStage(detector, config.detection.rate_hz)
+    return DetectionStage(detector, None, pace.rules.of)
+
+
+def tracking_stage(config: Config, pace: Pace | None) -> TrackingStage:
+    """Tracking with the configuration's limits, or each camera's."""
     detection, tracking = config.detection, config.tracking
     return TrackingStage(
         min_score=detection.min_score,
@@ -160,4 +193,5 @@ def tracking_stage(config: Config) -> TrackingStage:
         max_lost_s=tracking.max_lost_s,
         min_looks=tracking.min_looks,
         min_face_px=detection.min_face_px,
+        min_face_px_of=None if pace is None else lambda camera: pace.rules.of(camera).min_face_px,
     )
