@@ -85,6 +85,8 @@ def cameras_path(file: str | None, data: Path) -> Path:
 
 def load_cameras(path: Path) -> tuple[Camera, ...]:
     """The cameras of a file, in its order. Raises ConfigError: one line with file, line, camera, key and repair."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ConfigError(f"{path}: is no file; name a YAML file")  # a pipe would be waited for
     return parse_cameras(read_text(path, "add a camera with: cameras add ID URL"), str(path)).cameras
 
 
