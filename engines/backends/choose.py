@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engines.backends.base import EngineInfo
+from engines.backends.openvino_module import import_openvino
 from engines.errors import BackendError
 
 Backend = Literal["openvino", "torch"]
@@ -73,9 +74,7 @@ def _choose_torch(precision: str, threads: int, why: str) -> EngineChoice:
 
 
 def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
-    import openvino
-
-    core = openvino.Core()
+    core = import_openvino().Core()
     device = " ".join(str(core.get_property("CPU", "FULL_DEVICE_NAME")).split())
     has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if precision == "bf16" and not has_bf16:

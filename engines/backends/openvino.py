@@ -13,6 +13,7 @@ from typing import Any
 from engines.arrays import F32
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
+from engines.backends.openvino_module import import_openvino
 from engines.errors import BackendError
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -36,8 +37,7 @@ class OpenvinoEngine(EngineBase):
         self._request: Any = None
 
     def _load(self) -> None:
-        import openvino
-
+        openvino = import_openvino()
         properties: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": HINTS[self.info.precision],
             "PERFORMANCE_HINT": "LATENCY",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engines.backends.openvino_module import import_openvino
 from engines.errors import BuildError
 
 
@@ -16,8 +17,7 @@ def write_openvino(onnx: Path, path: Path) -> None:
 
     Raises BuildError where OpenVINO does not take the file.
     """
-    import openvino
-
+    openvino = import_openvino()
     try:
         network = openvino.Core().read_model(onnx)
     except RuntimeError as error:

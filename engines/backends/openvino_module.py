@@ -1,0 +1,21 @@
+"""OpenVINO, imported without the telemetry that it brings along."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any, cast
+
+
+def import_openvino() -> Any:
+    """The module `openvino`; the one way to it, as its import calls home otherwise.
+
+    OpenVINO 2026's `import openvino` starts a thread that tells Google Analytics of it, without having asked, and
+    puts a number for this user into ~/intel. A program that knows who was seen where tells nobody that it runs.
+    Where the package that sends is missing, OpenVINO has a stub for it (openvino/tools/ovc/telemetry_utils.py):
+    None in `sys.modules` is how Python says that a module is missing.
+    """
+    sys.modules.setdefault("openvino_telemetry", cast("ModuleType", None))
+    import openvino
+
+    return openvino
