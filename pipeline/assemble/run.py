@@ -29,6 +29,7 @@ from pipeline.matching.stage import MatchingStage, Search
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.runtime.metrics import Metrics
 from pipeline.runtime.supervisor import Step, Supervisor
+from pipeline.runtime.worker import WorkerHook
 from pipeline.tracking.stage import TrackingStage
 
 
@@ -60,6 +61,8 @@ class RunPlan:
     """None: every unknown face has an id of its own, and no sighting is kept"""
     rules: RuleBook | None = None
     """live: what each camera is asked for, which may change while it runs; None: what the configuration says"""
+    hooks: Sequence[WorkerHook] = ()
+    """told of all that the workers do, too"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def build_paced_run(
         fan_in,
         _steps(config, recognition, gallery, plan, board, queues, pace),
         # What knows how long frames took comes before what asks it.
-        hooks=(metrics,) if pace is None else (metrics, pace.timings, pace.admission),
+        hooks=(metrics, *(() if pace is None else (pace.timings, pace.admission)), *plan.hooks),
         abortables=(board,),
         admit=None if pace is None else pace.admission,
         drain_timeout_s=config.runtime.drain_timeout_s,

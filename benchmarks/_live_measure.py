@@ -1,0 +1,156 @@
+"""A live run of so many seconds, and what is counted in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks._live_cameras import PlayedCamera
+from config.schema import Config
+from pipeline.assemble.pace import Pace, Queues
+from pipeline.assemble.recognition import Recognition
+from pipeline.assemble.run import RunPlan, build_paced_run
+from pipeline.events.event import Mode
+from pipeline.events.memory_sink import MemorySink
+from pipeline.events.stage import Outcome
+from pipeline.matching.stage import Search
+from pipeline.runtime.worker import WorkerHook
+from pipeline.types import Detected
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all contestants work with."""
+
+    config: Config
+    recognition: Recognition
+    gallery: Search
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Milliseconds from a frame's decoding."""
+
+    p50: float | None
+    p99: float | None
+    most: float | None
+
+    @staticmethod
+    def of(values_ms: Sequence[float]) -> Latencies:
+        """Of these; None where there are none."""
+        if not values_ms:
+            return Latencies(None, None, None)
+        p50, p99 = np.quantile(values_ms, [0.5, 0.99])
+        return Latencies(round(float(p50), 1), round(float(p99), 1), round(max(values_ms), 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a run did with one camera's frames."""
+
+    decoded: int
+    skipped: int
+    dropped: int
+    looked: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether no frame is unaccounted for."""
+        return self.decoded == self.skipped + self.dropped + self.looked
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run."""
+
+    counted: Mapping[str, Counted]
+    """by camera, over the whole run"""
+    looks_hz: Mapping[str, float]
+    """by camera, once warm"""
+    decided: Latencies
+    """to the end of the last stage, of all frames looked at once warm"""
+    told: Latencies
+    """the same, of frames that led to an event"""
+    from_start: Latencies
+    """as `decided`, the warm-up included"""
+    high_water: Mapping[str, int]
+    busy: Mapping[str, float]
+    """share of the time that a stage was inside `process`"""
+    cpu: float
+    """cores used by the process"""
+    late_s: float
+    """how far a decoder fell behind its camera, at most"""
+
+
+class _Watch(WorkerHook):
+    """Keeps each frame's latency, and the looks a camera, with the time of both."""
+
+    def __init__(self) -> None:
+        self.began_s = time.monotonic()
+        self.looks: list[tuple[str, float]] = []
+        self.decided: list[tuple[float, float, bool]] = []
+        self._lock = threading.Lock()
+        self._done: set[tuple[str, int]] = set()
+
+    def after_batch(self, worker: str, batch: Sequence[Any], results: Sequence[Any], seconds: float) -> None:
+        now_s = time.monotonic()
+        with self._lock:
+            for item in results:
+                if isinstance(item, Detected) and item.looked:
+                    self.looks.append((item.frame.info.camera, now_s - self.began_s))
+            for item in batch:
+                if isinstance(item, Outcome) and (key := (item.camera, item.info.index)) not in self._done:
+                    self._done.add(key)
+                    latency_ms = now_s * 1e3 - item.info.captured_ns / 1e6
+                    self.decided.append((now_s - self.began_s, latency_ms, bool(item.events)))
+
+
+def run_live(
+    bench: Bench, cameras: Sequence[PlayedCamera], queues: Queues, pace: Pace, warm_s: float
+) -> Measured:
+    """Run these cameras until all have gone off; what happens before `warm_s` is not in the rates."""
+    watch = _Watch()
+    runs = {camera.camera: "bench" for camera in cameras}
+    plan = RunPlan(Mode.LIVE, runs, False, [MemorySink()], hooks=(watch,))
+    run = build_paced_run(bench.config, bench.recognition, bench.gallery, plan, queues, pace)
+    with run.supervisor as supervisor:
+        supervisor.start(cameras)
+        watch.began_s, cpu_s = time.monotonic(), time.process_time()
+        for camera in cameras:
+            camera.ended.wait()
+        seconds, cpu_s = time.monotonic() - watch.began_s, time.process_time() - cpu_s
+        supervisor.drain()
+        supervisor.wait()
+    summary = run.metrics.summary()
+    warm = [(latency_ms, told) for at_s, latency_ms, told in watch.decided if at_s >= warm_s]
+    late = Counter(camera for camera, at_s in watch.looks if at_s >= warm_s)
+    return Measured(
+        counted=_counted(watch, pace, supervisor.fan_in.dropped()),
+        looks_hz={camera: round(late[camera] / (seconds - warm_s), 2) for camera in runs},
+        decided=Latencies.of([latency_ms for latency_ms, _ in warm]),
+        told=Latencies.of([latency_ms for latency_ms, told in warm if told]),
+        from_start=Latencies.of([latency_ms for _, latency_ms, _ in watch.decided]),
+        high_water={level.queue: level.high_water for level in summary.queues},
+        busy={stage.stage: round(stage.busy_s / seconds, 2) for stage in summary.stages},
+        cpu=round(cpu_s / seconds, 2),
+        late_s=round(max(camera.late_s for camera in cameras), 3),
+    )
+
+
+def _counted(watch: _Watch, pace: Pace, dropped: Mapping[str, int]) -> Mapping[str, Counted]:
+    looked = Counter(camera for camera, _ in watch.looks)
+    return {
+        each.camera: Counted(
+            decoded=each.admitted + each.skipped,
+            skipped=each.skipped,
+            dropped=dropped.get(each.camera, 0),
+            looked=looked[each.camera],
+        )
+        for each in pace.admission.load().cameras
+    }

@@ -1,0 +1,159 @@
+"""Many cameras on this machine, more than it can look at: latency, fairness and drops, with and without a controller.
+
+Recordings are played as cameras, in real time and again and again. The controller (docs/latency.md) runs beside the
+plain alternative: every camera at the rate that is asked for, a queue of frames for each that drops its oldest. Runs
+alternate; the row that is printed is the one with the middle p99.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks._live_cameras import PlayedCamera
+from benchmarks._live_measure import Bench, Measured, run_live
+from config.load import load
+from config.schema import Config
+from engines.progress import ignore
+from pipeline.assemble.gallery import load_gallery, open_store
+from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of, usual_rules
+from pipeline.assemble.recognition import open_recognition
+from pipeline.commands.context import models_folder
+from pipeline.commands.thresholds import naming
+from pipeline.detection.rules import RuleBook
+from pipeline.detection.stage import LookSchedule
+from pipeline.errors import BadInputError
+from pipeline.events.event import Mode
+from pipeline.events.publish import PublishingStage
+from pipeline.gallery.memory.pinned import PinnedGallery
+from pipeline.runtime.admission import Admission
+from pipeline.runtime.buffer import Overflow
+from pipeline.runtime.load import LoadRules
+from pipeline.runtime.timings import Timings
+
+VIDEOS = ("hamilton_640x360.mp4", "person_d10.mp4", "person_d14.mp4", "single_face.mp4")
+"""640x360 and 512x512, a quarter to a third of a millisecond a frame to decode: what is measured is the looks. Sixteen
+1080p streams take 1.5 of two cores to decode, and then that is the limit"""
+UNLIMITED = LoadRules(max_latency_ms=1e9, utilisation=1e9, max_growth=1e9, least_relief=1.0)
+"""a controller that lets every camera have what it asks for"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print one JSON line a row; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="run_pipeline.py bench live", description=__doc__)
+    parser.add_argument("videos", nargs="*", type=Path, help="default: four of FACESTREAM_TEST_DATA")
+    parser.add_argument("--cameras", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=25.0, help="of each run")
+    parser.add_argument("--warm", type=float, default=8.0, help="seconds of a run that are not in the rates")
+    parser.add_argument("--bound", type=float, default=None, help="runtime.max_latency_ms")
+    parser.add_argument("--runs", type=int, default=1, help="of each contestant")
+    parser.add_argument("--alone", action="store_true", help="the controller without the alternative")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    args = parser.parse_args(argv)
+    bound = [] if args.bound is None else [f"runtime.max_latency_ms={args.bound}"]
+    config = load(None, os.environ, [*args.set, *bound])
+    videos = args.videos or default_videos()
+    with (
+        tempfile.TemporaryDirectory() as data,
+        open_recognition(config, models_folder(), ignore) as recognition,
+    ):
+        with open_store(config, Path(data)) as store:
+            gallery = load_gallery(config, store, recognition)
+        rule = naming(config, Path(data), gallery.own_pairs)
+        bench = Bench(config, recognition, PinnedGallery(gallery, rule.max_distance))
+        kinds = ("controlled",) if args.alone else ("controlled", "plain")
+        run_live(
+            bench, cameras_of(videos, 4, 2.0), *contestant(config, "controlled"), 1.0
+        )  # compiles kernels
+        rows: dict[str, list[Measured]] = {kind: [] for kind in kinds}
+        for _ in range(args.runs):
+            for kind in kinds:
+                cameras = cameras_of(videos, args.cameras, args.seconds)
+                rows[kind].append(run_live(bench, cameras, *contestant(config, kind), args.warm))
+    middle = {kind: sorted(runs, key=_p99)[len(runs) // 2] for kind, runs in rows.items()}
+    for kind in kinds:
+        say(row(config, kind, args.cameras, middle))
+    return 0
+
+
+def default_videos() -> list[Path]:
+    """Real videos, where the environment says they are. Raises BadInputError."""
+    folder = os.environ.get("FACESTREAM_TEST_DATA")
+    if not folder:
+        raise BadInputError("name a video, or set FACESTREAM_TEST_DATA to the folder of test data")
+    return [Path(folder) / "video" / name for name in VIDEOS]
+
+
+def cameras_of(videos: Sequence[Path], count: int, seconds: float) -> list[PlayedCamera]:
+    """So many cameras; the videos in turn, begun one after the other within a second."""
+    return [
+        PlayedCamera(videos[number % len(videos)], f"c{number:02d}", seconds, number / count)
+        for number in range(count)
+    ]
+
+
+def contestant(config: Config, kind: str) -> tuple[Queues, Pace]:
+    """Queues and pace of a contestant."""
+    pace = live_pace(config, None, PublishingStage.name)
+    if kind == "controlled":
+        return queues_of(config, Mode.LIVE), pace
+    keys = config.runtime
+    queues = Queues(Overflow.DROP_OLDEST, keys.frames_queued, keys.items_queued, 0.02, None)
+    rate_hz = config.detection.rate_hz
+    admission = Admission(UNLIMITED, LookSchedule, lambda _: rate_hz, rate_hz)
+    return queues, Pace(RuleBook(usual_rules(config)), admission, Timings(PublishingStage.name))
+
+
+def row(config: Config, kind: str, cameras: int, middle: Mapping[str, Measured]) -> dict[str, object]:
+    """What is printed of a contestant."""
+    measured = middle[kind]
+    looks = measured.looks_hz.values()
+    counted = measured.counted.values()
+    return {
+        "bench": "live",
+        "contestant": kind,
+        "cameras": cameras,
+        "bound_ms": config.runtime.max_latency_ms,
+        "looks_hz": {"all": round(sum(looks), 1), "least": min(looks), "most": max(looks)},
+        "decided_ms": vars_of(measured.decided),
+        "told_ms": vars_of(measured.told),
+        "with_start_ms": vars_of(measured.from_start),
+        "ratio": _ratio(measured, middle),
+        "against": "p99 of plain: every camera at detection.rate_hz, 16 frames queued, oldest dropped",
+        "decoded": sum(each.decoded for each in counted),
+        "skipped": sum(each.skipped for each in counted),
+        "dropped": sum(each.dropped for each in counted),
+        "looked": sum(each.looked for each in counted),
+        "exact": all(each.exact for each in counted),
+        "high_water": dict(measured.high_water),
+        "busy": dict(measured.busy),
+        "cpu": measured.cpu,
+        "late_s": measured.late_s,
+    }
+
+
+def vars_of(latencies: object) -> dict[str, float | None]:
+    """A frozen row as a mapping, for JSON."""
+    return {name: getattr(latencies, name) for name in ("p50", "p99", "most")}
+
+
+def say(one: Mapping[str, object]) -> None:
+    """Print a row."""
+    sys.stdout.write(json.dumps(one) + "\n")
+    sys.stdout.flush()
+
+
+def _p99(measured: Measured) -> float:
+    return measured.decided.p99 or 0.0
+
+
+def _ratio(measured: Measured, middle: Mapping[str, Measured]) -> float | None:
+    plain = middle.get("plain")
+    if plain is None or not plain.decided.p99 or not measured.decided.p99:
+        return None
+    return round(measured.decided.p99 / plain.decided.p99, 3)
