@@ -19,6 +19,7 @@ from rich.table import Table
 from config.load import load
 from config.schema import Config
 from config.secrets import mask
+from pipeline.commands.json_log import JsonLog
 from pipeline.commands.narrow_table import fitted
 from pipeline.commands.report import one_line, visible
 from pipeline.errors import OutsideError
@@ -59,6 +60,9 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON Lines on standard output.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Detailed log, and tracebacks.")]
+LogJsonOption = Annotated[bool, typer.Option("--log-json", help="The log as JSON, one object a line.")]
+
+log = logging.getLogger(__name__)
 
 PIPE_COLUMNS = 160  # a table in a pipe or file has no terminal to fit
 
@@ -75,10 +79,15 @@ class Context:
     json: bool
     console: Console
     """writes to standard error; markup is off, since names and paths may hold brackets"""
+    log_json: bool = False
+    """standard error is JSON, line for line"""
 
     def say(self, text: str) -> None:
         """One line to standard error, whatever names it holds."""
-        self.console.print(one_line(text))
+        if self.log_json:
+            log.info("%s", text)
+        else:
+            self.console.print(one_line(text))
 
     def print_json(self, value: Mapping[str, object]) -> None:
         """One JSON line to standard output, at once."""
@@ -103,7 +112,7 @@ class Context:
             TaskProgressColumn(),
             TimeRemainingColumn(),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=self.log_json or not self.console.is_terminal,
             transient=True,
             # rich would send standard output to its own console, which is standard error
             redirect_stdout=sys.stdout.isatty(),
@@ -118,18 +127,23 @@ def make_context(
     debug: bool,
     *,
     make_data: bool = True,
+    log_json: bool = False,
 ) -> Context:
     """Load the configuration, set up logging and make the data folder (unless `make_data` is False).
+
+    With `log_json` all that is written to standard error is JSON, one object a line.
 
     Raises ConfigError, and OutsideError where the data folder cannot be made.
     """
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
-    set_up_logging(console, debug)
+    set_up_logging(console, debug, log_json)
     loaded = load(config, os.environ, set_ or ())
     folder = data or Path(os.environ.get("FACESTREAM__DATA") or "data")
     if make_data:
         make_folder(folder)
-    return Context(config=loaded, data=folder, models=models_folder(), json=json_, console=console)
+    return Context(
+        config=loaded, data=folder, models=models_folder(), json=json_, console=console, log_json=log_json
+    )
 
 
 def write_out(text: str) -> None:
@@ -185,12 +199,12 @@ class ConsoleLog(logging.Handler):
             self.handleError(record)
 
 
-def set_up_logging(console: Console, debug: bool) -> None:
+def set_up_logging(console: Console, debug: bool, as_json: bool = False) -> None:
     """Log to standard error: warnings and what is said once at start, or everything with --debug."""
     root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if isinstance(handler, ConsoleLog)]:
+    for handler in [handler for handler in root.handlers if isinstance(handler, ConsoleLog | JsonLog)]:
         root.removeHandler(handler)
-    root.addHandler(ConsoleLog(console, tracebacks=debug))
+    root.addHandler(JsonLog(tracebacks=debug) if as_json else ConsoleLog(console, tracebacks=debug))
     root.setLevel(logging.WARNING)
     for ours in ("pipeline", "engines", "config"):
         logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)

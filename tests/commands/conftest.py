@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.commands.context import ConsoleLog
+from pipeline.commands.json_log import JsonLog
 
 LOGGERS = ("", "pipeline", "engines", "config")
 
@@ -18,7 +19,7 @@ def logging_as_before() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
     yield
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if isinstance(each, ConsoleLog)]:
+    for handler in [each for each in root.handlers if isinstance(each, ConsoleLog | JsonLog)]:
         root.removeHandler(handler)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
