@@ -39,6 +39,18 @@ class Cast(Protocol):
         ...
 
 
+class Settings(Protocol):
+    """Who is told what a camera is asked for: how often it is looked at, where, and for whom."""
+
+    def put(self, camera: Camera) -> None:
+        """A camera is about to start, or its values have changed. Quick."""
+        ...
+
+    def remove(self, camera: str) -> None:
+        """A camera is gone, but for what of it is in flight. Quick."""
+        ...
+
+
 Open = Callable[[Camera], FrameSource]
 """a source for a camera, not yet connected; raises SourceError for an address that can never work"""
 
@@ -57,19 +69,18 @@ class CrewCamera:
 class Crew:
     """Starts and ends sources until those that run are those that are wanted. Safe to call from any thread."""
 
-    def __init__(self, cast: Cast, open_source: Open, tell: Callable[[Camera], None]) -> None:
+    def __init__(self, cast: Cast, open_source: Open, settings: Settings, runs: dict[str, str]) -> None:
         """
         Args:
             cast: runs the sources.
             open_source: makes one.
-            tell: is told of each camera before it starts and whenever its values change: how often it is looked
-                at, and where. Quick.
+            settings: told of each camera before it starts, when its values change, and when it is gone.
+            runs: camera -> its run, kept here; a camera that is started anew has another.
         """
-        self.runs: dict[str, str] = {}
-        """camera -> its run; a camera that is started anew has another"""
+        self.runs = runs
         self._cast = cast
         self._open_source = open_source
-        self._tell = tell
+        self._settings = settings
         self._lock = threading.Lock()
         self._wanted: dict[str, Camera] = {}
         self._running: dict[str, tuple[Camera, FrameSource]] = {}
@@ -81,14 +92,17 @@ class Crew:
         with self._lock:
             before, self._wanted = self._wanted, {camera.id: camera for camera in cameras}
             changed = [name for name in before if self._wanted.get(name, before[name]) != before[name]]
-            for name in [*changed, *(before.keys() - self._wanted.keys())]:
+            removed = [name for name in before if name not in self._wanted]
+            for name in (*changed, *removed):
                 self._refused.pop(name, None)
             for name in changed:
-                self._tell(self._wanted[name])
+                self._settings.put(self._wanted[name])
             self._reconcile()
+            for name in removed:
+                self._settings.remove(name)
             return CamerasApplied(
                 added=tuple(name for name in self._wanted if name not in before),
-                removed=tuple(name for name in before if name not in self._wanted),
+                removed=tuple(removed),
                 changed=tuple(changed),
             )
 
@@ -125,7 +139,7 @@ class Crew:
             self._refused[camera.id] = str(error)
             log.warning("camera %s is not watched: %s", camera.id, error, extra={"camera": camera.id})
             return
-        self._tell(camera)
+        self._settings.put(camera)
         before = self.runs.pop(camera.id, None)
         self.runs[camera.id] = new_run()
         try:

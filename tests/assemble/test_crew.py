@@ -58,7 +58,14 @@ class Stage:
         self.cast = Stagehand()
         self.opened: list[Still] = []
         self.told: list[Camera] = []
-        self.crew = Crew(self.cast, self.open, self.told.append)
+        self.gone: list[str] = []
+        self.crew = Crew(self.cast, self.open, self, {})
+
+    def put(self, camera: Camera) -> None:
+        self.told.append(camera)
+
+    def remove(self, camera: str) -> None:
+        self.gone.append(camera)
 
     def open(self, camera: Camera) -> FrameSource:
         if "bad" in camera.url.reveal():
@@ -78,6 +85,7 @@ def test_what_is_wanted_runs_and_the_others_do_not_notice() -> None:
     assert (applied.added, applied.removed, applied.changed) == (("c",), ("a",), ())
     assert stage.cast.log == ["+a", "+b", "-a", "+c"]
     assert [each.camera.id for each in stage.crew.cameras()] == ["b", "c"]
+    assert stage.gone == ["a"]
 
 
 def test_a_camera_with_another_address_is_started_anew_once_the_old_one_has_ended() -> None:
