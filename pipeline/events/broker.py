@@ -67,8 +67,23 @@ def connect(address: str, shown: str) -> redis.Redis:
     Nothing is sent twice: after a lost connection nobody knows whether a command was carried out, so the
     caller decides. Raises BadInputError for an address that is none, BrokerError where nobody answers.
     """
+    client = client_for(address, shown)
     try:
-        client = redis.Redis.from_url(
+        client.echo(
+            b"facestream"
+        )  # unlike PING it is answered with a full disk, unlike TIME not while loading
+    except (redis.RedisError, OSError) as error:
+        client.close()
+        raise BrokerError(f"Redis at {shown} cannot be reached: {reason(error)}; {REPAIR}") from error
+    except (ValueError, TypeError) as error:  # an option of the address that only a connection looks at
+        raise _no_address(shown, error) from error
+    return client
+
+
+def client_for(address: str, shown: str) -> redis.Redis:
+    """A client that has not connected yet. Raises BadInputError for an address that is none."""
+    try:
+        return redis.Redis.from_url(
             address,
             protocol=2,  # the replies that every version since streams came (5.0) gives
             socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -76,14 +91,12 @@ def connect(address: str, shown: str) -> redis.Redis:
             health_check_interval=IDLE_CHECK_S,
             retry=Retry(NoBackoff(), 0),
         )
-        client.echo(
-            b"facestream"
-        )  # unlike PING it is answered with a full disk, unlike TIME not while loading
-    except (redis.RedisError, OSError) as error:
-        raise BrokerError(f"Redis at {shown} cannot be reached: {reason(error)}; {REPAIR}") from error
     except (ValueError, TypeError) as error:
-        raise BadInputError(f"redis.url: {shown} is no address of a Redis: {reason(error)}") from error
-    return client
+        raise _no_address(shown, error) from error
+
+
+def _no_address(shown: str, error: Exception) -> BadInputError:
+    return BadInputError(f"redis.url: {shown} is no address of a Redis: {reason(error)}")
 
 
 REPAIR = "start it, or correct redis.url (without one, a server of our own is started)"

@@ -1,0 +1,63 @@
+-- Adds events to a stream, each once, and numbers them without holes: one step for every other program.
+-- Redis 6.2 or newer; replicated and logged by its effects, so that an append-only file has all of it or nothing.
+--
+-- KEYS   1 the stream   2 a hash beside it:  n -> entries ever added    PRODUCER -> "NUMBER ORDINAL" of its last one
+-- ARGV   1 producer, empty where nobody remembers what was added   2 number up to which the producer believes that
+--        all is added   3 entries to keep, about   then for each event, in order:
+--        number, ordinal, count of channels, event, type, camera, identity, watchlists, the channels
+-- Returns   number of the last that is added, how many were added, why one was not, why a copy was not published;
+--           -1 added: Redis forgot some that the producer believes added, and nothing was done.
+
+local PRODUCERS = 256  -- remembered; of more the one goes that is silent for longest: numbers are times
+
+local producer, longest = ARGV[1], ARGV[3]
+local last, ordinal = '0', nil
+if producer ~= '' then
+  local kept = redis.call('HGET', KEYS[2], producer)
+  if kept then
+    last, ordinal = string.match(kept, '^(%d+) (%d+)$')
+    ordinal = tonumber(ordinal)
+  elseif redis.call('HLEN', KEYS[2]) > PRODUCERS then
+    local oldest, when = nil, nil
+    local all = redis.call('HGETALL', KEYS[2])
+    for at = 1, #all, 2 do
+      local number = all[at] ~= 'n' and tonumber(string.match(all[at + 1], '^%d+'))
+      if number and (not when or number < when) then oldest, when = all[at], number end
+    end
+    if oldest then redis.call('HDEL', KEYS[2], oldest) end
+  end
+  if tonumber(last) < tonumber(ARGV[2]) then return {last, -1, '', ''} end
+end
+
+-- Written before anything is added: a user who may not write here must not add what nobody remembers.
+local n = tonumber(redis.call('HGET', KEYS[2], 'n') or '0')
+redis.call('HSET', KEYS[2], 'n', string.format('%.0f', n))
+
+local added, refused, unheard = 0, '', ''
+local at = 4
+while at <= #ARGV do
+  local number, this, channels = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  if producer == '' or tonumber(number) > tonumber(last) then
+    -- What the producer had to drop is a hole in the numbers, by which readers know how many they miss.
+    local missed = ordinal and math.max(this - ordinal - 1, 0) or 0
+    local reply = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', longest, '*',
+      'event', ARGV[at + 3], 'type', ARGV[at + 4], 'camera', ARGV[at + 5],
+      'identity', ARGV[at + 6], 'watchlists', ARGV[at + 7], 'n', string.format('%.0f', n + missed + 1))
+    if type(reply) == 'table' and reply.err then
+      refused = reply.err
+      break
+    end
+    n, last, ordinal, added = n + missed + 1, number, this, added + 1
+    for channel = at + 8, at + 7 + channels do
+      local heard = redis.pcall('PUBLISH', ARGV[channel], ARGV[at + 3])
+      if type(heard) == 'table' and heard.err then unheard = heard.err end
+    end
+  end
+  at = at + 8 + channels
+end
+
+if added > 0 then
+  redis.call('HSET', KEYS[2], 'n', string.format('%.0f', n))
+  if producer ~= '' then redis.call('HSET', KEYS[2], producer, last .. ' ' .. string.format('%.0f', ordinal)) end
+end
+return {last, added, refused, unheard}

@@ -1,0 +1,94 @@
+"""One event as bytes in a spool: numbered, with its length and a checksum, found again behind damaged bytes.
+
+    mark | length of the body | number | ordinal | time | CRC-32 of all that follows the mark | body
+
+The body is an entry's fields, each with its length. All numbers little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from pipeline.events.adding import Numbered
+from pipeline.events.stream_entry import StreamEntry
+
+MARK = b"\xd7FSR"
+"""no text in UTF-8 holds it: 0xd7 begins a pair, and F cannot follow"""
+_HEAD = struct.Struct("<4sIQQQI")
+_SIGNED = struct.Struct("<IQQQ")
+HEAD_SIZE = _HEAD.size
+_FIELDS = 5
+"""of an entry, before its channels"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolRecord:
+    """An event of the spool."""
+
+    numbered: Numbered
+    at_ms: int
+    """since 1970, when it was made"""
+
+    @property
+    def number(self) -> int:
+        """above those of all before it"""
+        return self.numbered.number
+
+    def pack(self) -> bytes:
+        """The bytes that `unpack` takes."""
+        entry = self.numbered.entry
+        fields = (
+            entry.event,
+            entry.type,
+            entry.camera,
+            entry.identity,
+            entry.watchlists,
+            *entry.channels,
+        )
+        lengths = struct.pack(f"<H{len(fields)}I", len(fields), *map(len, fields))
+        body = lengths + b"".join(fields)
+        signed = (len(body), self.numbered.number, self.numbered.ordinal, self.at_ms)
+        checksum = zlib.crc32(body, zlib.crc32(_SIGNED.pack(*signed)))
+        return _HEAD.pack(MARK, *signed, checksum) + body
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A record, and where the next one may begin."""
+
+    record: SpoolRecord
+    end: int
+
+
+def unpack(data: bytes, start: int) -> Unpacked | None:
+    """The record that begins at `start`; None where there is none, or not a whole and undamaged one."""
+    body_start = start + HEAD_SIZE
+    if body_start > len(data):
+        return None
+    mark, length, number, ordinal, at_ms, checksum = _HEAD.unpack_from(data, start)
+    end = body_start + length
+    if mark != MARK or end > len(data):
+        return None
+    body = memoryview(data)[body_start:end]
+    if zlib.crc32(body, zlib.crc32(_SIGNED.pack(length, number, ordinal, at_ms))) != checksum:
+        return None
+    return Unpacked(SpoolRecord(Numbered(number, ordinal, _entry(bytes(body))), at_ms), end)
+
+
+def next_mark(data: bytes, start: int) -> int:
+    """Where a record may begin from `start` on; the length of `data` for nowhere."""
+    found = data.find(MARK, start)
+    return len(data) if found < 0 else found
+
+
+def _entry(body: bytes) -> StreamEntry:
+    (count,) = struct.unpack_from("<H", body)
+    at = 2 + 4 * count
+    fields = []
+    for length in struct.unpack_from(f"<{count}I", body, 2):
+        fields.append(body[at : at + length])
+        at += length
+    event, kind, camera, identity, watchlists = fields[:_FIELDS]
+    return StreamEntry(event, kind, camera, identity, watchlists, tuple(fields[_FIELDS:]))
