@@ -18,8 +18,19 @@ log = logging.getLogger(__name__)
 def do_chores(context: Context, store: Store) -> None:
     """Retention, and corrections that an earlier command could not publish; says in the log what was done.
 
-    What of a person cannot be reached, a backup on a disk that is not there, is named and does not stop the run.
     Raises StoreError, BrokerError.
+    """
+    erase_what_is_due(context, store)
+    told = publish_waiting(context, store)
+    if told:
+        log.info("corrections of past sightings published: %d", told)
+
+
+def erase_what_is_due(context: Context, store: Store) -> None:
+    """Retention; says in the log what was done.
+
+    What of a person cannot be reached, a backup on a disk that is not there, is named and does not stop the run.
+    Raises StoreError.
     """
     from pipeline.assemble.retention import retention_rules
     from pipeline.gallery.keeping.retention import expire
@@ -30,6 +41,3 @@ def do_chores(context: Context, store: Store) -> None:
         log.info("past their time, erased: %s", erased)
     for line in done.left:
         log.warning("past their time, and left: %s", line)
-    told = publish_waiting(context, store)
-    if told:
-        log.info("corrections of past sightings published: %d", told)
