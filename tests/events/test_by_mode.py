@@ -12,8 +12,8 @@ from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
 from tests.events.strategies import an_event
 
-LIVE = replace(an_event(), mode=Mode.LIVE)
-REPLAYED = replace(an_event(), mode=Mode.REPLAY)
+LIVE, SECOND, THIRD = (replace(an_event(seq=seq), mode=Mode.LIVE) for seq in (1, 2, 3))
+REPLAYED = replace(an_event(), mode=Mode.REPLAY, timings_ms=None)
 
 
 class Away(MemorySink):
@@ -33,10 +33,10 @@ def test_each_goes_its_way_and_the_live_sink_stays_open() -> None:
     live, other = opened(), MemorySink()
     sink = ByMode(live, other)
     sink.open()
-    sink.publish([LIVE, REPLAYED, replace(LIVE, seq=2)])
+    sink.publish([LIVE, REPLAYED, SECOND])
     sink.close()
-    live.publish([replace(LIVE, seq=3)])
-    assert [event.seq for event in live.events] == [LIVE.seq, 2, 3]
+    live.publish([THIRD])
+    assert live.events == [LIVE, SECOND, THIRD]
     assert other.events == [REPLAYED]
     with pytest.raises(RuntimeError):
         other.publish([REPLAYED])
