@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,8 +48,8 @@ class Connection:
         """its end is no outage"""
         self.given_up = threading.Event()
         """set by whoever decodes, when nothing good comes; the reader then lets go of it"""
-        self.flowed_s = 0.0
-        """noted by whoever decodes: between its first and its newest frame"""
+        self.gave_pictures = False
+        """noted by whoever decodes"""
 
     def packets(self, options: LiveOptions) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets until it ends.
@@ -56,10 +57,15 @@ class Connection:
         Raises:
             StreamLostError: it broke, or nothing came for `options.read_timeout_s`.
         """
+        asked_s = time.monotonic()
         try:
             for packet in self._container.demux(self._stream):
+                # When the time is over, FFmpeg first hands out what it still held: half a picture, as a rule.
+                if time.monotonic() - asked_s >= options.read_timeout_s:
+                    raise TimeoutError
                 if packet.size:
                     yield packet
+                asked_s = time.monotonic()
         except (av.FFmpegError, OSError, ValueError) as error:
             raise StreamLostError(why_no_more(error, options)) from None
 

@@ -68,7 +68,6 @@ class LiveSource:
         self._converter = RgbConverter()
         self._began_s = 0.0
         self._connection: Connection | None = None
-        self._first_picture_s: float | None = None
         self._patient_until_s: float | None = None
         self._flowing = False
         """frames were given that no StreamEnd followed"""
@@ -129,7 +128,6 @@ class LiveSource:
 
     def _begin(self, connection: Connection) -> None:
         self._connection = connection
-        self._first_picture_s = None
         self._patient_until_s = self._clock.monotonic_s() + PICTURE_S
         self._record.opened(connection.decoder.name)
         self._timeline.begin_anew()
@@ -210,8 +208,6 @@ class LiveSource:
             self._record.damaged()
         if self._record.frame(width, height, at):
             log.info("%s: %s: pictures come, %dx%d", self._camera, self._shown, width, height)
-        if self._first_picture_s is None:
-            self._first_picture_s = now_s
-        connection.flowed_s = now_s - self._first_picture_s
+        connection.gave_pictures = True
         self._flowing = True
         return Frame(info, self._converter.lazy(picture, turned))

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 LogLine = tuple[int, str, str]
 """of FFmpeg: level, where, what"""
 
-STEADY_S = 2.0
-"""of pictures make a connection a success: a camera that answers, sends one and hangs up must not be hammered"""
+BETWEEN_S = 2.0
+"""a camera that gave pictures is called again soon, but not more often: it may hang up after the first one"""
 
 PROBE_S = 1.0
 """between two looks at the port of a camera that is away"""
@@ -73,12 +73,13 @@ class Reader:
         with Capture(local=True) as said:
             while not self._stopped.is_set():
                 said.clear()
+                called_s = self._clock.monotonic_s()
                 ended, connection = self._read_once(said)
                 if self._stopped.is_set():
                     return
                 self._backlog.put(ended)
                 if ended.problem is not None:
-                    self._wait(connection)
+                    self._wait(called_s, success=connection is not None and connection.gave_pictures)
 
     def _read_once(self, said: list[LogLine]) -> tuple[Ended, Connection | None]:
         """Call, and read until it is over."""
@@ -124,11 +125,17 @@ class Reader:
         self._pacer.begin_anew()
         return self._pacer
 
-    def _wait(self, connection: Connection | None) -> None:
-        """Wait until the camera should be called again: after the backoff, or when its port is open again."""
-        if connection is not None and connection.flowed_s >= STEADY_S:
+    def _wait(self, called_s: float, success: bool) -> None:
+        """Wait until the camera should be called again: after the backoff, or when its port is open again.
+
+        Only pictures are a success. A camera that answers and hangs up, at once or after a picture, is not
+        hammered; one that was killed may be back before its port was seen closed.
+        """
+        if success:
             self._backoff.reset()
         until_s = self._clock.monotonic_s() + self._backoff.next_s()
+        if success:
+            until_s = max(until_s, called_s + BETWEEN_S)
         if self._port is not None:
             self._port.look_up()
         was_open = True
