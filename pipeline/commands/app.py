@@ -52,6 +52,7 @@ ENTRIES = (
     Entry("search", "Where a face was seen before."),
     Entry("cluster", "Group photos of unknown people by person."),
     Entry("replay", "Say who is seen in recorded video, and when."),
+    Entry("why", "Why a face got no name, and what to change."),
     Entry("subscribe", "Follow the published events."),
     Entry("backup", "All of the gallery into one file."),
     Entry("restore", "A backup into an empty gallery, or in its place."),

@@ -143,6 +143,16 @@ def decode(kept: str, person_ids: Sequence[str | None] = ()) -> Explanation:
     )
 
 
+def readable(kept: str | None, person_ids: Sequence[str | None] = ()) -> Explanation | None:
+    """The same; None where nothing was kept, or something that this Facestream cannot read: a newer one's."""
+    if kept is None:
+        return None
+    try:
+        return decode(kept, person_ids)
+    except ValueError:
+        return None
+
+
 def _rounded(value: float) -> float:
     return round(float(value), DECIMALS) + 0.0
 

@@ -89,11 +89,12 @@ class SightingBook:
         """The camera has ended: close every open sighting."""
         return self._close(list(self._open.values()))
 
-    def state_of(self, number: int) -> IdentityEvent | None:
+    def state_of(self, number: int, write: Write) -> IdentityEvent | None:
         """What an event would say now of the open sighting of this number; None where there is none."""
         for sighting in self._open.values():
             if sighting.number == number:
-                return self._written(Statement(EventType.UPDATE, sighting, sighting.named, self._gallery))
+                event = write(Statement(EventType.UPDATE, sighting, sighting.named, self._gallery))
+                return replace(event, explanation=self._explain(sighting, over=False))
         return None
 
     # taking in a frame
@@ -243,11 +244,8 @@ class SightingBook:
         sighting.seq += 1
         evidence = sighting.evidence
         sighting.published_quality = evidence.quality if evidence is not None else 0.0
-        return self._written(statement)
-
-    def _written(self, statement: Statement) -> IdentityEvent:
-        over = statement.type is EventType.END
-        return replace(self._write(statement), explanation=self._explain(statement.sighting, over=over))
+        why = self._explain(sighting, over=statement.type is EventType.END)
+        return replace(self._write(statement), explanation=why)
 
     def _explain(self, sighting: Sighting, *, over: bool) -> Explanation:
         facts = sighting.facts(self._rules, self._gallery, over=over)

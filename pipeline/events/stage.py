@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -154,6 +155,8 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         self._context = context
         self._board = board
         self._books: dict[str, SightingBook] = {}
+        self._lock = threading.Lock()
+        """held while a book is written, and while another thread reads one"""
         self._last: dict[str, FrameInfo] = {}
 
     def process(self, batch: Sequence[Matched]) -> Sequence[Outcome]:
@@ -170,17 +173,34 @@ class LifecycleStage(StageBase[Matched, Outcome]):
             self._books.pop(end.camera, None)
         if book is None or last is None:
             return ()
-        events, closed = book.finish()
+        with self._lock:
+            events, closed = book.finish()
         nobody = np.zeros(0, np.int64)
         boxes = np.zeros((0, 4), np.float32)
         return (Outcome(last, nobody, boxes, nobody.astype(np.bool_), tuple(events), tuple(closed)),)
+
+    def state_of(self, sighting_id: str) -> IdentityEvent | None:
+        """What an `update` would say now of a sighting that is open and was published; None of any other.
+
+        Safe on any thread: a frame waits for it as long as writing one event takes.
+        """
+        of_run, _, number = sighting_id.rpartition(":")
+        camera = of_run.rpartition(":")[0]
+        book = self._books.get(camera)
+        if book is None or not number.isdecimal():
+            return None
+        write = EventWriter(camera, self._context)  # one that promises no pictures
+        with self._lock:
+            found = book.state_of(int(number), write)
+        return found if found is not None and found.sighting_id == sighting_id else None
 
     def _decide(self, item: Matched) -> Outcome:
         camera = item.info.camera
         book = self._books.get(camera)
         if book is None:
             book = self._books[camera] = SightingBook(self._rules, EventWriter(camera, self._context))
-        events, closed = book.advance(item)
+        with self._lock:
+            events, closed = book.advance(item)
         if events and self._context.timings is not None:
             timings_ms = self._context.timings(item.info)
             events = [replace(event, timings_ms=timings_ms) for event in events]
