@@ -9,9 +9,9 @@ import numpy as np
 
 from pipeline.alignment.gate import EmbedGate, GateRules
 from pipeline.alignment.quality import JudgeParts, no_parts
-from pipeline.arrays import F32, U8
+from pipeline.arrays import F32, I64, U8
 from pipeline.stage import StageBase
-from pipeline.types import QUALITY_PARTS, Aligned, Faces, HostPixels, StreamEnd, Tracked
+from pipeline.types import QUALITY_PARTS, Aligned, Faces, Frame, HostPixels, StreamEnd, Tracked
 
 Cut = Callable[[U8, Faces], U8]
 """image (H, W, 3), N faces -> upright crops (N, S, S, 3)"""
@@ -27,8 +27,17 @@ class Feedback(Protocol):
         ...
 
 
+class OffersShots(Protocol):
+    """Where frames are left that may become pictures."""
+
+    def offer(self, frame: Frame, track_ids: I64, quality: F32, found: I64, embedded: I64) -> None:
+        """A frame with its tracks (N,), their quality (N,), the rows that were found, and those of them that earn an
+        embedding. Keeps what is worth it, by reference; never waits."""
+        ...
+
+
 class AlignmentStage(StageBase[Tracked, Aligned]):
-    """Crops, quality and the embed gate; a frame's pixels end here."""
+    """Crops, quality and the embed gate; a frame's pixels end here, unless they may become a picture."""
 
     name = "align"
 
@@ -41,8 +50,14 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
         lag_frames: int,
         crop_px: int,
         parts: JudgeParts = no_parts,
+        shots: OffersShots | None = None,
     ) -> None:
-        """`parts`: what `judge` multiplies; where it knows them, it is asked instead."""
+        """
+        Args:
+            parts: what `judge` multiplies; where it knows them, it is asked instead.
+            shots: None where no pictures are kept.
+        """
+        self._shots = shots
         self._cut = cut
         self._judge = judge
         self._parts = parts
@@ -58,6 +73,10 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
     def end(self, end: StreamEnd) -> Sequence[Aligned]:
         self._gates.pop(end.camera, None)
         return ()
+
+    def lost(self, camera: str) -> None:
+        """The gate may count a crop that was never embedded: begin anew, which costs an embedding a face."""
+        self._gates.pop(camera, None)
 
     def _align(self, item: Tracked) -> Aligned:
         info = item.frame.info
@@ -78,4 +97,6 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
             known = self._feedback.state_at(info.camera, info.index - self._lag_frames)
             rows = gate.due(info.pts_s, item.track_ids, item.observed, quality, known)
             crops = HostPixels(cuts[np.searchsorted(found, rows)])
+            if self._shots is not None:
+                self._shots.offer(item.frame, item.track_ids, quality, found, rows)
         return Aligned(info, item.faces, item.track_ids, item.observed, quality, rows, crops, parts)

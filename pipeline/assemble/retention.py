@@ -15,7 +15,13 @@ def retention_rules(config: Config) -> RetentionRules:
         sightings=_days(keys.sightings_days),
         stranger_vectors=_days(keys.stranger_vectors_days),
         snapshots=_days(keys.snapshots_days),
+        snapshots_bytes=megabytes(keys.snapshots_mb),
     )
+
+
+def megabytes(count: int | None) -> int | None:
+    """Bytes of so many megabytes, of 2^20 each; None of None."""
+    return None if count is None else count << 20
 
 
 def _days(days: float | None) -> timedelta | None:

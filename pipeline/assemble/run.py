@@ -19,8 +19,10 @@ from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.broker import Broker, choose_broker
 from pipeline.events.event import Mode
 from pipeline.events.merge import PtsMerge
+from pipeline.events.pictures import KeepsPictures, Pictures
 from pipeline.events.publish import Observe, PublishingStage
 from pipeline.events.redis_sink import RedisSink
+from pipeline.events.shots import ShotBoard
 from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
@@ -59,6 +61,8 @@ class RunPlan:
     observers: Sequence[Observe] = ()
     strangers: StrangerIds | None = None
     """None: every unknown face has an id of its own, and no sighting is kept"""
+    snapshots: KeepsPictures | None = None
+    """where pictures of sightings are written, open as long as the run; None: nowhere"""
     rules: RuleBook | None = None
     """live: what each camera is asked for, which may change while it runs; None: what the configuration says"""
     hooks: Sequence[WorkerHook] = ()
@@ -130,6 +134,10 @@ def _steps(
         now=None if plan.mode is Mode.REPLAY else SystemClock().now,
         timings=None if pace is None else pace.timings_ms,
     )
+    shots, pictures = None, None
+    if plan.snapshots is not None:
+        shots = ShotBoard() if plan.mode is Mode.LIVE else ShotBoard(max_bytes=None)
+        pictures = Pictures(shots, plan.snapshots)
     align = AlignmentStage(
         networks.crop.crops,
         networks.judge,
@@ -138,9 +146,11 @@ def _steps(
         config.sightings.feedback_lag_frames,
         networks.crop.size_px,
         networks.parts,
+        shots,
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
     match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
+    decide = LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board, pictures)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)
     return [
         Step(detection_stage(config, networks.detector, pace), detection.max_batch),
@@ -149,9 +159,7 @@ def _steps(
         Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
         Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, queues.fill_s),
         Step(match, queued, queued),
-        Step(
-            LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board), queued, queued
-        ),
+        Step(decide, queued, queued),
         Step(publish, queued, queued),
     ]
 

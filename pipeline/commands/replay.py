@@ -23,6 +23,13 @@ from pipeline.errors import BadInputError
 FIRST_YEAR, LAST_YEAR = 1800, 2999
 """of recordings: before there was a camera, and far from where times cannot be counted on"""
 
+NoKeepOption = Annotated[
+    bool, typer.Option("--no-keep", help="Publish events, but keep nothing of who was seen.")
+]
+SnapshotsOption = Annotated[
+    bool, typer.Option("--snapshots", help="Keep a picture of each sighting, as snapshots.replay does.")
+]
+
 
 def replay(
     videos: Annotated[
@@ -45,9 +52,8 @@ def replay(
     redis: Annotated[
         str | None, typer.Option(metavar="URL", parser=text_given, help="Publish here instead of redis.url.")
     ] = None,
-    no_keep: Annotated[
-        bool, typer.Option("--no-keep", help="Publish events, but keep nothing of who was seen.")
-    ] = False,
+    no_keep: NoKeepOption = False,
+    snapshots: SnapshotsOption = False,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -61,7 +67,10 @@ def replay(
     from pipeline.commands.replaying import ReplayRequest, run_replay
 
     keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis is not None else ())]
+    keys += ["snapshots.replay=true"] if snapshots else []
     context = make_context(config, data, keys, json_, debug)
+    if snapshots and no_keep:
+        raise BadInputError("--snapshots keeps pictures and --no-keep nothing; give one of them")
     request = ReplayRequest(
         videos=tuple(videos),
         realtime=realtime,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.assemble.gallery import open_gallery, open_store
 from pipeline.assemble.recognition import Recognition, open_recognition
 from pipeline.assemble.run import Run, RunPlan, build_run, redis_sink
+from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
 from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
@@ -26,9 +27,13 @@ from pipeline.commands.written_files import annotated_files, check_summary, writ
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
 from pipeline.events.sink import EventSink
+from pipeline.events.snapshots import SnapshotWriter
 from pipeline.events.trace import Trace, TracedFace
 from pipeline.gallery.calibration import OwnPairs
+from pipeline.gallery.keeping.pictures_named import pictures_of_runs
+from pipeline.gallery.keeping.snapshots import delete_pictures
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
+from pipeline.gallery.storage.store import Store
 from pipeline.matching.stage import Search
 from pipeline.runtime.metrics import MetricsSummary
 from pipeline.runtime.signals import ended_by_signals
@@ -53,7 +58,8 @@ class ReplayRequest:
     annotate: Path | None = None
     summary: Path | None = None
     keep: bool = True
-    """its sightings, in place of what an earlier replay of the same recordings kept"""
+    """its sightings, in place of what an earlier replay of the same recordings kept, and their pictures, where
+    snapshots.replay asks for some"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +141,15 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
             stranger_reach(context.config, context.data),
             [RunOfCamera(r.source.camera, r.info.recording_id) for r in recordings],
         )
-        played = play(context, recordings, recognition, gallery, told, traces, request.realtime, strangers)
+        writer = snapshot_writer(context.config, context.data, Mode.REPLAY) if request.keep else None
+        with writer if writer is not None else nullcontext():
+            played = play(
+                context, recordings, recognition, gallery, told, traces, request.realtime, strangers, writer
+            )
         if request.keep:
-            strangers.put_in_place(store)
+            _keep(context, store, strangers)
+        if writer is not None and writer.state().problem is not None:
+            context.say(f"facestream: not all pictures were kept: {writer.state().problem}")
     say_how_it_went(context, played, tally)
     if request.summary is not None:
         write_summary(request.summary, played.metrics, tally)
@@ -145,6 +157,13 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
         annotate_recording(context, request, trace, outputs[trace.camera])
         context.say(f"{trace.camera} with boxes and names: {outputs[trace.camera]}")
     return played.exit_code
+
+
+def _keep(context: Context, store: Store, strangers: ReplayStrangers) -> None:
+    """The sightings of a replay, in place of an earlier one's: its pictures that nobody names any more go too."""
+    before = pictures_of_runs(store.database, context.data, strangers.runs)
+    strangers.put_in_place(store)
+    delete_pictures(before - pictures_of_runs(store.database, context.data, strangers.runs))
 
 
 def distance_for_names(context: Context, own: OwnPairs) -> float:
@@ -188,6 +207,7 @@ def play(
     traces: Sequence[Trace],
     realtime: bool,
     strangers: ReplayStrangers | None = None,
+    snapshots: SnapshotWriter | None = None,
 ) -> Played:
     """Run recordings through the pipeline until they end, break off or a signal asks to end."""
     with context.progress() as bars:
@@ -199,6 +219,7 @@ def play(
             sinks=sinks,
             observers=(watching, *traces),
             strangers=None if strangers is None else strangers.ids,
+            snapshots=snapshots,
         )
         run = build_run(context.config, recognition, gallery, plan)
         interruptions = _Interruptions(run)

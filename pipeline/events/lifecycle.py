@@ -10,14 +10,16 @@ due. Time is the frames' own: what it says depends on what it is shown, never on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.explanation import Explanation, explain
+from pipeline.events.shots import Shot
 from pipeline.events.sighting import Sighting, SightingRules, same_person
 from pipeline.gallery.decision import Decision, assign_names
 from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
@@ -35,6 +37,8 @@ class Statement:
 
 
 Write = Callable[[Statement], IdentityEvent]
+
+NO_SHOTS: Mapping[int, Shot] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +65,37 @@ class SightingBook:
         self._orders = 0
         self._numbers = 0
         self._last_look_s = float("-inf")
+        self.said: list[IdentityEvent] = []
+        """events of the last call: where it raised, they were stated and not returned"""
         self._gallery = GalleryState(0, rules.max_distance)
+        self._parted: list[Sighting] = []
 
     @property
     def named_tracks(self) -> dict[int, str]:
         """Whom the tracks that are still followed are taken for: the person's id, of those that have a name."""
         return {t: s.named.person_id for t, s in self._by_track.items() if s.named is not None}
 
-    def advance(self, item: Matched) -> tuple[list[IdentityEvent], list[Closed]]:
+    @property
+    def parted(self) -> Sequence[Sighting]:
+        """Those that turned out in the last frame to have been two people: their picture may be of the other."""
+        return self._parted
+
+    def advance(
+        self, item: Matched, shots: Mapping[int, Shot] = NO_SHOTS
+    ) -> tuple[list[IdentityEvent], list[Closed]]:
         """Take in one frame; returns the events due and the sightings that are over.
 
-        A track that is missing is gone: its id must not come back.
+        A track that is missing is gone: its id must not come back. `shots`: of this frame, by track.
         """
+        self._parted, self.said = [], []
         self._follow(item.gallery)
         for track in sorted(self._by_track.keys() - set(item.track_ids.tolist())):
             self._by_track.pop(track).let_go(track)
         self._observe(item)
         for match in item.matches:
-            self._by_track[match.track_id].matches[match.track_id] = match
+            self._by_track[match.track_id].learn(match, shots.get(match.track_id))
+        for track, shot in shots.items():
+            self._by_track[track].glimpse(track, shot)
         self._rejoin()
         events = self._name(self._in_frame(item), item.info.pts_s)
         over = [s for s in self._open.values() if item.info.pts_s - s.last.pts_s > self._rules.gap_s]
@@ -86,8 +103,15 @@ class SightingBook:
         return events + ended, closed
 
     def finish(self) -> tuple[list[IdentityEvent], list[Closed]]:
-        """The camera has ended: close every open sighting."""
+        """The camera has ended or is away: close every open sighting. Numbers go on counting if it comes back."""
+        self.said = []
         return self._close(list(self._open.values()))
+
+    def give_up(self) -> list[IdentityEvent]:
+        """End what was told of, whatever state the book is in, and know nobody any more. Numbers go on counting."""
+        told = [s for s in self._open.values() if s.number is not None]
+        self._open, self._by_track, self.said = {}, {}, []
+        return [self._publish(Statement(EventType.END, s, s.named, self._gallery)) for s in told]
 
     def state_of(self, number: int, write: Write) -> IdentityEvent | None:
         """What an event would say now of the open sighting of this number; None where there is none."""
@@ -133,12 +157,9 @@ class SightingBook:
 
         Which of the two shared earlier frames with somebody is not known, so both stay apart from them.
         """
-        joined.tracks.remove(track)
         leaver = self._open_sighting(track, info, box)
-        if (match := joined.matches.pop(track, None)) is not None:
-            leaver.matches[track] = match
-        leaver.barred |= joined.barred
-        leaver.apart |= joined.apart
+        joined.part(track, leaver)
+        self._parted.append(joined)
         for order in joined.apart:
             self._open[order].apart.add(leaver.order)
         return leaver
@@ -238,14 +259,20 @@ class SightingBook:
 
     def _publish(self, statement: Statement) -> IdentityEvent:
         sighting = statement.sighting
+        before = sighting.number, sighting.seq
         if sighting.number is None:
             self._numbers += 1
             sighting.number = self._numbers
         sighting.seq += 1
         evidence = sighting.evidence
         sighting.published_quality = evidence.quality if evidence is not None else 0.0
-        why = self._explain(sighting, over=statement.type is EventType.END)
-        return replace(self._write(statement), explanation=why)
+        try:
+            why = self._explain(sighting, over=statement.type is EventType.END)
+            self.said.append(replace(self._write(statement), explanation=why))
+        except Exception:
+            sighting.number, sighting.seq = before  # not told after all: no `end` without a `new`
+            raise
+        return self.said[-1]
 
     def _explain(self, sighting: Sighting, *, over: bool) -> Explanation:
         facts = sighting.facts(self._rules, self._gallery, over=over)

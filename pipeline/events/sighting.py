@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.events.shortfall import BestLook, Facts, Limits, Near
+from pipeline.events.shots import Kept, Shot, best_shot
 from pipeline.gallery.decision import Decision, decide
 from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
 
@@ -70,6 +71,12 @@ class Sighting:
     """orders of open sightings that shared a frame with this one: they are other people"""
     barred: set[str] = field(default_factory=set)
     """people whom closed sightings that shared a frame with this one were taken for"""
+    shots: dict[int, Shot] = field(default_factory=dict)
+    """the best shot of each track that is still followed, for a picture"""
+    gone_shot: Shot | None = None
+    """the best of the tracks that are gone"""
+    kept: Kept | None = None
+    """the picture that was promised last"""
     looks: int = 0
     """frames that it was found in"""
     best: BestLook | None = None
@@ -107,6 +114,30 @@ class Sighting:
             comparable=gallery.comparable,
         )
 
+    @property
+    def best_shot(self) -> Shot | None:
+        """What its picture should show."""
+        return best_shot((*self.shots.values(), self.gone_shot))
+
+    def learn(self, match: Match, shot: Shot | None = None) -> None:
+        """Take in a track's latest match, and the shot that it was made with.
+
+        A shot is a picture of this face only where the template took it in: of one that is set aside, because it may
+        be of another face (matching/fusion.py), neither number grows.
+        """
+        track, before = match.track_id, self.matches.get(match.track_id)
+        self.matches[track] = match
+        if before is None:
+            self.shots.pop(track, None)  # a blurred glimpse, before there was a template to hold it to
+        elif (before.frames_fused, before.weight) == (match.frames_fused, match.weight):
+            return
+        self._take(track, shot)
+
+    def glimpse(self, track: int, shot: Shot) -> None:
+        """A shot of a track that no embedding was made of: better than no picture, while there is no template."""
+        if track not in self.matches:
+            self._take(track, shot)
+
     def decide(self, rules: SightingRules, *, last_chance: bool = False) -> Decision:
         """Who this is, by its evidence alone."""
         return decided(self.evidence, self.named, rules, last_chance=last_chance)
@@ -114,6 +145,7 @@ class Sighting:
     def let_go(self, track: int) -> None:
         """This track is gone for good; what it showed still counts."""
         self.gone = _strongest(self.matches.pop(track, None), self.gone)
+        self.gone_shot = best_shot((self.gone_shot, self.shots.pop(track, None)))
 
     def absorb(self, later: Sighting) -> None:
         """Go on as this later sighting, which turned out to be the same person."""
@@ -123,8 +155,30 @@ class Sighting:
         self.tracks += later.tracks
         self.matches |= later.matches
         self.gone = _strongest(self.gone, later.gone)
+        self.shots |= later.shots
+        self.gone_shot = best_shot((self.gone_shot, later.gone_shot))
         self.apart |= later.apart
         self.barred |= later.barred
+
+    def part(self, track: int, leaver: Sighting) -> None:
+        """This track is another person's after all: it leaves, with all that it showed.
+
+        A picture of tracks that are gone could be of either, so it is of neither.
+        """
+        self.tracks.remove(track)
+        if (match := self.matches.pop(track, None)) is not None:
+            leaver.matches[track] = match
+        if (shot := self.shots.pop(track, None)) is not None:
+            leaver.shots[track] = shot
+        self.gone_shot = None
+        leaver.barred |= self.barred
+        leaver.apart |= self.apart
+
+    def _take(self, track: int, shot: Shot | None) -> None:
+        """Keep a shot if it is the best of its track."""
+        if shot is not None and best_shot((self.shots.get(track), shot)) is shot:
+            self.shots[track] = shot
+            shot.is_taken = True
 
 
 def decided(

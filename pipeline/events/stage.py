@@ -20,7 +20,8 @@ from pipeline.events.event import (
     Mode,
     TimingsMs,
 )
-from pipeline.events.lifecycle import Closed, SightingBook, Statement
+from pipeline.events.lifecycle import NO_SHOTS, Closed, SightingBook, Statement
+from pipeline.events.pictures import Pictures
 from pipeline.events.sighting import SightingRules, same_person
 from pipeline.geometry import fraction_box
 from pipeline.stage import StageBase
@@ -88,7 +89,9 @@ class EventContext:
 class EventWriter:
     """Writes one camera's statements as events."""
 
-    def __init__(self, camera: str, context: EventContext) -> None:
+    def __init__(self, camera: str, context: EventContext, pictures: Pictures | None = None) -> None:
+        """Without `pictures` events name none."""
+        self._pictures = pictures
         self._camera = camera
         self._run = context.runs[camera]
         self._context = context
@@ -124,7 +127,7 @@ class EventWriter:
             detector=context.detector,
             embedder=context.embedder,
             gallery_version=statement.gallery.version,
-            snapshot=None,
+            snapshot=None if self._pictures is None else self._pictures.promise(sighting, sighting_id),
             watchlists=sighting.named.watchlists if sighting.named is not None else (),
             template=evidence.template if evidence is not None else None,
         )
@@ -146,11 +149,20 @@ def stranger_id(sighting_id: str) -> str:
 
 
 class LifecycleStage(StageBase[Matched, Outcome]):
-    """Keeps the books, and posts after each frame which tracks are recognised."""
+    """Keeps the books, and posts after each frame which tracks are recognised.
+
+    When a frame is lost here, its camera's book stays, and what it had stated by then is told with the next frame:
+    whoever heard of a sighting hears of its end. A book that fails twice in a row is given up, its sightings end, and
+    an empty one goes on counting where it stopped.
+    """
 
     name = "decide"
 
-    def __init__(self, rules: SightingRules, context: EventContext, board: Board) -> None:
+    def __init__(
+        self, rules: SightingRules, context: EventContext, board: Board, pictures: Pictures | None = None
+    ) -> None:
+        """Without `pictures` none are kept."""
+        self._pictures = pictures
         self._rules = rules
         self._context = context
         self._board = board
@@ -158,6 +170,10 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         self._lock = threading.Lock()
         """held while a book is written, and while another thread reads one"""
         self._last: dict[str, FrameInfo] = {}
+        self._doubted: set[str] = set()
+        """cameras whose last frame was lost here"""
+        self._owed: dict[str, list[IdentityEvent]] = {}
+        """events stated in frames that were lost"""
 
     def process(self, batch: Sequence[Matched]) -> Sequence[Outcome]:
         return [self._decide(item) for item in batch]
@@ -168,13 +184,18 @@ class LifecycleStage(StageBase[Matched, Outcome]):
             self._board.pause(end.camera, end.frames)
         else:
             self._board.finish(end.camera)
-        book, last = self._books.get(end.camera), self._last.pop(end.camera, None)
-        if not end.pause:
-            self._books.pop(end.camera, None)
-        if book is None or last is None:
+        if self._pictures is not None:
+            self._pictures.finish(end.camera, end.frames)
+        book, last = self._books.get(end.camera), self._last.get(end.camera)
+        events, closed = self._owed.get(end.camera, []), []
+        if book is not None:
+            with self._lock:
+                ended, closed = book.finish()
+            book.said = []
+            events = events + ended
+        self._forget(end)
+        if last is None:
             return ()
-        with self._lock:
-            events, closed = book.finish()
         nobody = np.zeros(0, np.int64)
         boxes = np.zeros((0, 4), np.float32)
         return (Outcome(last, nobody, boxes, nobody.astype(np.bool_), tuple(events), tuple(closed)),)
@@ -194,26 +215,54 @@ class LifecycleStage(StageBase[Matched, Outcome]):
             found = book.state_of(int(number), write)
         return found if found is not None and found.sighting_id == sighting_id else None
 
-    def _decide(self, item: Matched) -> Outcome:
-        camera = item.info.camera
+    def lost(self, camera: str) -> None:
         book = self._books.get(camera)
         if book is None:
-            book = self._books[camera] = SightingBook(self._rules, EventWriter(camera, self._context))
+            return
         with self._lock:
-            events, closed = book.advance(item)
+            owed = self._owed.setdefault(camera, [])
+            owed += book.said
+            book.said = []
+            if camera in self._doubted:
+                owed += book.give_up()
+        self._doubted.add(camera)
+
+    def _forget(self, end: StreamEnd) -> None:
+        self._last.pop(end.camera, None)
+        self._owed.pop(end.camera, None)
+        self._doubted.discard(end.camera)
+        if not end.pause:
+            self._books.pop(end.camera, None)
+
+    def _decide(self, item: Matched) -> Outcome:
+        camera = item.info.camera
+        self._last[camera] = item.info
+        book = self._books.get(camera)
+        if book is None:
+            writer = EventWriter(camera, self._context, self._pictures)
+            book = self._books[camera] = SightingBook(self._rules, writer)
+        shots = NO_SHOTS if self._pictures is None else self._pictures.shots_of(item)
+        with self._lock:
+            events, closed = book.advance(item, shots)
+            if self._pictures is not None:
+                self._pictures.develop(shots, book.parted)
         if events and self._context.timings is not None:
             timings_ms = self._context.timings(item.info)
             events = [replace(event, timings_ms=timings_ms) for event in events]
-        self._last[camera] = item.info
         self._board.publish(camera, item.info.index, frozenset(book.named_tracks))
-        return Outcome(
+        outcome = Outcome(
             info=item.info,
             track_ids=item.track_ids,
             boxes=item.faces.boxes,
             observed=item.observed,
-            events=tuple(events),
+            events=(*self._owed.get(camera, ()), *events),
             closed=tuple(closed),
         )
+        # From here on nothing can be lost any more.
+        book.said = []
+        self._owed.pop(camera, None)
+        self._doubted.discard(camera)
+        return outcome
 
 
 def _identity(person: Candidate | None) -> Identity | None:

@@ -17,7 +17,8 @@ from pipeline.gallery.keeping import audit
 from pipeline.gallery.keeping.audit import AuditLine
 from pipeline.gallery.keeping.backup_manifest import OnProgress, untold
 from pipeline.gallery.keeping.forgetting import Forgotten, forget
-from pipeline.gallery.keeping.snapshots import delete_pictures, expired_pictures, picture
+from pipeline.gallery.keeping.picture_room import every_file, oldest_beyond
+from pipeline.gallery.keeping.snapshots import delete_pictures, expired_pictures, picture, with_faces
 from pipeline.gallery.past.past_keeping import wipe_past
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.sightings.strangers import Strangers
@@ -36,6 +37,8 @@ class RetentionRules:
     stranger_vectors: timedelta | None
     """what unknown people are recognised and searched by; as long as their sightings at most"""
     snapshots: timedelta | None
+    snapshots_bytes: int | None = None
+    """of all pictures; beyond it the oldest go"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Due:
     stranger_vectors: int
     """of sightings that stay"""
     snapshots: tuple[Path, ...]
-    """pictures: old ones, and those of the sightings"""
+    """pictures: old ones, those of the sightings, and the oldest of too many"""
     people: tuple[str, ...]
     """ids of those who were not to be kept longer"""
 
@@ -96,6 +99,10 @@ def due(database: Database, data: Path, rules: RetentionRules, at: datetime) -> 
         paths = _pictures_of(connection, data, old)
     limit = _before(at, rules.snapshots)
     paths |= set() if limit is None else set(expired_pictures(data, limit))
+    paths = set(with_faces(paths))
+    if rules.snapshots_bytes is not None:
+        staying = (file for file in every_file(data) if Path(file.path) not in paths)
+        paths |= with_faces(Path(file.path) for file in oldest_beyond(staying, rules.snapshots_bytes))
     return Due(gone, vectors, tuple(sorted(path for path in paths if path.exists())), ids)
 
 

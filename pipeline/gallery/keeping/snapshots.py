@@ -13,6 +13,9 @@ from pipeline.gallery.names import PERSON_ID
 
 SNAPSHOTS_FOLDER = "snapshots"
 
+FACE_ENDING = "-face.jpg"
+"""of the picture of a face, beside its frame's, which sightings name"""
+
 
 def snapshots_of(data: Path, person_id: str) -> Path:
     """The folder of a person's snapshots, which may not exist. Raises ValueError for what is no person's id."""
@@ -27,6 +30,17 @@ def picture(data: Path, named: str) -> Path | None:
     if path.is_absolute() or ".." in path.parts or path.parts[:1] != (SNAPSHOTS_FOLDER,) or "\0" in named:
         return None
     return data / path
+
+
+def face_of(path: Path) -> Path:
+    """Where the face's own picture is, beside that of its frame; it may not exist."""
+    return path.with_name(f"{path.stem}{FACE_ENDING}")
+
+
+def with_faces(paths: Iterable[Path]) -> frozenset[Path]:
+    """These pictures, and the faces that belong to them."""
+    frames = frozenset(paths)
+    return frames | {face_of(path) for path in frames if not path.name.endswith(FACE_ENDING)}
 
 
 def pictures(data: Path) -> tuple[Path, ...]:
@@ -67,8 +81,21 @@ def expired_pictures(data: Path, written_before: datetime) -> tuple[Path, ...]:
 
 
 def delete_pictures(paths: Iterable[Path]) -> int:
-    """Delete these files; how many were still there. Raises StoreError."""
-    return sum(map(_delete, paths))
+    """Delete these files, with the faces that belong to them; how many were still there. Raises StoreError.
+
+    Folders that are empty then go too: a day of a camera each, there would be thousands after some years.
+    """
+    going = with_faces(paths)
+    count = sum(map(_delete, sorted(going)))
+    for path in going:
+        _tidy(path.parent)
+    return count
+
+
+def is_taken(data: Path, named: str | None) -> bool:
+    """Whether the picture that a sighting names is there: it may be too old, too many, or have failed."""
+    path = None if named is None else picture(data, named)
+    return path is not None and path.is_file()
 
 
 def _written(path: Path) -> float:
@@ -86,6 +113,17 @@ def _delete(path: Path) -> bool:
     except OSError as error:
         raise _undeletable(path, error) from error
     return True
+
+
+def _tidy(folder: Path) -> None:
+    """Delete this folder and the one above, as far as they are empty and below the snapshots' folder."""
+    for each in (folder, folder.parent):
+        if each.name == SNAPSHOTS_FOLDER or SNAPSHOTS_FOLDER not in each.parts:
+            return
+        try:
+            each.rmdir()
+        except OSError:
+            return  # not empty, gone already, or not ours to delete: an empty folder harms nobody
 
 
 def _undeletable(path: Path, error: OSError) -> StoreError:
