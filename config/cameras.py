@@ -23,7 +23,7 @@ from config.camera_fields import Address, CameraId, Names, Polygons
 from config.describe import describe_allowed
 from config.errors import ConfigError
 from config.secrets import mask
-from config.text_file import read_text, shown
+from config.text_file import hidden, read_text, shown
 from config.yaml_places import Places, read_places
 from config.yaml_text import parse_mapping
 
@@ -100,7 +100,7 @@ def parse_cameras(text: str, name: str) -> CamerasFile:
     try:
         content = parse_mapping(text, name)
     except ConfigError as error:
-        raise ConfigError(mask(str(error))) from None  # the cause may quote an address
+        raise ConfigError(hidden(str(error))) from None  # the cause may quote an address
     for key in content:
         if key != "cameras":
             line = places.line(str(key))

@@ -30,7 +30,7 @@ def with_camera(text: str, name: str, keys: Mapping[str, object]) -> str:
     listed = _listed(text)
     if isinstance(listed, yaml.SequenceNode) and listed.value:
         if listed.flow_style:
-            entry = ", ".join(f"{key}: {_written(value)}" for key, value in keys.items())
+            entry = ", ".join(f"{key}: {_written(value, True)}" for key, value in keys.items())
             made = _inserted(text, _end(listed.value[-1]), f", {{{entry}}}")
         else:
             first = listed.value[0]
@@ -85,13 +85,13 @@ def with_key(text: str, name: str, id_: str, key: str, value: object) -> str:
         _, old = pairs[key]
         start = old.start_mark.index
         space = " " if text[start - 1] == ":" else ""
-        made = text[:start] + space + _written(value) + text[_end(old) :]
+        made = text[:start] + space + _written(value, bool(entry.flow_style)) + text[_end(old) :]
     elif entry.flow_style:
-        made = _inserted(text, _end(entry.value[-1][1]), f", {key}: {_written(value)}")
+        made = _inserted(text, _end(entry.value[-1][1]), f", {key}: {_written(value, True)}")
     else:
         _, above = pairs.get("url", entry.value[-1])
         column = entry.value[0][0].start_mark.column
-        line = f"{' ' * column}{key}: {_written(value)}{_newline(text)}"
+        line = f"{' ' * column}{key}: {_written(value, False)}{_newline(text)}"
         made = _inserted(text, _line_end(text, _end(above)), line)
     return _checked(made, name, (*before[:number], changed, *before[number + 1 :]))
 
@@ -127,11 +127,12 @@ def _listed(text: str) -> yaml.Node | None:
     return next((value for key, value in root.value if key.value == "cameras"), None)
 
 
-def _written(value: object) -> str:
-    """A value as YAML on one line, right between other values too."""
+def _written(value: object, in_flow: bool) -> str:
+    """A value as YAML on one line; `in_flow` between others, where a comma or bracket would end it."""
     plain = _plain(value)
-    text: str = yaml.safe_dump([plain], default_flow_style=True, width=float("inf"), allow_unicode=True)
-    return text.strip()[1:-1]
+    wrapped = [plain] if in_flow else plain
+    text: str = yaml.safe_dump(wrapped, default_flow_style=True, width=float("inf"), allow_unicode=True)
+    return text.strip()[1:-1] if in_flow else text.removesuffix("...\n").strip()
 
 
 def _plain(value: object) -> object:
@@ -143,7 +144,8 @@ def _block(text: str, keys: Mapping[str, object], dash: int, column: int) -> str
     first = f"{' ' * dash}-{' ' * max(column - dash - 1, 1)}"
     starts = [first, *[" " * len(first)] * (len(keys) - 1)]
     lines = [
-        f"{start}{key}: {_written(value)}" for start, (key, value) in zip(starts, keys.items(), strict=True)
+        f"{start}{key}: {_written(value, False)}"
+        for start, (key, value) in zip(starts, keys.items(), strict=True)
     ]
     return "".join(line + _newline(text) for line in lines)
 

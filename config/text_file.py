@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from pathlib import Path
 
 from config.errors import ConfigError
-from config.secrets import mask
+from config.secrets import STARS, mask
 
 MAX_BYTES = 1 << 20
 """what people write by hand is a page of text; more is the wrong file"""
+
+_BEFORE_AT = re.compile(r"[^\s'\"\[]*@")
 
 
 def read_text(file: Path, missing: str) -> str:
@@ -35,8 +38,17 @@ def read_text(file: Path, missing: str) -> str:
         raise ConfigError(f"{file}: no UTF-8 text (byte {error.start}); name a YAML file") from error
 
 
+def hidden(text: str) -> str:
+    """`text` masked, and whatever else stands before an @: of an address cut in half too, nobody reads the password.
+
+    >>> hidden("got ann:secret@10.0.0.5")
+    'got *****@10.0.0.5'
+    """
+    return _BEFORE_AT.sub(f"{STARS}@", mask(text))
+
+
 def shown(value: object) -> str:
     """A value for an error: short, on one line, secrets masked."""
     text = value if isinstance(value, str) and value.isprintable() else reprlib.repr(value)
-    text = mask(text if text.isprintable() else repr(text))
+    text = hidden(text if text.isprintable() else repr(text))
     return text if len(text) <= 60 else f"{text[:57]}..."

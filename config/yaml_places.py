@@ -12,6 +12,8 @@ MAX_VALUES = 200_000
 """of one text with its aliases unfolded: a thousand cameras with polygons. A few lines of aliases of aliases unfold
 to more than a memory holds ("billion laughs")"""
 
+NULL = "tag:yaml.org,2002:null"
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -23,7 +25,8 @@ class Places:
     @property
     def is_mapping(self) -> bool:
         """Whether the text is keys and values, or nothing."""
-        return self.root is None or isinstance(self.root, yaml.MappingNode)
+        is_nothing = self.root is None or self.root.tag == NULL
+        return is_nothing or isinstance(self.root, yaml.MappingNode)
 
     def line(self, *path: str | int) -> int:
         """The line, from 1, of the value behind these keys and indexes; where it ends before, of what is found."""
