@@ -29,8 +29,9 @@ from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.events.strangers import StrangerIds
 from pipeline.matching.stage import MatchingStage, Search
 from pipeline.runtime.feedback import FeedbackBoard
+from pipeline.runtime.line import Step
 from pipeline.runtime.metrics import Metrics
-from pipeline.runtime.supervisor import Step, Supervisor
+from pipeline.runtime.supervisor import Supervisor
 from pipeline.runtime.worker import WorkerHook
 from pipeline.tracking.stage import TrackingStage
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.arrays import U8
 from pipeline.detection.rules import RulesOf
-from pipeline.stage import StageBase
+from pipeline.stage import EngineStage, Reopen
 from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd
 
 PTS_TOLERANCE_S = 0.001
@@ -68,18 +68,26 @@ class LookSchedule:
         self._period_s = period_s
 
 
-class DetectionStage(StageBase[Frame, Detected]):
+class DetectionStage(EngineStage[Frame, Detected]):
     """Runs a detector, which the caller has opened, on the frames that are due; others pass untouched."""
 
     name = "detect"
 
-    def __init__(self, detector: Detector, rate_hz: float | None, rules: RulesOf | None = None) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        rate_hz: float | None,
+        rules: RulesOf | None = None,
+        reopen: Reopen | None = None,
+    ) -> None:
         """
         Args:
             detector: finds the faces.
             rate_hz: looks a second by pts; None: every frame is looked at, because others choose (live).
             rules: where faces of a camera count; None: everywhere.
+            reopen: makes the detector's engine anew after a failure.
         """
+        super().__init__(reopen)
         self._detector = detector
         self._rate_hz = rate_hz
         self._rules = rules
@@ -97,6 +105,10 @@ class DetectionStage(StageBase[Frame, Detected]):
     def end(self, end: StreamEnd) -> Sequence[Detected]:
         self._schedules.pop(end.camera, None)
         return ()
+
+    def lost(self, camera: str) -> None:
+        """The next frame is looked at."""
+        self._schedules.pop(camera, None)
 
     def _due(self, info: FrameInfo) -> bool:
         if self._rate_hz is None:

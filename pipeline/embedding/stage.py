@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.embedding.embedder import Embedder
-from pipeline.stage import StageBase
+from pipeline.stage import EngineStage, Reopen
 from pipeline.types import Aligned, Embedded
 
 
-class EmbeddingStage(StageBase[Aligned, Embedded]):
+class EmbeddingStage(EngineStage[Aligned, Embedded]):
     """Gives each item the vectors of its crops; an item without crops passes with none."""
 
     name = "embed"
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, reopen: Reopen | None = None) -> None:
+        """`reopen` makes the embedder's engine anew after a failure."""
+        super().__init__(reopen)
         self._embedder = embedder
 
     def process(self, batch: Sequence[Aligned]) -> Sequence[Embedded]:

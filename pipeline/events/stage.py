@@ -187,7 +187,7 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         if self._pictures is not None:
             self._pictures.finish(end.camera, end.frames)
         book, last = self._books.get(end.camera), self._last.get(end.camera)
-        events, closed = self._owed.get(end.camera, []), []
+        events, closed = self._owed.get(end.camera, []), list[Closed]()
         if book is not None:
             with self._lock:
                 ended, closed = book.finish()

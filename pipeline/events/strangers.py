@@ -117,6 +117,10 @@ class StrangerIds:
                 self._book.close(event.sighting_id)
         return Told(tuple(told), tuple(sightings))
 
+    def leave(self, camera: str) -> None:
+        """The camera has ended, all its sightings too: forget it."""
+        self._followed.pop(camera, None)
+
     def keep(self, told: Told) -> None:
         """What was told is published: keep its sightings."""
         self._log.keep(told.sightings)

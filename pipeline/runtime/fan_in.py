@@ -74,6 +74,11 @@ class FanIn(Generic[T]):
                 total.update(lane.buffer.dropped)
             return dict(total)
 
+    def forget(self, camera: str) -> int:
+        """Count the drops of a camera that is gone no longer; how many they were."""
+        with self._lock:
+            return self._dropped.pop(camera, 0)
+
     def add(self, camera: str) -> None:
         """Make room for a camera.
 

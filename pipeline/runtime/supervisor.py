@@ -5,26 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from pipeline.errors import FacestreamError, StageError
-from pipeline.runtime.buffer import Overflow
-from pipeline.runtime.channel import Channel, Inbox, Outbox
+from pipeline.runtime.capture_worker import CaptureWorker
 from pipeline.runtime.fan_in import FanIn
-from pipeline.runtime.worker import (
-    Admit,
-    CaptureWorker,
-    FrameSource,
-    Worker,
-    WorkerFailure,
-    WorkerHook,
-    WorkerThread,
-)
-from pipeline.stage import Stage
+from pipeline.runtime.line import Line, Step, end_without
+from pipeline.runtime.restarting import StageFailures
+from pipeline.runtime.restarts import RestartRules
+from pipeline.runtime.tally import CameraCounts, Tally
+from pipeline.runtime.watchdog import HUNG_AFTER_S, STUCK_AFTER_S, HangsError, Stuck
+from pipeline.runtime.worker import Admit, FrameSource, Worker, WorkerHook
+from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread, stage_error
 from pipeline.types import Frame
+
+WATCH_S = 1.0
+"""between two looks at stages that may hang"""
+
+STOP_S = 0.7
+"""how long a stop waits for threads: a batch takes less, and who asks a second time wants the program gone within a
+second. What hangs then is left behind, as daemon"""
+
+CLOSE_S = 2.0
+"""the same after everything has gone through: a connection may take a second to close"""
+
+KEPT_PROBLEMS = 100
+"""of cameras that come and go for weeks"""
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +45,6 @@ class Abortable(Protocol):
     def abort(self) -> None:
         """Wake everyone with ChannelClosed. Called once or more."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A stage and how it is fed."""
-
-    stage: Stage[Any, Any]
-    max_batch: int
-    """items at once, of all cameras"""
-    queued: int = 32
-    """items that may wait before it; the first step's wait in the fan-in instead"""
-    fill_s: float = 0.0
-    """how long a batch may wait to fill; live only"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,8 @@ class RunReport:
     """in the order in which they happened"""
     complete: bool
     """False when it was stopped before everything in flight had gone through"""
+    left: tuple[str, ...] = ()
+    """threads that hang and were left behind: stages, and cameras"""
 
 
 class Supervisor:
@@ -73,8 +72,12 @@ class Supervisor:
 
     `start` opens the stages, last first, so that nothing is taken before everything behind it is ready; sources
     start last. Closing goes the other way: the fan-in closes when no source is left, each stage when its inbox
-    is closed and empty. The first failure aborts everything and is raised by `wait` as a StageError. As a
-    context manager it leaves no thread behind, whatever happens inside.
+    is closed and empty. As a context manager it leaves no thread behind, but for those that hang.
+
+    A replay ends at its first failure: everything is aborted, and `wait` raises it as a StageError. A live run, which
+    is given `restarts`, goes on (restarting.RestartingStage) until a stage has failed too often or hangs. Then the
+    sources stop, what is before that stage is dropped, what is behind it goes through, with every open sighting's
+    end, within `drain_timeout_s`; and `wait` raises it.
     """
 
     def __init__(
@@ -87,22 +90,25 @@ class Supervisor:
         admit: Admit | None = None,
         drain_timeout_s: float = 10.0,
         ends_with_sources: bool = True,
+        restarts: RestartRules | None = None,
     ) -> None:
         """The run ends when its last source has ended or, with `ends_with_sources` off, only when asked to.
 
         Frames that `admit` refuses are counted and never queued; it is called in the sources' threads.
         """
         self.fan_in = fan_in
-        self.channels = [Channel[Any](step.queued, Overflow.BLOCK, step.stage.name) for step in steps[1:]]
-        self._workers = _chain(fan_in, self.channels, steps, hooks)
-        self._abortables: tuple[Abortable, ...] = (fan_in, *self.channels, *abortables)
+        self._tally = Tally(steps[-1].stage.name, fan_in.forget)
+        self._line = Line(fan_in, steps, (self._tally, *hooks), restarts)
+        self.channels = self._line.channels
+        self._abortables = tuple(abortables)
         self._admit = admit
+        self._restarts = restarts
         self._drain_timeout_s = drain_timeout_s
         self._ends_with_sources = ends_with_sources
         self._changed = threading.Condition()
         self._threads: list[WorkerThread] = []
         self._running: set[WorkerThread] = set()
-        self._problems: list[CameraProblem] = []
+        self._problems: deque[CameraProblem] = deque(maxlen=None if ends_with_sources else KEPT_PROBLEMS)
         self._failure: WorkerFailure | None = None
         self._drain_until_s: float | None = None
         self._aborted = False
@@ -114,7 +120,7 @@ class Supervisor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._join()
+        self._join(self._drain_timeout_s)
 
     def start(self, sources: Sequence[FrameSource]) -> None:
         """Open the stages, then start the sources. Called once.
@@ -125,12 +131,12 @@ class Supervisor:
         """
         for source in sources:
             self.fan_in.add(source.camera)
-        for worker in reversed(self._workers):
+        for worker in reversed(self._line.workers):
             self._start(worker)
             if self._failure is not None:
-                self._join()
+                self._join(self._drain_timeout_s)
                 raise stage_error(self._failure) from self._failure.error
-        captures = [CaptureWorker(source, self.fan_in, self._admit) for source in sources]
+        captures = [self._capture(source) for source in sources]
         with self._changed:  # all count as running before the first can end, or its end would end the run
             self._running.update(captures)
         for capture in captures:
@@ -145,7 +151,7 @@ class Supervisor:
             ChannelClosed: the run is ending.
         """
         self.fan_in.add(source.camera)
-        self._start(CaptureWorker(source, self.fan_in, self._admit))
+        self._start(self._capture(source))
 
     def remove(self, camera: str) -> None:
         """Stop a camera: its frames in flight go through, its open sightings end. Does not wait for its thread."""
@@ -157,50 +163,76 @@ class Supervisor:
     def drain(self) -> None:
         """Stop all sources and let everything in flight go through; `wait` then returns. May be called again.
 
-        Each camera's StreamEnd is queued at once, so that open sightings end also when a source hangs. What has
-        not gone through after `drain_timeout_s` is dropped by `wait`.
+        Never waits. Each camera's StreamEnd is queued at once, so that open sightings end also when a source hangs;
+        a stage that waits before its restart waits no longer. What has not gone through after `drain_timeout_s` is
+        dropped by `wait`.
         """
-        with self._changed:
-            if self._drain_until_s is None:
-                self._drain_until_s = time.monotonic() + self._drain_timeout_s
-            self._changed.notify_all()
+        self._set_deadline()
+        self._line.hurry()
         for capture in self._captures():
             self.remove(capture.camera)
         self.fan_in.close()
 
     def stop(self) -> None:
-        """End now: what is in flight is dropped, stages close. May be called again, and after the end."""
+        """End now: what is in flight is dropped, stages close. Never waits. May be called again, and after the end."""
         with self._changed:
             self._aborted = self._aborted or bool(self._running)
+            self._changed.notify_all()
+        self._line.abort()
         for abortable in self._abortables:
             abortable.abort()
         for capture in self._captures():
             capture.stop()
 
     def wait(self) -> RunReport:
-        """Wait until every thread of the run is gone.
+        """Wait until every thread of the run is gone, but for those that hang.
 
         Raises:
-            StageError: a stage failed; names it, the camera, the frame and the reason.
+            StageError: a stage failed, too often or for good; names it, the camera, the frame and the reason.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: not self._running or self._drain_until_s is not None)
-            if self._drain_until_s is not None:
-                left_s = max(0.0, self._drain_until_s - time.monotonic())
-                if not self._changed.wait_for(lambda: not self._running, left_s) and not self._aborted:
-                    log.warning("not drained within %g s: the rest is dropped", self._drain_timeout_s)
-                    self.stop()
-        self._join()
+        while not self._wait_a_while():
+            for hung in self._line.stuck(HUNG_AFTER_S):
+                self._give_up(hung)
+        left = self._join(STOP_S if self._aborted and self._failure is None else CLOSE_S)
         if self._failure is not None:
-            raise stage_error(self._failure) from self._failure.error
-        return RunReport(tuple(self._problems), complete=not self._aborted)
+            error = stage_error(self._failure)
+            if self._restarts is not None:
+                error.exit_code = (
+                    StageError.exit_code
+                )  # it ran until then: whoever started it may start it again
+            raise error from self._failure.error
+        return RunReport(tuple(self._problems), complete=not self._aborted, left=left)
+
+    # what is going on
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those that are running, by name."""
+        return tuple(sorted(capture.camera for capture in self._captures()))
+
+    def counts(self) -> tuple[CameraCounts, ...]:
+        """Where every frame of each camera went, and of all that have left together."""
+        return self._tally.counts(self._line.drops())
+
+    def failures(self) -> tuple[StageFailures, ...]:
+        """How often each stage failed and was started again, in their order; nothing of a replay."""
+        return self._line.failures()
+
+    def stuck(self, after_s: float = STUCK_AFTER_S) -> tuple[Stuck, ...]:
+        """Stages that have been at one batch for longer than this; after HUNG_AFTER_S the run ends."""
+        return self._line.stuck(after_s)
+
+    # what workers tell
 
     def failed(self, failure: WorkerFailure) -> None:
         """A worker's report; the first one counts, because others follow from it."""
         with self._changed:
             if self._failure is None:
                 self._failure = failure
-        self.stop()
+        if self._restarts is None:
+            self.stop()
+        else:
+            self._end_before(failure.worker)
 
     def ended(self, worker: WorkerThread) -> None:
         """A worker's last call."""
@@ -210,6 +242,57 @@ class Supervisor:
                 self._problems.append(CameraProblem(worker.camera, worker.problem))
             self._changed.notify_all()
         self._close_when_done()
+
+    # ending
+
+    def _wait_a_while(self) -> bool:
+        """Wait for the stages, to the next look at those that may hang; whether the waiting is over."""
+        with self._changed:
+            until_s = self._drain_until_s
+            left_s = WATCH_S if until_s is None else min(WATCH_S, max(0.0, until_s - time.monotonic()))
+            over = self._changed.wait_for(lambda: self._aborted or not self._stages_running(), left_s)
+        if not over and until_s is not None and time.monotonic() >= until_s:
+            log.warning("not drained within %g s: the rest is dropped", self._drain_timeout_s)
+            self.stop()
+        return over
+
+    def _stages_running(self) -> bool:
+        return any(isinstance(thread, Worker) for thread in self._running)
+
+    def _give_up(self, hung: Stuck) -> None:
+        """End the run without a stage that hangs: what is behind it is told of every camera's end."""
+        error = HangsError(
+            f"no answer for {hung.seconds:.0f} s; it hangs, and the program must be started again"
+        )
+        worker = self._line.worker(hung.stage)
+        with self._changed:
+            if worker is None or worker not in self._running:
+                return
+            self._running.discard(worker)
+        end_without(worker)
+        self.failed(WorkerFailure(hung.stage, hung.place, error))
+
+    def _end_before(self, stage: str) -> None:
+        """Stop the sources, and drop what is before this stage and in it."""
+        if self._line.worker(stage) is None:  # a camera's thread
+            self.drain()
+            return
+        self._set_deadline()
+        self._line.abort_before(stage)
+        self._line.hurry()
+        for capture in self._captures():
+            capture.stop()
+
+    def _set_deadline(self) -> None:
+        with self._changed:
+            if self._drain_until_s is None:
+                self._drain_until_s = time.monotonic() + self._drain_timeout_s
+            self._changed.notify_all()
+
+    def _capture(self, source: FrameSource) -> CaptureWorker:
+        capture = CaptureWorker(source, self.fan_in, self._admit, self._restarts)
+        self._tally.came(capture)
+        return capture
 
     def _start(self, worker: WorkerThread) -> None:
         with self._changed:
@@ -226,29 +309,16 @@ class Supervisor:
         if self._ends_with_sources and not self._captures():
             self.fan_in.close()
 
-    def _join(self) -> None:
+    def _join(self, most_s: float) -> tuple[str, ...]:
+        """Wait so long at most for all threads, which have been told to end; the names of those that hang."""
+        until_s = time.monotonic() + most_s
         with self._changed:
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join()
+            threads, self._threads = self._threads, []
+        left = tuple(_name(thread) for thread in threads if not thread.join(until_s))
+        if left:
+            log.warning("left behind, because they hang: %s", ", ".join(left))
+        return left
 
 
-def stage_error(failure: WorkerFailure) -> StageError:
-    """The one line for the user; keeps the exit code of an error that has one."""
-    known = getattr(failure.error, "exit_code", None)
-    reason = str(failure.error) if known else f"{type(failure.error).__name__}: {failure.error}"
-    where = f"failed at {failure.place}" if failure.place else "could not be opened"
-    error = StageError(f"stage {failure.worker} {where}: {reason}")
-    error.exit_code = known or error.exit_code
-    return error
-
-
-def _chain(
-    fan_in: FanIn[Frame], channels: Sequence[Channel[Any]], steps: Sequence[Step], hooks: Sequence[WorkerHook]
-) -> list[Worker[Any, Any]]:
-    inboxes: list[Inbox[Any]] = [fan_in, *channels]
-    outboxes: list[Outbox[Any] | None] = [*channels, None]
-    return [
-        Worker(step.stage, inbox, outbox, step.max_batch, hooks, step.fill_s)
-        for step, inbox, outbox in zip(steps, inboxes, outboxes, strict=True)
-    ]
+def _name(thread: WorkerThread) -> str:
+    return f"camera {thread.camera}" if isinstance(thread, CaptureWorker) else f"stage {thread.name}"

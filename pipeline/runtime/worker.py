@@ -1,20 +1,21 @@
-"""The threads of a run: one a stage, one a camera. The loops are small; what counts and reports stands beside."""
+"""The thread of a stage, and what it is given. The loop is small; what counts, reports and restarts stands beside."""
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from pipeline.errors import FacestreamError
-from pipeline.runtime.buffer import ChannelClosed
 from pipeline.runtime.channel import Inbox, Outbox
 from pipeline.runtime.place import Place, place_of
+from pipeline.runtime.restarting import Attempt, RestartingStage, RestartsSpentError
+from pipeline.runtime.restarts import RestartRules
+from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread, reason_of
 from pipeline.stage import Stage
 from pipeline.types import Frame, FrameInfo, StreamEnd
+
+log = logging.getLogger(__name__)
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -58,80 +59,11 @@ class WorkerHook:
     def after_batch(self, worker: str, batch: Sequence[Any], results: Sequence[Any], seconds: float) -> None:
         """`batch` was turned into `results` in this time; they are passed on next."""
 
+    def after_loss(self, worker: str, places: Sequence[Place]) -> None:
+        """These frames failed in this stage, or their camera rests there, and go no further (live only)."""
+
     def after_end(self, worker: str, end: StreamEnd) -> None:
         """The worker has nothing more to do with this camera, and passes its StreamEnd on next."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFailure:
-    """The first thing that went wrong in a worker."""
-
-    worker: str
-    """name of the stage, or `capture`"""
-    place: Place | None
-    """first item of the batch that was being worked on last; None while opening"""
-    error: Exception
-
-
-class Overseer(Protocol):
-    """Who hears of a worker's end. Called in the worker's thread."""
-
-    def failed(self, failure: WorkerFailure) -> None:
-        """The worker stops because of this; `ended` follows."""
-        ...
-
-    def ended(self, worker: WorkerThread) -> None:
-        """The worker's last call, after a failure too."""
-        ...
-
-
-class WorkerThread(ABC):
-    """A thread that tells its overseer how it ended."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._thread = threading.Thread(target=self._run, name=f"facestream-{name}")
-        self._ready = threading.Event()
-        self._place: Place | None = None
-        self._overseer: Overseer | None = None
-
-    def start(self, overseer: Overseer) -> None:
-        """Start the thread and wait until it is ready for work, or has failed to get there."""
-        self._overseer = overseer
-        self._thread.start()
-        self._ready.wait()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread is running."""
-        return self._thread.is_alive()
-
-    def join(self) -> None:
-        """Wait until the thread is gone; at once if it never started."""
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    @abstractmethod
-    def _work(self) -> None:
-        """What the thread is for; sets `_ready` once it can take work."""
-
-    def _release(self) -> None:  # noqa: B027 - not every thread holds something
-        """Close what the thread acquired and tell those behind it that nothing more comes."""
-
-    def _run(self) -> None:
-        assert self._overseer is not None
-        try:
-            try:
-                self._work()
-            finally:
-                self._release()
-        except ChannelClosed:
-            pass  # the stream ended or the run was stopped: either way this thread is done
-        except Exception as error:  # noqa: BLE001 - a stage may raise anything; the overseer turns it into one line
-            self._overseer.failed(WorkerFailure(self.name, self._place, error))
-        finally:
-            self._ready.set()
-            self._overseer.ended(self)
 
 
 class Worker(WorkerThread, Generic[In, Out]):
@@ -145,49 +77,101 @@ class Worker(WorkerThread, Generic[In, Out]):
         max_batch: int,
         hooks: Sequence[WorkerHook] = (),
         fill_s: float = 0.0,
+        restarts: RestartRules | None = None,
     ) -> None:
-        """Without an outbox the answers are forgotten; `fill_s` is how long a batch may wait to fill (live only)."""
+        """Without an outbox the answers are forgotten; `fill_s` is how long a batch may wait to fill (live only).
+
+        `restarts`: a stage that fails goes on (restarting.RestartingStage); None: its first failure ends the run.
+        """
         super().__init__(stage.name)
         self._stage = stage
         self._inbox = inbox
         self._outbox = outbox
         self._max_batch = max_batch
-        self._hooks = hooks
+        self._hooks = list(hooks)
         self._fill_s = fill_s
+        self.live = None if restarts is None else RestartingStage(stage, restarts, self._lose)
+        """the stage as it is worked in a run that restarts stages, for those who watch it"""
+        self._frames: dict[str, int] = {}
+        """of each camera that came here and has not ended: one more than its last frame's index"""
+
+    def tell_ends(self, problem: str) -> None:
+        """End every camera on behalf of the stage, which will not: what is behind it closes what is open.
+
+        By the worker's own thread when its stage failed for good, or by another when it hangs.
+        """
+        for camera, frames in list(self._frames.items()):
+            end = StreamEnd(camera, frames, problem)
+            owed = self.live.last_end(end) if self.live is not None and self.live.busy is None else ()
+            self._pass_on([*owed, end])
+        if self._outbox is not None:
+            self._outbox.close()
 
     def _work(self) -> None:
         began_s = time.perf_counter()
         self._stage.open()
-        for hook in self._hooks:
-            hook.after_open(self.name, time.perf_counter() - began_s)
+        self._tell(lambda hook: hook.after_open(self.name, time.perf_counter() - began_s))
         self._ready.set()
-        while True:
-            for part in split_at_ends(self._inbox.take(self._max_batch, self._fill_s)):
-                if isinstance(part, StreamEnd):
-                    self._end(part)
-                else:
-                    self._process(part)
+        try:
+            while True:
+                for part in split_at_ends(self._inbox.take(self._max_batch, self._fill_s)):
+                    if isinstance(part, StreamEnd):
+                        self._end(part)
+                    else:
+                        self._process(part)
+        except RestartsSpentError:
+            self.tell_ends(f"stage {self.name} failed")
+            raise
 
     def _process(self, batch: list[In]) -> None:
         self._place = place_of(batch[0])
         began_s = time.perf_counter()
-        results = self._stage.process(batch)
-        busy_s = time.perf_counter() - began_s
-        for hook in self._hooks:
-            hook.after_batch(self.name, batch, results, busy_s)
-        self._pass_on(results)
+        if self.live is None:
+            results = self._stage.process(batch)
+            attempt = Attempt(batch, list(results), time.perf_counter() - began_s)
+        else:
+            self._meet(batch)
+            attempt = self.live.process(batch)
+        if attempt.passed:
+            self._tell(
+                lambda hook: hook.after_batch(self.name, attempt.passed, attempt.results, attempt.busy_s)
+            )
+        self._pass_on(attempt.results)
 
     def _end(self, end: StreamEnd) -> None:
         self._place = place_of(end)
-        results = self._stage.end(end)
-        for hook in self._hooks:
-            hook.after_end(self.name, end)
+        results = self._stage.end(end) if self.live is None else self.live.end(end)
+        if not end.pause:
+            self._frames.pop(end.camera, None)
+        self._tell(lambda hook: hook.after_end(self.name, end))
         self._pass_on([*results, end])
+
+    def _meet(self, batch: Sequence[In]) -> None:
+        for item in batch:
+            place = place_of(item)
+            self._frames[place.camera] = (place.frame_index or 0) + 1
+
+    def _lose(self, places: Sequence[Place]) -> None:
+        self._tell(lambda hook: hook.after_loss(self.name, places))
+
+    def _tell(self, tell: Callable[[WorkerHook], None]) -> None:
+        """Call every hook; in a live run one that fails is told nothing more, and costs no frame."""
+        for hook in list(self._hooks):
+            try:
+                tell(hook)
+            except Exception as error:
+                if self.live is None:
+                    raise
+                log.error("%s of stage %s: %s", type(hook).__name__, self.name, reason_of(error))
+                self._hooks.remove(hook)
 
     def _pass_on(self, results: Sequence[Out | StreamEnd]) -> None:
         if self._outbox is not None:
             for result in results:
                 self._outbox.put(result)
+
+    def _failure(self, error: Exception) -> WorkerFailure:
+        return error.failure if isinstance(error, RestartsSpentError) else super()._failure(error)
 
     def _release(self) -> None:
         try:
@@ -195,60 +179,6 @@ class Worker(WorkerThread, Generic[In, Out]):
         finally:
             if self._outbox is not None:
                 self._outbox.close()
-
-
-class CaptureWorker(WorkerThread):
-    """Reads one source: its frames, then its StreamEnd, with the problem in it when the source broke off."""
-
-    def __init__(self, source: FrameSource, outbox: Outbox[Frame], admit: Admit | None = None) -> None:
-        """Frames that `admit` refuses are counted and go no further; None: all are admitted."""
-        super().__init__("capture")
-        self.camera = source.camera
-        self.problem: FacestreamError | None = None
-        """why the source broke off; set before `ended` is called"""
-        self.decoded = 0
-        """frames so far that were put or skipped"""
-        self.skipped = 0
-        """frames so far that were not admitted"""
-        self.frames = 0
-        """one more than the index of the last frame decoded"""
-        self._source = source
-        self._outbox = outbox
-        self._admit = admit
-        self._stopping = threading.Event()
-
-    def stop(self) -> None:
-        """Ask the thread to end after the frame it is reading; what it read goes through."""
-        self._stopping.set()
-        self._source.close()
-
-    def _work(self) -> None:
-        self._ready.set()
-        self._place = Place(self.camera, None)
-        try:
-            for item in self._source.frames():
-                if isinstance(item, StreamEnd):
-                    self._outbox.put(item)
-                else:
-                    self._give(item)
-                if self._stopping.is_set():
-                    break
-        except FacestreamError as error:
-            self.problem = error
-        problem = None if self.problem is None else str(self.problem)
-        self._outbox.put(StreamEnd(self.camera, self.frames, problem))
-
-    def _give(self, frame: Frame) -> None:
-        if self._admit is None or self._admit(frame.info):
-            self._outbox.put(frame)
-        else:
-            self.skipped += 1
-        self.decoded += 1
-        self._place = place_of(frame)
-        self.frames = frame.info.index + 1
-
-    def _release(self) -> None:
-        self._source.close()
 
 
 def split_at_ends(batch: Sequence[T | StreamEnd]) -> Iterator[list[T] | StreamEnd]:

@@ -61,6 +61,12 @@ class TrackingStage(StageBase[Detected, Tracked]):
             self._cameras[end.camera] = camera.anew(self._rules)
         return ()
 
+    def lost(self, camera: str) -> None:
+        """Throw the camera's tracks away, which may be half moved; their sightings are joined again by likeness."""
+        before = self._cameras.get(camera)
+        if before is not None:
+            self._cameras[camera] = before.anew(self._rules)
+
     def _track(self, item: Detected) -> Tracked:
         info = item.frame.info
         if info.camera not in self._cameras:

@@ -77,14 +77,14 @@ class PassStage(StageBase[Frame, Frame]):
     def __init__(self, name: str, at: Callable[[Frame], None] = lambda _: None) -> None:
         self.name = name
         self.calls: list[str] = []
-        self.batches: list[int] = []
+        self.sizes: list[int] = []
         self._at = at
 
     def open(self) -> None:
         self.calls.append("open")
 
     def process(self, batch: Sequence[Frame]) -> Sequence[Frame]:
-        self.batches.append(len(batch))
+        self.sizes.append(len(batch))
         for item in batch:
             self._at(item)
         return batch

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.feedback import FeedbackBoard
-from pipeline.runtime.supervisor import Step, Supervisor
+from pipeline.runtime.line import Step
+from pipeline.runtime.supervisor import Supervisor
 from pipeline.types import Frame
 from tests.runtime.streams import ListSource, PassStage, running
 

@@ -10,7 +10,8 @@ import pytest
 from pipeline.errors import StageError
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.fan_in import FanIn
-from pipeline.runtime.supervisor import Step, Supervisor
+from pipeline.runtime.line import Step
+from pipeline.runtime.supervisor import Supervisor
 from pipeline.types import Frame
 from tests.runtime.streams import (
     JOIN_S,
@@ -40,7 +41,7 @@ def test_three_cameras_through_three_stages_keep_each_cameras_order() -> None:
     assert report.problems == ()
     assert report.complete
     assert [sink.of(camera) for camera in "abc"] == [list(range(50)), list(range(7)), []]
-    assert max(stages[0].batches) <= 4
+    assert max(stages[0].sizes) <= 4
     for stage in stages:
         assert stage.calls[0] == "open"
         assert sorted(stage.calls[1:-1]) == ["end a 50 None", "end b 7 None", "end c 0 None"]

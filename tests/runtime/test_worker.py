@@ -9,16 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.buffer import ChannelClosed, Overflow
+from pipeline.runtime.capture_worker import CaptureWorker
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.place import Place, place_of
-from pipeline.runtime.worker import (
-    CaptureWorker,
-    Worker,
-    WorkerFailure,
-    WorkerHook,
-    WorkerThread,
-    split_at_ends,
-)
+from pipeline.runtime.worker import Worker, WorkerHook, split_at_ends
+from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread
 from pipeline.stage import Stage
 from pipeline.types import Frame, StreamEnd
 from tests.runtime.streams import BrokenLensError, EndlessSource, ListSource, PassStage, frame

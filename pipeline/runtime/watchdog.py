@@ -1,0 +1,44 @@
+"""Which stages hang: a thread that is stuck in a library cannot be ended, only noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.runtime.place import Place
+from pipeline.runtime.worker import Worker
+
+STUCK_AFTER_S = 10.0
+"""A batch takes tenths of a second, and opening a network again takes seconds: what takes this long is worth telling"""
+
+HUNG_AFTER_S = 60.0
+"""A minute without an answer from a network is no slow answer. Nothing in this program can end a call that does not
+return, and while it lasts nobody is recognised: the run ends, with exit code 3, so that whatever started the program
+starts it again"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A stage that has been at one batch for long."""
+
+    stage: str
+    place: Place | None
+    """first item of the batch; None while the stage is opened again"""
+    seconds: float
+
+
+class HangsError(Exception):
+    """A stage does not come back from a call."""
+
+    exit_code = 3
+
+
+def stuck(workers: Iterable[Worker[Any, Any]], after_s: float) -> tuple[Stuck, ...]:
+    """Stages of a live run that have been at one batch for longer than this."""
+    found = []
+    for worker in workers:
+        busy = None if worker.live is None else worker.live.busy
+        if worker.live is not None and busy is not None and (seconds := worker.live.busy_s()) > after_s:
+            found.append(Stuck(worker.name, busy.place, seconds))
+    return tuple(found)
