@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 
 STEP_S = 0.5
 """between two steps of the controller: some ten looks at the least that two cores can do"""
-START_HZ = 10.0
-"""looks a second of all cameras together until it is known what a look costs: nothing queues at the start"""
 ACTIVE_S = 2.0
 """a camera without a decoded frame for so long is away, and leaves its share to the others"""
 FORGET_S = 600.0
 """and after so long nothing is known of it any more: memory does not grow with cameras that left"""
 SLOWED = 0.8
 """of the looks that are wanted: less is worth a line in the log"""
+TELL_AFTER_S = 10.0
+"""of too much work without a break: a start takes a few seconds, and peaks pass"""
 TELL_S = 60.0
 """between two such lines"""
 GOLDEN = 0.6180339887498949
@@ -118,7 +118,7 @@ class Admission(WorkerHook):
             rules: of the controller.
             make_schedule: a schedule of a rate in looks a second.
             wanted_hz: looks a second that a camera should have; asked again at every step, since it may change.
-            floor_hz: no camera that wants as much has less, whatever there is to do.
+            floor_hz: no camera that wants as much has less, while the pipeline can do as much.
             clock_ns: the clock that `FrameInfo.captured_ns` is read from.
         """
         self._rules = rules
@@ -129,9 +129,11 @@ class Admission(WorkerHook):
         self._lock = threading.Lock()
         self._cameras: dict[str, _Camera] = {}
         self._met = 0
-        self._state = LoadState(START_HZ)
+        self._state = LoadState(rules.start_hz)
         self._progress = Progress(list, lambda: 0)
         self._stepped_s = clock_ns() / 1e9
+        self._enough_s = self._stepped_s
+        """when all cameras last had what they want, or nearly"""
         self._told_s = -math.inf
 
     def watch(self, latencies_ms: TakeLatencies, dropped: Callable[[], int]) -> None:
@@ -210,22 +212,24 @@ class Admission(WorkerHook):
             for name, camera in self._cameras.items()
             if now_s - camera.last_s <= ACTIVE_S
         }
-        for name, rate_hz in share(self._state.budget_hz, active, self._floor_hz).items():
+        # Where even the floor is too much, frames are dropped, and relief lowers it for all alike.
+        floor_hz = self._floor_hz * self._state.relief
+        for name, rate_hz in share(self._state.budget_hz, active, floor_hz).items():
             camera = self._cameras[name]
             if rate_hz != camera.rate_hz:
                 camera.schedule.change(rate_hz)
                 camera.rate_hz = rate_hz
 
     def _tell(self, now_s: float) -> None:
-        """A line in the log when there is too much work, at most one every TELL_S."""
-        if now_s - self._told_s < TELL_S:
-            return
+        """A line in the log when there is too much work for long, at most one every TELL_S."""
         slowed = [
             camera
             for camera in self._cameras.values()
             if now_s - camera.last_s <= ACTIVE_S and camera.rate_hz < SLOWED * camera.wanted_hz
         ]
-        if slowed:
+        if not slowed:
+            self._enough_s = now_s
+        elif now_s - self._enough_s >= TELL_AFTER_S and now_s - self._told_s >= TELL_S:
             self._told_s = now_s
             log.warning(
                 "too much work: %d cameras are looked at less often than asked for, down to %.1f times a second",

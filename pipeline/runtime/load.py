@@ -24,10 +24,12 @@ class LoadRules:
     """of the busiest stage. Waiting grows as u / (1 - u): 5.7 times the work at 0.85, 19 times at 0.95"""
     margin: float = 0.5
     """of max_latency_ms: where relief begins, so that the bound itself is not reached while it takes effect"""
-    memory_s: float = 3.0
-    """a look's cost is a mean over the looks of about this time: several people walk in, a network is paged in"""
+    memory_s: float = 1.5
+    """a look's cost is a mean over about this time: half a second brings a dozen looks, and each costs what it costs"""
+    start_hz: float = 10.0
+    """looks a second of all cameras together until it is known what one costs, so that nothing queues at the start"""
     max_growth: float = 1.5
-    """factor a second by which the budget grows at most. It falls at once"""
+    """factor a second by which the budget grows at most, from start_hz on. It falls at once"""
     recovery: float = 1.25
     """factor a second by which relief is taken back"""
     least_relief: float = 0.1
@@ -55,17 +57,12 @@ class LoadState:
 
     budget_hz: float
     """looks a second for all cameras together; not limited by what they want"""
+    cost_s: float | None = None
+    """of the busiest stage for a look, lately; None before the first"""
     relief: float = 1.0
     """what the budget is multiplied with, below 1 after latency came near its bound or frames were dropped"""
-    looks: float = 0.0
-    """lately, older ones counted less"""
-    work_s: float = 0.0
-    """of the busiest stage, for these"""
-
-    @property
-    def cost_s(self) -> float | None:
-        """Seconds of the busiest stage for a look; None before the first."""
-        return self.work_s / self.looks if self.looks > 0.0 and self.work_s > 0.0 else None
+    hold_s: float = 0.0
+    """until all frames are done with that were under way when relief was last given: they tell of before it"""
 
 
 def step(state: LoadState, seen: Seen, rules: LoadRules) -> LoadState:
@@ -76,28 +73,42 @@ def step(state: LoadState, seen: Seen, rules: LoadRules) -> LoadState:
     """
     if seen.seconds <= 0.0:
         raise ValueError(f"a step takes time, got {seen.seconds} s")
-    kept = math.exp(-seen.seconds / rules.memory_s)
-    state = replace(
-        state,
-        looks=kept * state.looks + seen.looks,
-        work_s=kept * state.work_s + seen.busy_s,
-        relief=_relief(state.relief, seen, rules),
-    )
+    state = replace(_relieved(state, seen, rules), cost_s=_cost_s(state.cost_s, seen, rules))
     if state.cost_s is None:
         return state
     able_hz = state.relief * rules.utilisation / state.cost_s
-    return replace(state, budget_hz=min(able_hz, state.budget_hz * math.pow(rules.max_growth, seen.seconds)))
+    grown_hz = max(state.budget_hz, rules.start_hz) * math.pow(rules.max_growth, seen.seconds)
+    return replace(state, budget_hz=min(able_hz, grown_hz))
 
 
-def _relief(relief: float, seen: Seen, rules: LoadRules) -> float:
-    """Less in proportion to latency over its mark and to frames dropped, at most halved; else slowly back to 1."""
+def _cost_s(before: float | None, seen: Seen, rules: LoadRules) -> float | None:
+    """A mean that forgets, of what a look cost."""
+    if seen.looks == 0 or seen.busy_s <= 0.0:
+        return before
+    now = seen.busy_s / seen.looks
+    if before is None:
+        return now
+    kept = math.exp(-seen.seconds / rules.memory_s)
+    return kept * before + (1.0 - kept) * now
+
+
+def _relieved(state: LoadState, seen: Seen, rules: LoadRules) -> LoadState:
+    """Relief in proportion to latency over its mark and to frames dropped, at most to a half; else slowly back to 1.
+
+    Once it was given, it is given again only after max_latency_ms: what was under way tells of before.
+    """
+    hold_s = max(0.0, state.hold_s - seen.seconds)
     mark_ms = rules.margin * rules.max_latency_ms
-    over = 1.0 if seen.p99_ms is None else min(1.0, mark_ms / max(seen.p99_ms, 1e-9))
+    p99_ms = 0.0 if seen.p99_ms is None else seen.p99_ms
     wasted = seen.dropped / (seen.dropped + seen.looks) if seen.dropped else 0.0
-    factor = max(0.5, min(over, 1.0 - wasted))
-    if factor < 1.0:
-        return max(rules.least_relief, relief * factor)
-    return min(1.0, relief * math.pow(rules.recovery, seen.seconds))
+    factor = max(0.5, min(mark_ms / max(p99_ms, mark_ms), 1.0 - wasted))
+    if factor == 1.0:
+        relief = min(1.0, state.relief * math.pow(rules.recovery, seen.seconds))
+        return replace(state, relief=relief, hold_s=hold_s)
+    if hold_s > 0.0:
+        return replace(state, hold_s=hold_s)
+    relief = max(rules.least_relief, state.relief * factor)
+    return replace(state, relief=relief, hold_s=rules.max_latency_ms / 1e3)
 
 
 def share(budget_hz: float, wanted_hz: Mapping[str, float], floor_hz: float) -> Mapping[str, float]:
