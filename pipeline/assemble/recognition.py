@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from config.schema import Config
+from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice, choose
 from engines.centre import read_centre
 from engines.manifest import installed_versions
@@ -29,6 +30,7 @@ from pipeline.detection.stage import Detector
 from pipeline.embedding.embedder import Embedder
 from pipeline.errors import BadInputError
 from pipeline.gallery.recogniser import Described
+from pipeline.stage import Reopen
 from pipeline.types import Faces
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,9 @@ class Networks:
     """everything that a vector and its quality depend on; the same recipe gives the same. Empty: not known"""
     parts: JudgeParts = no_parts
     """what `judge` multiplies"""
+    reopen_detector: Reopen | None = None
+    """makes its engine anew; None where there is none"""
+    reopen_embedder: Reopen | None = None
 
 
 class Recognition:
@@ -139,7 +144,17 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
             None if centre is None else centre.tolist(),
         ]
     )
-    return Networks(streams, photos, embed, crop, judge, recipe, parts_of)
+    return Networks(
+        *(streams, photos, embed, crop, judge, recipe, parts_of),
+        reopen_detector=lambda: _reopen(detector.engine),
+        reopen_embedder=lambda: _reopen(embedder.engine),
+    )
+
+
+def _reopen(engine: Engine) -> None:
+    """Make a request and a context anew that may be broken. Raises BackendError."""
+    engine.close()
+    engine.open()
 
 
 def _recipe(prepared: Prepared) -> str:

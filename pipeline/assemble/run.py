@@ -11,10 +11,10 @@ from config.secrets import mask
 from pipeline.alignment.gate import GateRules
 from pipeline.alignment.stage import AlignmentStage
 from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of
-from pipeline.assemble.recognition import Recognition
+from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.clock import SystemClock
 from pipeline.detection.rules import RuleBook
-from pipeline.detection.stage import DetectionStage, Detector
+from pipeline.detection.stage import DetectionStage
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.broker import Broker, choose_broker
 from pipeline.events.event import Mode
@@ -27,10 +27,11 @@ from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.events.strangers import StrangerIds
-from pipeline.matching.stage import MatchingStage, Search
+from pipeline.matching.stage import ListsOf, MatchingStage, Search, everybody
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.runtime.line import Step
 from pipeline.runtime.metrics import Metrics
+from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.supervisor import Supervisor
 from pipeline.runtime.worker import WorkerHook
 from pipeline.tracking.stage import TrackingStage
@@ -66,6 +67,8 @@ class RunPlan:
     """where pictures of sightings are written, open as long as the run; None: nowhere"""
     rules: RuleBook | None = None
     """live: what each camera is asked for, which may change while it runs; None: what the configuration says"""
+    lists_of: ListsOf = everybody
+    """camera -> watchlists whose people are searched for it, which may change while it runs"""
     hooks: Sequence[WorkerHook] = ()
     """told of all that the workers do, too"""
 
@@ -107,6 +110,7 @@ def build_paced_run(
         admit=None if pace is None else pace.admission,
         drain_timeout_s=config.runtime.drain_timeout_s,
         ends_with_sources=plan.mode is Mode.REPLAY,
+        restarts=restart_rules(config) if plan.mode is Mode.LIVE else None,
     )
     metrics.watch(fan_in, *supervisor.channels)
     if pace is not None:
@@ -150,19 +154,27 @@ def _steps(
         shots,
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
-    match = MatchingStage(gallery, matching.best_shots, matching.candidates, matching.handover_distance)
+    embed = EmbeddingStage(networks.embedder, networks.reopen_embedder)
+    match = MatchingStage(
+        gallery, matching.best_shots, matching.candidates, matching.handover_distance, plan.lists_of
+    )
     decide = LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board, pictures)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)
     return [
-        Step(detection_stage(config, networks.detector, pace), detection.max_batch),
+        Step(detection_stage(config, networks, pace), detection.max_batch),
         Step(tracking_stage(config, pace), queued, queued),
         # A batch no longer than the lag: the gate must not wait for a frame of its own batch.
         Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
-        Step(EmbeddingStage(networks.embedder), embedding.max_batch, queued, queues.fill_s),
+        Step(embed, embedding.max_batch, queued, queues.fill_s),
         Step(match, queued, queued),
         Step(decide, queued, queued),
         Step(publish, queued, queued),
     ]
+
+
+def restart_rules(config: Config) -> RestartRules:
+    """How often a stage of a live run is started again."""
+    return RestartRules(config.runtime.max_restarts, config.runtime.restart_window_s)
 
 
 def gate_rules(config: Config) -> GateRules:
@@ -188,11 +200,11 @@ def sighting_rules(config: Config, max_distance: float) -> SightingRules:
     )
 
 
-def detection_stage(config: Config, detector: Detector, pace: Pace | None) -> DetectionStage:
+def detection_stage(config: Config, networks: Networks, pace: Pace | None) -> DetectionStage:
     """Looks by the frames' time in a replay; live, at every frame that was admitted, with its camera's rules."""
     if pace is None:
-        return DetectionStage(detector, config.detection.rate_hz)
-    return DetectionStage(detector, None, pace.rules.of)
+        return DetectionStage(networks.detector, config.detection.rate_hz)
+    return DetectionStage(networks.detector, None, pace.rules.of, networks.reopen_detector)
 
 
 def tracking_stage(config: Config, pace: Pace | None) -> TrackingStage:
