@@ -8,6 +8,7 @@ import string
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from config.cameras import Camera
@@ -64,6 +65,8 @@ class CrewCamera:
     """None: paused, refused, or about to start"""
     refused: str | None
     """why its address can never work"""
+    since: datetime
+    """UTC, when it was last added or changed"""
 
 
 class Crew:
@@ -86,6 +89,7 @@ class Crew:
         self._running: dict[str, tuple[Camera, FrameSource]] = {}
         """by id: as it was when it was opened"""
         self._refused: dict[str, str] = {}
+        self._since: dict[str, datetime] = {}
 
     def want(self, cameras: Iterable[Camera]) -> CamerasApplied:
         """Take these cameras for wanted, those alone, and start and end what that asks for."""
@@ -97,6 +101,9 @@ class Crew:
                 self._refused.pop(name, None)
             for name in changed:
                 self._settings.put(self._wanted[name])
+            now = datetime.now(UTC)
+            kept = {name: since for name, since in self._since.items() if name not in changed}
+            self._since = {name: kept.get(name, now) for name in self._wanted}
             self._reconcile()
             for name in removed:
                 self._settings.remove(name)
@@ -115,7 +122,12 @@ class Crew:
         """The wanted cameras, in their order."""
         with self._lock:
             return tuple(
-                CrewCamera(camera, self._running.get(name, (None, None))[1], self._refused.get(name))
+                CrewCamera(
+                    camera,
+                    self._running.get(name, (None, None))[1],
+                    self._refused.get(name),
+                    self._since[name],
+                )
                 for name, camera in self._wanted.items()
             )
 

@@ -1,0 +1,191 @@
+"""A monitor as it is asked from outside: by HTTP, and through it by `status`, `cameras` and `why`."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from config.schema import Config
+from engines.backends.choose import EngineChoice
+from pipeline.assemble.camera_settings import CameraSettings
+from pipeline.assemble.crew import Crew
+from pipeline.assemble.monitor_status import camera_counters, camera_statuses, spool_status, stage_statuses
+from pipeline.assemble.pace import Pace
+from pipeline.assemble.rates import Rates
+from pipeline.assemble.run import Run
+from pipeline.assemble.watched_cameras import WatchedCameras
+from pipeline.events.funnel import FunnelCounts
+from pipeline.events.publish import Observe
+from pipeline.events.snapshots import SnapshotWriter
+from pipeline.events.spool_state import SpoolDrops, SpoolState
+from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.strangers import StrangerIds
+from pipeline.gallery.memory.among_list import AmongList
+from pipeline.gallery.memory.following import FollowedGallery
+from pipeline.gallery.memory.pinned import PinnedGallery
+from pipeline.gallery.storage.store import Store
+from pipeline.web.monitored import (
+    CamerasApplied,
+    Explanation,
+    GalleryStatus,
+    LatencyStatus,
+    MonitorStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorParts:
+    """What a monitor is made of, once it is loaded."""
+
+    run: Run
+    pace: Pace
+    crew: Crew
+    settings: CameraSettings
+    cameras: WatchedCameras
+    gallery: PinnedGallery | FollowedGallery | AmongList
+    store: Store
+    spooled: SpooledSink
+    strangers: StrangerIds
+    pictures: SnapshotWriter | None
+
+
+NOTHING_SPOOLED = SpoolState(
+    waiting=0,
+    oldest_waiting_s=None,
+    bytes=0,
+    unflushed=0,
+    flush_lag_s=0.0,
+    dropped=SpoolDrops(),
+    published=0,
+    connected=False,
+    redis_problem=None,
+    copies_problem=None,
+    disk_problem=None,
+)
+"""before anything was"""
+
+
+class Monitor:
+    """Answers for a run; implements `web.monitored.Monitored`. Safe on any thread, from before the models are loaded."""
+
+    def __init__(self, config: Config, version: str, engine: EngineChoice) -> None:
+        self._config = config
+        self._version = version
+        self._engine = engine
+        self._started_at = datetime.now(UTC)
+        self._started_s = time.monotonic()
+        self._funnel = FunnelCounts()
+        self._rates = Rates()
+        self._phase = "starting"
+        self._parts: MonitorParts | None = None
+
+    @property
+    def observers(self) -> tuple[Observe, ...]:
+        """To be told of every outcome of the run."""
+        return (self._funnel,)
+
+    def say(self, phase: str) -> None:
+        """What is being done until `begin`."""
+        self._phase = phase
+
+    def begin(self, parts: MonitorParts) -> None:
+        """The run has begun."""
+        self._parts = parts
+
+    def lists_of(self, camera: str) -> frozenset[str]:
+        """The watchlists whose people are searched for a camera; none: everybody."""
+        parts = self._parts
+        return frozenset() if parts is None else parts.settings.lists_of(camera)
+
+    def forget(self, camera: str) -> None:
+        """A camera is not watched any more."""
+        parts = self._parts
+        if parts is not None:
+            self._funnel.keep([each.camera.id for each in parts.crew.cameras()])
+
+    def sample(self) -> None:
+        """Note what the counters say, for rates; called a few times a second."""
+        parts = self._parts
+        if parts is not None:
+            self._rates.sample(time.monotonic(), camera_counters(parts.run))
+
+    # what is asked
+
+    def status(self) -> MonitorStatus:
+        """What is happening."""
+        parts = self._parts
+        waiting = self.ready()
+        metrics = None if parts is None else parts.run.metrics.summary()
+        return MonitorStatus(
+            version=self._version,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            at=datetime.now(UTC),
+            uptime_s=time.monotonic() - self._started_s,
+            ready=waiting is None,
+            problem=waiting or self._problem(),
+            engine=f"{self._engine.backend} {self._engine.precision} on {self._engine.device}",
+            latency=LatencyStatus(
+                None if metrics is None else metrics.recent_p50_ms,
+                None if metrics is None else metrics.recent_p99_ms,
+                self._config.runtime.max_latency_ms,
+            ),
+            gallery=GalleryStatus(0, 0)
+            if parts is None
+            else GalleryStatus(
+                len(parts.gallery.replica.people), parts.gallery.state.version, parts.gallery.problem
+            ),
+            spool=spool_status(NOTHING_SPOOLED if parts is None else parts.spooled.state()),
+            stages=() if parts is None else stage_statuses(parts.run, self._rates),
+            cameras=()
+            if parts is None
+            else camera_statuses(
+                parts.crew.cameras(), parts.run, parts.pace, self._rates, self._funnel.funnels()
+            ),
+        )
+
+    def alive(self) -> str | None:
+        """None while the stages work, else which one hangs."""
+        parts = self._parts
+        if parts is None:
+            return None
+        for hung in parts.run.supervisor.stuck():
+            return f"stage {hung.stage} has not answered for {hung.seconds:.0f} s"
+        return None
+
+    def ready(self) -> str | None:
+        """None once cameras are watched, else what is being done before."""
+        return self._phase if self._parts is None else None
+
+    def metrics(self) -> bytes:
+        """All metrics, as Prometheus reads text."""
+        raise NotImplementedError
+
+    def reload_cameras(self) -> CamerasApplied:
+        """Read the cameras file now, and apply it."""
+        parts = self._parts
+        if parts is None:
+            return CamerasApplied(
+                problem=f"the monitor is {self._phase}; it reads the cameras file after that"
+            )
+        return parts.cameras.load()
+
+    def why(self, sighting_id: str) -> Explanation | None:
+        """Why this sighting has its name, or none."""
+        raise NotImplementedError
+
+    def _problem(self) -> str | None:
+        """The worst there is."""
+        parts = self._parts
+        if parts is None:
+            return None
+        found = (
+            self.alive(),
+            parts.cameras.problem,
+            parts.spooled.state().problem,
+            parts.gallery.problem,
+            None if parts.pictures is None else parts.pictures.state().problem,
+        )
+        return next((each for each in found if each), None)

@@ -1,0 +1,180 @@
+"""Watching cameras for as long as nobody says stop, for `monitor`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from config.cameras import Camera, cameras_path, check_camera, load_cameras
+from config.errors import ConfigError
+from pipeline.assemble.camera_settings import CameraSettings, source_of
+from pipeline.assemble.crew import Crew
+from pipeline.assemble.gallery import open_gallery, open_store
+from pipeline.assemble.monitor import Monitor, MonitorParts
+from pipeline.assemble.publishing import redis_sink, spooled_sink
+from pipeline.assemble.recognition import engine_choice, open_recognition
+from pipeline.assemble.run import RunPlan, build_run
+from pipeline.assemble.snapshots import snapshot_writer
+from pipeline.assemble.strangers import strangers_of_cameras
+from pipeline.assemble.watched_cameras import WatchedCameras
+from pipeline.capture.naming import name_cameras
+from pipeline.capture.open_source import open_source
+from pipeline.clock import SystemClock
+from pipeline.commands.chores import erase_what_is_due
+from pipeline.commands.context import Context
+from pipeline.commands.machine import facestream_version
+from pipeline.commands.output import EventPrinter, Tally, model_progress
+from pipeline.commands.replaying import distance_for_names
+from pipeline.commands.stranger_reach import stranger_reach
+from pipeline.events.aside import AsideSink
+from pipeline.events.by_mode import ByMode
+from pipeline.events.corrections import publish_due
+from pipeline.events.event import Mode
+from pipeline.events.spooled_sink import SpooledSink
+from pipeline.gallery.keeping.retention import EVERY
+from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.runtime.repeating import Repeating
+from pipeline.runtime.signals import ended_by_signals
+from pipeline.web.server import HttpServer
+
+CAMERAS_EVERY_S = 0.25
+"""between two looks at the cameras file; a change shows well within a second"""
+
+CORRECTIONS_EVERY_S = 60.0
+"""between two looks whether past sightings were corrected meanwhile; the commands that do publish by themselves"""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRequest:
+    """What `monitor` was asked to do."""
+
+    sources: tuple[str, ...] = ()
+    """cameras of this run, each ADDRESS or NAME=ADDRESS, besides those of the file"""
+
+
+def run_monitor(context: Context, request: MonitorRequest) -> int:
+    """Watch until a signal says stop; returns the exit code.
+
+    Addresses, the cameras file, the port and Redis' address are looked at before the models are loaded. Raises
+    BadInputError and ConfigError for what is wrong with those, OutsideError where another monitor runs or the port
+    is taken, what models and gallery raise, and StageError where a stage has failed too often.
+    """
+    given = cameras_given(request.sources)
+    check_file(context, given)
+    monitor = Monitor(context.config, facestream_version(), engine_choice(context.config))
+    with ExitStack() as stack:
+        spooled = spooled_sink(context.config, context.data)
+        stack.enter_context(HttpServer(monitor, context.config.http.listen, context.data))
+        tally = Tally()
+        parts = assemble(context, monitor, given, spooled, tally, stack)
+        watch(context, monitor, parts)
+    context.say(f"watched until told to stop: {tally.sightings} sightings")
+    return 0
+
+
+def cameras_given(sources: Sequence[str]) -> tuple[Camera, ...]:
+    """Cameras of the command line. Raises SourceError, ConfigError for what can never be one."""
+    cameras = []
+    for named in name_cameras(sources):
+        open_source(named.source, named.camera).close()
+        cameras.append(check_camera({"id": named.camera, "url": named.source}))
+    return tuple(cameras)
+
+
+def check_file(context: Context, given: Sequence[Camera]) -> None:
+    """See that the cameras file, where there is one, can be read: a mistake in it is told at once at the start.
+
+    Raises ConfigError.
+    """
+    path = cameras_path(context.config.cameras.file, context.data)
+    if path.exists() or context.config.cameras.file is not None:
+        names = {camera.id for camera in load_cameras(path)}
+        both = sorted(names & {camera.id for camera in given})
+        if both:
+            raise ConfigError(
+                f"{path}: camera {both[0]} is named on the command line too; rename one of them"
+            )
+    elif not given:
+        log.warning("there is no camera yet; add one: python run_pipeline.py cameras add ID URL")
+
+
+def assemble(
+    context: Context,
+    monitor: Monitor,
+    given: Sequence[Camera],
+    spooled: SpooledSink,
+    tally: Tally,
+    stack: ExitStack,
+) -> MonitorParts:
+    """Everything that runs, ready to start; `stack` closes it."""
+    config, data = context.config, context.data
+    monitor.say("loading the models")
+    with model_progress(context) as on_progress:
+        recognition = stack.enter_context(open_recognition(config, context.models, on_progress))
+    monitor.say("loading the gallery")
+    store = stack.enter_context(open_store(config, data))
+    gallery = stack.enter_context(
+        open_gallery(
+            config, store, recognition, data, lambda own: distance_for_names(context, own), follow=True
+        )
+    )
+    if not gallery.replica.people:
+        log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
+    strangers = strangers_of_cameras(config, store, recognition, stranger_reach(config, data))
+    pictures = snapshot_writer(config, data, Mode.LIVE)
+    if pictures is not None:
+        stack.enter_context(pictures)
+    runs: dict[str, str] = {}
+    plan = RunPlan(
+        mode=Mode.LIVE,
+        runs=runs,
+        in_order=False,
+        sinks=[spooled, AsideSink(EventPrinter(context), "standard output"), tally],
+        observers=monitor.observers,
+        strangers=strangers,
+        snapshots=pictures,
+        lists_of=monitor.lists_of,
+    )
+    run = build_run(config, recognition, gallery, plan)
+    assert run.pace is not None, "a live run has a pace"
+    settings = CameraSettings(config, run.pace, monitor.forget)
+    crew = Crew(run.supervisor, lambda camera: source_of(config, camera), settings, runs)
+    cameras = WatchedCameras(cameras_path(config.cameras.file, data), given, crew)
+    return MonitorParts(run, run.pace, crew, settings, cameras, gallery, store, spooled, strangers, pictures)
+
+
+def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
+    """Run, with what has to be done beside it, until a signal or a stage ends it. Raises StageError."""
+
+    def follow_cameras() -> None:
+        parts.cameras.look()
+        parts.crew.step()
+        monitor.sample()
+
+    chores = (
+        Repeating("cameras", CAMERAS_EVERY_S, follow_cameras),
+        Repeating("corrections", CORRECTIONS_EVERY_S, lambda: correct(context, parts)),
+        Repeating(
+            "retention",
+            EVERY.total_seconds(),
+            lambda: erase_what_is_due(context, parts.store),
+            at_once=True,
+        ),
+    )
+    with parts.run.supervisor as supervisor, ended_by_signals(supervisor), ExitStack() as beside:
+        supervisor.start([])
+        monitor.begin(parts)
+        parts.cameras.load()
+        for chore in chores:
+            beside.enter_context(chore)
+        supervisor.wait()
+
+
+def correct(context: Context, parts: MonitorParts) -> None:
+    """Publish corrections of past sightings. Raises StoreError, BrokerError."""
+    sink = ByMode(parts.spooled, redis_sink(context.config, context.data))
+    publish_due(Sightings(parts.store.database), sink, SystemClock().now())
