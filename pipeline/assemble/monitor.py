@@ -68,7 +68,7 @@ NOTHING_SPOOLED = SpoolState(
 
 
 class Monitor:
-    """Answers for a run; implements `web.monitored.Monitored`. Safe on any thread, from before the models are loaded."""
+    """Answers for a run; implements `web.monitored.Monitored`. On any thread, and from before the models are loaded."""
 
     def __init__(self, config: Config, version: str, engine: EngineChoice) -> None:
         self._config = config
