@@ -8,7 +8,6 @@ whom a search found nearest, from the templates that the index holds, so that th
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -67,20 +66,27 @@ def fused(
 ) -> tuple[Candidate, ...]:
     """People, nearest first by a template each, as far away as they are with all their templates, nearest first.
 
-    Whoever's templates are no longer in the index, as beside a writer, stays as far away as they were: the answer is
-    of a version that is no longer shown, and is asked for again.
+    Where templates are no longer in the index, as beside a writer, all stay as far away as they were: the answer is of
+    a version that is no longer shown, and is asked for again.
 
     Args:
         probe: (D,) of unit length.
         candidates: at least FUSED_PEOPLE, where there are so many.
     """
-    looked_at = []
-    for one in candidates[:FUSED_PEOPLE]:
-        distance = one.distance
-        labels = several.of_person(roster.number(one.person_id))
-        if len(labels):
-            with suppress(KeyError):
-                distance = min(distance, mean_distance(probe, index.vectors(labels)))
-        looked_at.append(replace(one, distance=distance))
-    looked_at.sort(key=lambda one: (one.distance, one.person_id))
-    return (*looked_at, *candidates[FUSED_PEOPLE:])
+    looked_at = candidates[:FUSED_PEOPLE]
+    theirs = [several.of_person(roster.number(one.person_id)) for one in looked_at]
+    ends = np.cumsum([len(labels) for labels in theirs])
+    if not ends.any():
+        return candidates
+    try:
+        vectors = index.vectors(np.concatenate(theirs))
+    except KeyError:
+        return candidates
+    together = [
+        replace(one, distance=min(one.distance, mean_distance(probe, vectors[end - len(labels) : end])))
+        if len(labels)
+        else one
+        for one, labels, end in zip(looked_at, theirs, ends.tolist(), strict=True)
+    ]
+    together.sort(key=lambda one: (one.distance, one.person_id))
+    return (*together, *candidates[FUSED_PEOPLE:])
