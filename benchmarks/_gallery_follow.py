@@ -85,7 +85,7 @@ class Camera:
             time.sleep(self._next_s - now)
         began = time.monotonic()
         self.behind_s.append(max(began - self._next_s, 0.0) if self._next_s else 0.0)
-        found = self.gallery.search(faces, CANDIDATES)[0]
+        found = self.gallery.answer(faces, CANDIDATES).people[0]
         ended = time.monotonic()
         self.searched_s.append(ended - began)
         self._next_s = max(self._next_s + 1.0 / RATE_HZ, ended) if self._next_s else ended

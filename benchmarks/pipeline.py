@@ -71,7 +71,7 @@ class Bench:
                 image = frame.pixels.to_host()
                 (faces,) = networks.detector.detect([image])
                 if len(faces):
-                    self.gallery.search(networks.embedder.embed(networks.crop.crops(image, faces)), 2)
+                    self.gallery.answer(networks.embedder.embed(networks.crop.crops(image, faces)), 2)
                 frames += 1
             seconds += time.perf_counter() - began
             source.close()

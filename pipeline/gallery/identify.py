@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from pipeline.arrays import F32, U8
 from pipeline.gallery.decision import Decision, assign_names, decide
+from pipeline.gallery.memory.answer import Answer
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.geometry import fraction_box
 from pipeline.types import Candidate
@@ -18,7 +18,7 @@ from pipeline.types import Candidate
 class Searched(Protocol):
     """Where the people nearest to faces are found: a replica, or one list of it."""
 
-    def search(self, probes: F32, count: int) -> Sequence[tuple[Candidate, ...]]:
+    def answer(self, probes: F32, count: int) -> Answer:
         """For each probe (Q, D) up to `count` different people, nearest first."""
         ...
 
@@ -49,7 +49,7 @@ def identify_faces(
         return ()
     faces = faces.take(np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0])))
     described = recogniser.describe(image, faces)
-    found = replica.search(described.vectors, max(count, 2))  # the margin needs a second person
+    found = replica.answer(described.vectors, max(count, 2)).people  # the margin needs a second person
     decisions = assign_names([decide(people, max_distance, min_margin) for people in found])
     height, width = image.shape[:2]
     return tuple(

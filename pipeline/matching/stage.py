@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from pipeline.arrays import F32, I64
+from pipeline.gallery.memory.answer import EVERYBODY, Answer
+from pipeline.gallery.memory.list_troubles import ListTroubles
 from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.stage import StageBase
-from pipeline.types import Candidate, Embedded, GalleryState, Match, Matched, StreamEnd
+from pipeline.types import Embedded, GalleryState, Match, Matched, StreamEnd
 
 TAKEN_OVER = 1 << 32
 """added to a track's id each time another face takes it over; more than a tracker ever counts to"""
 
 NONE_YET = -1
 """in place of a template's label"""
+
+
+ListsOf = Callable[[str], frozenset[str]]
+"""by camera, the names of watchlists; may change while it is asked"""
+
+
+def everybody(camera: str) -> frozenset[str]:
+    """No camera has watchlists."""
+    return EVERYBODY
 
 
 class Search(Protocol):
@@ -28,13 +39,15 @@ class Search(Protocol):
         """What answers are made of now; both of its numbers belong together."""
         ...
 
-    def search(
-        self, probes: F32, count: int, *, near: I64 | None = None
-    ) -> tuple[tuple[Candidate, ...], ...]:
-        """For each probe (Q, D) up to `count` different people, nearest first.
+    def answer(
+        self, probes: F32, count: int, *, near: I64 | None = None, watchlists: frozenset[str] = EVERYBODY
+    ) -> Answer:
+        """For each probe (Q, D) up to `count` different people, nearest first, and the state that they are of.
 
-        `near`: (Q,) the template that the probe's track was nearest to before, -1 for none: a hint that may save
-        time, and that may be of somebody who is gone.
+        Args:
+            near: (Q,) the template that the probe's track was nearest to before, -1 for none: a hint that may save
+                time, and that may be of somebody who is gone, or on no list that is searched.
+            watchlists: look only among the people who are on one of these.
         """
         ...
 
@@ -48,32 +61,38 @@ class _Track:
     """label of the template that it was nearest to in the last search, with which the next begins"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """People (Q,), nearest first, and the state of the gallery that they come from."""
-
-    state: GalleryState
-    people: tuple[tuple[Candidate, ...], ...]
-
-
 class MatchingStage(StageBase[Embedded, Matched]):
     """Fuses each track's best shots and searches the gallery with the result.
 
     A track that another face has taken over goes on under an id of its own: to the stages behind, one track has
     ended and another begun. The embed gate keeps to the tracker's ids and so never hears that the newcomer is
     known, which costs a re-check a second.
+
+    After a frame that was lost the tracks keep their faces: a search that failed has changed nothing, and a shot that
+    was added counts with the next one. A track that began anew here would be another sighting.
     """
 
     name = "match"
 
     def __init__(
-        self, gallery: Search, best_shots: int, candidates: int, handover_distance: float = 4.0
+        self,
+        gallery: Search,
+        best_shots: int,
+        candidates: int,
+        handover_distance: float = 4.0,
+        lists_of: ListsOf = everybody,
     ) -> None:
-        """`handover_distance` is squared L2; see TrackFace. With 4, a track is one face for good."""
+        """
+        Args:
+            handover_distance: squared L2; see TrackFace. With 4, a track is one face for good.
+            lists_of: the watchlists whose people alone are searched for a camera's faces; none: everybody.
+        """
         self._gallery = gallery
         self._best_shots = best_shots
         self._handover_distance = handover_distance
         self._candidates = max(2, candidates)  # the margin needs a second person
+        self._lists_of = lists_of
+        self._troubles = ListTroubles()
         self._tracks: dict[str, dict[int, _Track]] = {}
 
     def process(self, batch: Sequence[Embedded]) -> Sequence[Matched]:
@@ -81,6 +100,8 @@ class MatchingStage(StageBase[Embedded, Matched]):
 
     def end(self, end: StreamEnd) -> Sequence[Matched]:
         self._tracks.pop(end.camera, None)
+        if not end.pause:  # a camera that comes back is told of its lists' troubles once, not every time
+            self._troubles.forget(_camera(end.camera))
         return ()
 
     def _match(self, item: Embedded) -> Matched:
@@ -97,7 +118,14 @@ class MatchingStage(StageBase[Embedded, Matched]):
                 tracks[track] = _Track(TrackFace(self._best_shots, self._handover_distance))
             shot = Shot(vector, float(aligned.quality[row]), aligned.info.index)
             fused.append(tracks[track].face.add(shot))
-        answer = self._ask([each.template for each in fused], [tracks[track].nearest for track in ids])
+        lists = self._lists_of(aligned.info.camera)
+        answer = self._gallery.answer(
+            np.stack([each.template for each in fused]) if fused else item.vectors,
+            self._candidates,
+            near=np.array([tracks[track].nearest for track in ids], np.int64),
+            watchlists=lists,
+        )
+        self._troubles.tell(_camera(aligned.info.camera), lists, answer)
         for track, people in zip(ids, answer.people, strict=True):
             tracks[track].nearest = people[0].label if people else NONE_YET
         track_ids = _by_face(aligned.track_ids, tracks)
@@ -116,18 +144,10 @@ class MatchingStage(StageBase[Embedded, Matched]):
             parts=aligned.parts,
         )
 
-    def _ask(self, templates: Sequence[F32], nearest: Sequence[int]) -> _Answer:
-        """Who these (Q,) may be, and of which gallery that is true."""
-        while True:
-            state = self._gallery.state
-            if not templates:
-                return _Answer(state, ())
-            found = self._gallery.search(
-                np.stack(templates), self._candidates, near=np.array(nearest, np.int64)
-            )
-            # A gallery that follows changes took one over meanwhile: ask again, so that both belong together.
-            if self._gallery.state == state:
-                return _Answer(state, found)
+
+def _camera(camera: str) -> str:
+    """Who asks, for the log."""
+    return f"camera {camera}"
 
 
 def _by_face(track_ids: I64, tracks: Mapping[int, _Track]) -> I64:

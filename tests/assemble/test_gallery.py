@@ -46,7 +46,7 @@ def test_a_pinned_gallery_stays_what_it_was(store: Store, tmp_path: Path) -> Non
     with open_gallery(CONFIG, store, RECOGNISER, tmp_path, by_people, follow=False) as gallery:
         assert isinstance(gallery, PinnedGallery)
         store.forget(store.find("Person 3").id)
-        assert gallery.search(RECOGNISER.vector(3)[None], 1)[0][0].name == "Person 3"
+        assert gallery.answer(RECOGNISER.vector(3)[None], 1).people[0][0].name == "Person 3"
         assert gallery.state == GalleryState(5, 1.005)
 
 
@@ -55,7 +55,7 @@ def test_a_followed_one_does_not_and_ends_with_the_run(store: Store, tmp_path: P
         assert isinstance(gallery, FollowedGallery)
         store.enroll("Ann", [template(50)])
         assert gallery.wait_for(6, SHOWS_S)
-        assert gallery.search(RECOGNISER.vector(50)[None], 1)[0][0].name == "Ann"
+        assert gallery.answer(RECOGNISER.vector(50)[None], 1).people[0][0].name == "Ann"
     store.enroll("Bob", [template(51)])
     assert not gallery.wait_for(7, 0.0)
 

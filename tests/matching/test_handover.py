@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import F32, I64
+from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.matching.stage import TAKEN_OVER, MatchingStage
-from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, HostPixels, Matched
+from pipeline.types import Aligned, Embedded, Faces, FrameInfo, GalleryState, HostPixels, Matched
 
 AT = 1.4
 ANN, BOB, EVE = (np.eye(4, dtype=np.float32)[k] for k in range(3))
@@ -82,10 +83,10 @@ class Nobody:
 
     state = GalleryState(0, 0.9)
 
-    def search(
-        self, probes: F32, count: int, *, near: I64 | None = None
-    ) -> tuple[tuple[Candidate, ...], ...]:
-        return ((),) * len(probes)
+    def answer(
+        self, probes: F32, count: int, *, near: I64 | None = None, watchlists: frozenset[str] = EVERYBODY
+    ) -> Answer:
+        return Answer(self.state, ((),) * len(probes))
 
 
 def shown(stage: MatchingStage, index: int, tracks: list[int], shots: dict[int, F32]) -> Matched:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -31,6 +32,9 @@ RERANKED = 24
 RELINKED_FROM = 0.1
 """share of the templates from which a removal links all others anew: a tenth of the time a template that putting
 one away takes"""
+
+SELECTIONS = 16
+"""sets of labels whose rows are remembered: cameras take turns, each with its own watchlists"""
 
 COMPARED_PER_STEP = 20
 """named templates that are copied and compared in the time that a walk takes for one candidate more (2 µs)"""
@@ -77,7 +81,7 @@ class HnswIndex:
         self._turns = Turns()
         self._blocks = TemplateBlocks(dimension)
         self._graphs = GraphSet(self._turns, room)
-        self._selection: Selection | None = None
+        self._selections: deque[Selection] = deque(maxlen=SELECTIONS)
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -176,13 +180,16 @@ class HnswIndex:
 
     def _select(self, among: I64) -> Selection:
         """The rows of these labels, looked up once for all probes until the labels or the templates change."""
-        known, version = self._selection, self._blocks.version
-        if known is None or known.version != version or not np.array_equal(known.labels, among):
-            rows = self._blocks.find(among)
-            allowed = np.zeros(self._blocks.top, np.bool_)
-            allowed[rows] = True
-            known = self._selection = Selection(among.copy(), version, rows, allowed)
-        return known
+        version = self._blocks.version
+        for known in self._selections:
+            if known.version == version and np.array_equal(known.labels, among):
+                return known
+        rows = self._blocks.find(among)
+        allowed = np.zeros(self._blocks.top, np.bool_)
+        allowed[rows] = True
+        selection = Selection(among.copy(), version, rows, allowed)
+        self._selections.appendleft(selection)
+        return selection
 
 
 def walk_width(templates: int) -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
+
+import numpy as np
 
 from pipeline.arrays import F32, I64
 from pipeline.errors import GalleryError
+from pipeline.gallery.memory.answer import EVERYBODY, Answer
+from pipeline.gallery.memory.list_troubles import ListTroubles
 from pipeline.gallery.memory.replica import Replica
-from pipeline.types import Candidate, GalleryState
+from pipeline.types import GalleryState
 
-log = logging.getLogger(__name__)
+ASKED_BY = "matching.watchlist"
+"""who the list's troubles are told of"""
 
 
 class RunGallery(Protocol):
@@ -26,6 +30,23 @@ class RunGallery(Protocol):
         """What answers are made of now."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """Why answers stay what they are, in a line; None while all is well."""
+        ...
+
+    def answer(
+        self,
+        probes: F32,
+        count: int,
+        *,
+        near: I64 | None = None,
+        watchlists: frozenset[str] = EVERYBODY,
+        within: str | None = None,
+    ) -> Answer:
+        """For each probe (Q, D) up to `count` different people, nearest first: see Replica.answer."""
+        ...
+
 
 class AmongList:
     """The people of one list. Implements `matching.stage.Search`.
@@ -38,8 +59,11 @@ class AmongList:
         """Raises GalleryError where there is no such list."""
         self._gallery = gallery
         self._watchlist = watchlist
-        self._gone = False
+        self._troubles = ListTroubles()
         check_list(gallery.replica, watchlist)
+        self.answer(
+            np.zeros((0, gallery.replica.index.dimension), np.float32), 1
+        )  # so that an empty list is told now
 
     @property
     def replica(self) -> Replica:
@@ -51,18 +75,20 @@ class AmongList:
         """What answers are made of now."""
         return self._gallery.state
 
-    def search(
-        self, probes: F32, count: int, *, near: I64 | None = None
-    ) -> tuple[tuple[Candidate, ...], ...]:
-        """For each probe (Q, D) up to `count` people of the list, nearest first; nobody while the list is gone."""
-        try:
-            found = self.replica.search(probes, count, near=near, watchlist=self._watchlist)
-        except GalleryError:
-            if not self._gone:
-                log.warning("the watchlist %s is gone: nobody is named until it is back", self._watchlist)
-            self._gone = True
-            return ((),) * len(probes)
-        self._gone = False
+    @property
+    def problem(self) -> str | None:
+        """Why answers stay what they are, in a line; None while all is well."""
+        return self._gallery.problem
+
+    def answer(
+        self, probes: F32, count: int, *, near: I64 | None = None, watchlists: frozenset[str] = EVERYBODY
+    ) -> Answer:
+        """For each probe (Q, D) up to `count` people of the list, nearest first; nobody while the list is gone.
+
+        `watchlists`: look only among those of them who are on one of these as well.
+        """
+        found = self._gallery.answer(probes, count, near=near, watchlists=watchlists, within=self._watchlist)
+        self._troubles.tell(ASKED_BY, frozenset({self._watchlist}), found)
         return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Self
@@ -18,12 +18,14 @@ from typing import Self
 from pipeline.arrays import F32, I64
 from pipeline.errors import FacestreamError
 from pipeline.gallery.calibration import OwnPairs
+from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.gallery.memory.catching_up import read_since
 from pipeline.gallery.memory.delta import read_position
 from pipeline.gallery.memory.early_stop import stop_early
-from pipeline.gallery.memory.replica import Replica, View
+from pipeline.gallery.memory.replica import Replica
+from pipeline.gallery.memory.view import View
 from pipeline.gallery.storage.database import Database
-from pipeline.types import Candidate, GalleryState
+from pipeline.types import GalleryState
 
 QUIET, REST, LONGEST_REST = 4.0, 9.0, 40.0
 """times as long as deriving the distance for names took the last time: so long must nothing have changed, and so long
@@ -94,10 +96,10 @@ class FollowedGallery:
         self._thread: Thread | None = None
         self._trouble: str | None = None
         began = now()
-        self._state = GalleryState(replica.version, derive(replica.own_pairs))
-        self._derived = _Derived(now(), now() - began, replica.view)
+        view = replica.name_below(derive(replica.own_pairs))
+        self._derived = _Derived(now(), now() - began, view)
         self._changed_s = now()
-        stop_early(replica.index, self._state.max_distance)
+        stop_early(replica.index, view.max_distance)
 
     def __enter__(self) -> Self:
         self.start()
@@ -111,14 +113,31 @@ class FollowedGallery:
     @property
     def state(self) -> GalleryState:
         """What answers are made of now."""
-        with self.replica.lock:
-            return self._state
+        return self.replica.state
 
-    def search(
-        self, probes: F32, count: int, *, near: I64 | None = None
-    ) -> tuple[tuple[Candidate, ...], ...]:
-        """For each probe (Q, D) up to `count` different people, nearest first; `near`: see Replica.search."""
-        return self.replica.search(probes, count, near=near)
+    @property
+    def problem(self) -> str | None:
+        """Why answers stay what they are, in a line; None while the gallery is followed."""
+        return self._trouble
+
+    def answer(
+        self,
+        probes: F32,
+        count: int,
+        *,
+        near: I64 | None = None,
+        watchlists: frozenset[str] = EVERYBODY,
+        within: str | None = None,
+    ) -> Answer:
+        """For each probe (Q, D) up to `count` different people, nearest first: see Replica.answer.
+
+        Raises RuntimeError where an error of ours ended the thread that follows: a gallery that only seems to be
+        followed names people who were forgotten.
+        """
+        following = self._thread
+        if following is not None and not (following.is_alive() or self._stopping.is_set()):
+            raise RuntimeError("the gallery is no longer followed; the reason stands above")
+        return self.replica.answer(probes, count, near=near, watchlists=watchlists, within=within)
 
     def wait_for(self, version: int, timeout_s: float) -> bool:
         """Wait until answers show this version; whether they do."""
@@ -156,12 +175,10 @@ class FollowedGallery:
             self._reload()
             return
         prepared = self.replica.prepare(delta)
-        view, distance = prepared.view, self._state.max_distance
-        if view.people > GREW_BY * self._derived.view.people:
-            distance = self._distance(self.replica, view)
+        if prepared.view.people > GREW_BY * self._derived.view.people:
+            prepared = replace(prepared, view=self._derived_for(self.replica, prepared.view))
         with self.replica.lock:
             self.replica.publish(prepared)
-            self._state = GalleryState(view.position.version, distance)
         self._changed_s = self._now()
         self._tell()
         self.replica.drop(prepared)
@@ -185,14 +202,10 @@ class FollowedGallery:
             "the gallery was replaced, by a restore or by another database: reading all of it anew"
         )
         replica = self._source.reload()
-        distance = self._distance(replica, replica.view)
-        stop_early(
-            replica.index, distance
-        )  # also where it is the one that was in force: the index is another
-        before = self.replica
-        with before.lock:
-            self._state = GalleryState(replica.version, distance)
-            self.replica = replica
+        replica.view = self._derived_for(replica, replica.view)
+        # Also where the distance is the one that was in force: the index is another.
+        stop_early(replica.index, replica.view.max_distance)
+        self.replica = replica
         self._tell()
 
     def _derive_again(self) -> None:
@@ -205,22 +218,23 @@ class FollowedGallery:
             rested < REST * last.took_s or quiet < QUIET * last.took_s
         ):
             return
-        distance = self._distance(self.replica, view)
+        derived = self._derived_for(self.replica, view)
         with self.replica.lock:
-            self._state = GalleryState(view.position.version, distance)
+            self.replica.view = derived
 
-    def _distance(self, replica: Replica, view: View) -> float:
-        """The distance for names at this view; the one in force where it cannot be derived."""
-        began, in_force = self._now(), self._state.max_distance
+    def _derived_for(self, replica: Replica, view: View) -> View:
+        """The view with the distance for names that follows from it; the one in force where none can be derived."""
+        began, in_force = self._now(), self.state.max_distance
         try:
             distance = self._derive(replica.pairs_of(view))
         except FacestreamError as error:
             logger.warning("%s; names are given below %.2f as before", error, in_force)
             distance = in_force
-        self._derived = _Derived(self._now(), self._now() - began, view)
+        derived = replace(view, max_distance=distance)
+        self._derived = _Derived(self._now(), self._now() - began, derived)
         if distance != in_force:
             stop_early(replica.index, distance)
-        return distance
+        return derived
 
     def _tell(self) -> None:
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Self
 
@@ -14,26 +14,17 @@ from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import OwnPairs, sampled_pairs
 from pipeline.gallery.fusion import FUSED_PEOPLE, Several, fused
 from pipeline.gallery.indexes.index import Index
+from pipeline.gallery.memory.answer import EVERYBODY, Answer, People
 from pipeline.gallery.memory.catching_up import read_all, say_what_is_left_out
 from pipeline.gallery.memory.contents import Contents
 from pipeline.gallery.memory.delta import Delta, Lists, Position
 from pipeline.gallery.memory.roster import NOBODY, Ownership, Roster
+from pipeline.gallery.memory.view import Narrowing, Sought, View
 from pipeline.gallery.storage.store import Store
-from pipeline.types import Candidate
+from pipeline.types import Candidate, GalleryState
 
 WIDEN_BY = 4
 """factor by which a search asks for more templates when these belong to too few people"""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What answers are made of at one version."""
-
-    position: Position
-    owned: Ownership = field(repr=False)
-    people: int
-    """who can be found"""
-    several: Several = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +35,6 @@ class Prepared:
     delta: Delta
     leaving: I64
     """templates to take out of the index once no answer shows them"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sought:
-    """Among whom a search looks, at one view."""
-
-    view: View
-    watchlist: str | None
-    labels: I64 | None
-    """ascending; None for all"""
-    people: int
 
 
 class Replica:
@@ -70,9 +50,9 @@ class Replica:
         self._roster = Roster()
         self.view = self._view(Position("", 0, ""), Ownership.none())
         self.lock = Lock()
-        """held while a view is replaced, and while an answer is held against it"""
+        """held while a view is replaced, and while one is looked up that an answer is to be of"""
         self._held = Ownership.none()
-        self._sought: _Sought | None = None
+        self._narrowing = Narrowing(self._roster)
         self._pairs: OwnPairs | None = None
 
     @classmethod
@@ -132,9 +112,27 @@ class Replica:
             lambda rows: self.index.vectors(view.owned.labels[rows]),
         )
 
+    @property
+    def state(self) -> GalleryState:
+        """What answers are made of now."""
+        view = self.view
+        return view.state(len(self._roster), view.people)
+
     def search(
-        self, probes: F32, count: int, *, near: I64 | None = None, watchlist: str | None = None
-    ) -> tuple[tuple[Candidate, ...], ...]:
+        self, probes: F32, count: int, *, near: I64 | None = None, watchlists: frozenset[str] = EVERYBODY
+    ) -> People:
+        """The people of `answer`."""
+        return self.answer(probes, count, near=near, watchlists=watchlists).people
+
+    def answer(
+        self,
+        probes: F32,
+        count: int,
+        *,
+        near: I64 | None = None,
+        watchlists: frozenset[str] = EVERYBODY,
+        within: str | None = None,
+    ) -> Answer:
         """For each probe (Q, D) of unit length the `count` nearest people, fewer where there are no more.
 
         The first two are as far away as pipeline.gallery.fusion has it, others as their nearest template. Nearest
@@ -142,22 +140,23 @@ class Replica:
 
         Args:
             near: (Q,) a template for each probe that is probably near it, or -1: a hint that may save time.
-            watchlist: look only among the people of this list. Raises GalleryError where there is none.
+            watchlists: look only among the people who are on one of these. A list that there is not has nobody.
+            within: look only among those of them who are on this list as well; None: among all of them.
         """
         if count < 1:
             raise ValueError(f"count must be at least 1, got {count}")
-        while True:
-            with self.lock:
-                sought = self._look_among(watchlist)
-            answers = self._search(sought, probes, count, near)
-            with self.lock:
-                if sought.view is self.view:
-                    return answers
-            # A version became visible meanwhile, as it does a few times a second at most: look again.
+        with self.lock:
+            sought = self._narrowing.sought(self.view, watchlists, within)
+        people = self._search(sought, probes, count, near)
+        with self.lock:
+            if sought.view is not self.view:
+                # A version became visible meanwhile: look again, and let the next one wait. While much is enrolled,
+                # a search that only hoped for a quiet moment might never end.
+                sought = self._narrowing.sought(self.view, watchlists, within)
+                people = self._search(sought, probes, count, near)
+            return Answer(sought.state, people, sought.unknown, sought.empty)
 
-    def _search(
-        self, sought: _Sought, probes: F32, count: int, near: I64 | None
-    ) -> tuple[tuple[Candidate, ...], ...]:
+    def _search(self, sought: Sought, probes: F32, count: int, near: I64 | None) -> People:
         answers: list[tuple[Candidate, ...]] = [()] * len(probes)
         wanted = min(max(count, FUSED_PEOPLE), sought.people)
         asked = WIDEN_BY * wanted
@@ -192,21 +191,6 @@ class Replica:
             if owner != NOBODY and owner not in nearest:
                 nearest[owner] = self._roster.candidate(owner, distance, label)
         return tuple(sorted(nearest.values(), key=lambda one: (one.distance, one.person_id)))
-
-    def _look_among(self, watchlist: str | None) -> _Sought:
-        """All people, or those of a list, at the view that is shown now."""
-        if watchlist is None:
-            return _Sought(self.view, None, None, self.view.people)
-        known = self._sought
-        if known is not None and known.view is self.view and known.watchlist == watchlist:
-            return known
-        if watchlist not in {one.name for one in self.watchlists}:
-            there = ", ".join(one.name for one in self.watchlists) or "none"
-            raise GalleryError(f"no watchlist is called {watchlist!r}; there are: {there}")
-        owned, members = self.view.owned, self._roster.members(watchlist)
-        people = int(np.count_nonzero(owned.counts(self._roster.numbers)[members]))
-        self._sought = _Sought(self.view, watchlist, owned.owned_by(members), people)
-        return self._sought
 
     # What follows is for the one thread that changes the replica.
 
@@ -265,7 +249,7 @@ class Replica:
         owned = self.view.owned.with_templates(self._held.labels, self._held.owners)
         self._held = Ownership.none()
         with self.lock:
-            self.view = self._view(position, owned)
+            self.view = self._view(position, owned, self.view.max_distance)
             self._pairs = None
 
     def prepare(self, delta: Delta) -> Prepared:
@@ -277,7 +261,7 @@ class Replica:
         owned = owned.with_templates(delta.labels, self._roster.numbers_of(delta.person_ids))
         unneeded = np.union1d(leaving, self._held.labels)
         unneeded = unneeded[self.holds(unneeded) & (owned.owner_of(unneeded) == NOBODY)]
-        return Prepared(self._view(delta.position, owned), delta, unneeded)
+        return Prepared(self._view(delta.position, owned, self.view.max_distance), delta, unneeded)
 
     def publish(self, prepared: Prepared) -> None:
         """Show the next view. The caller holds `lock`, and calls `drop` when it has let go of it."""
@@ -297,9 +281,16 @@ class Replica:
             self.index.remove(prepared.leaving)
         self._held = Ownership.none()
 
-    def _view(self, position: Position, owned: Ownership) -> View:
+    def name_below(self, max_distance: float) -> View:
+        """Have answers say that names are given below this distance, squared L2; the view that says so."""
+        with self.lock:
+            self.view = replace(self.view, max_distance=max_distance)
+        return self.view
+
+    def _view(self, position: Position, owned: Ownership, max_distance: float = 0.0) -> View:
         counts = owned.counts(self._roster.numbers)
-        return View(position, owned, int(np.count_nonzero(counts)), Several.of(owned, counts))
+        people = int(np.count_nonzero(counts))
+        return View(position, owned, people, Several.of(owned, counts), max_distance)
 
 
 def _settled(nearest: tuple[Candidate, ...], wanted: int, farthest: float) -> bool:

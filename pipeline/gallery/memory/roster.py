@@ -110,6 +110,8 @@ class Roster(Mapping[str, str]):
         self._names: list[str] = []
         self._number_of: dict[str, int] = {}
         self._lists_of: dict[int, tuple[Watchlist, ...]] = {}
+        self._members: dict[str, I64] = {}
+        """by list, as far as somebody asked since lists changed"""
         self.watchlists: tuple[Watchlist, ...] = ()
         """all there are, in order of name"""
 
@@ -162,27 +164,37 @@ class Roster(Mapping[str, str]):
             number = self._number_of.pop(person_id, NOBODY)
             if number != NOBODY:
                 self._names[number] = ""
-                self._lists_of.pop(number, None)
+                self._put(number, ())
 
     def set_lists(self, lists: Mapping[str, tuple[Watchlist, ...]]) -> None:
         """By id, which lists people are on now, in order of name; whoever is not there is passed over."""
         for person_id, theirs in lists.items():
             number = self.number(person_id)
             if number != NOBODY:
-                self._lists_of.pop(number, None)
-                if theirs:
-                    self._lists_of[number] = theirs
+                self._put(number, theirs)
 
     def clear_lists(self) -> None:
         """Nobody is on a list."""
         self._lists_of.clear()
+        self._members.clear()
 
     def members(self, watchlist: str) -> I64:
-        """Numbers of the people on this list."""
-        found = [
-            n for n, lists in list(self._lists_of.items()) if any(one.name == watchlist for one in lists)
-        ]
-        return np.array(sorted(found), np.int64)
+        """Numbers of the people on this list, ascending."""
+        known = self._members.get(watchlist)
+        if known is None:
+            on_it = (n for n, lists in self._lists_of.items() if any(one.name == watchlist for one in lists))
+            known = self._members[watchlist] = np.array(sorted(on_it), np.int64)
+        return known
+
+    def _put(self, number: int, lists: tuple[Watchlist, ...]) -> None:
+        """This person is on these lists now."""
+        if self._lists_of.get(number, ()) == lists:
+            return
+        self._members.clear()
+        if lists:
+            self._lists_of[number] = lists
+        else:
+            del self._lists_of[number]
 
     def in_order_of_id(self) -> I64:
         """Numbers of everybody, also of those who are gone, in order of id."""

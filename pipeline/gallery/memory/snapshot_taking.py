@@ -11,8 +11,9 @@ from pipeline.errors import StoreError
 from pipeline.gallery.memory.delta import read_delta, read_mentioned, read_position
 from pipeline.gallery.memory.index_snapshot import IndexSnapshots
 from pipeline.gallery.memory.opening import SNAPSHOT_FROM, Opened
-from pipeline.gallery.memory.replica import Replica, View
+from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.memory.snapshot_folders import wipe_snapshots
+from pipeline.gallery.memory.view import View
 from pipeline.gallery.storage.database import Database
 
 WORTH_TAKING = 0.02

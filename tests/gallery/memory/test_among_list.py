@@ -38,13 +38,13 @@ def loaded(store: Store) -> Replica:
 
 
 def names(gallery: AmongList) -> list[list[str]]:
-    return [[one.name for one in people] for people in gallery.search(PROBES, 5)]
+    return [[one.name for one in people] for people in gallery.answer(PROBES, 5).people]
 
 
 def test_only_who_is_on_the_list_is_found_with_the_list(store: Store) -> None:
     gallery = AmongList(PinnedGallery(loaded(store), 0.9), "vip")
     assert names(gallery) == [["Bob"], ["Bob"]]
-    assert gallery.search(PROBES, 1)[1][0].watchlists == (Watchlist("vip", "greet"),)
+    assert gallery.answer(PROBES, 1).people[1][0].watchlists == (Watchlist("vip", "greet"),)
     assert gallery.state.max_distance == 0.9
     assert len(gallery.replica.people) == 2
 
@@ -67,8 +67,33 @@ def test_a_running_gallery_follows_its_list_also_when_it_goes_away(
     lists.delete("vip")
     followed.step()
     assert names(gallery) == names(gallery) == [[], []]
-    assert caplog.text.count("the watchlist vip is gone") == 1
+    assert caplog.text.count("there is no watchlist 'vip'") == 1
     lists.create("vip", "greet")
     lists.add("vip", [store.find("Bob").id])
     followed.step()
     assert names(gallery) == [["Bob"], ["Bob"]]
+
+
+def test_cameras_with_lists_see_who_is_on_theirs_and_on_the_runs(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    lists = Watchlists(store.database)
+    lists.create("staff", "may pass")
+    lists.add("staff", [store.find("Ann").id])
+    gallery = AmongList(PinnedGallery(loaded(store), 0.9), "vip")
+    answer = gallery.answer(PROBES, 5, watchlists=frozenset({"staff"}))
+    assert (answer.people, answer.state.comparable) == (((), ()), 0)
+    answer = gallery.answer(PROBES, 5, watchlists=frozenset({"staff", "vip"}))
+    assert [[one.name for one in people] for people in answer.people] == [["Bob"], ["Bob"]]
+    assert caplog.text == ""
+
+
+def test_a_list_on_which_is_nobody_is_told_when_it_begins(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    Watchlists(store.database).create("staff", "may pass")
+    gallery = AmongList(PinnedGallery(loaded(store), 0.9), "staff")
+    line = "matching.watchlist: nobody on the watchlist 'staff' can be found"
+    assert caplog.text.count(line) == 1
+    assert names(gallery) == [[], []]
+    assert caplog.text.count(line) == 1

@@ -68,13 +68,17 @@ def follow(
 
 
 def nearest(followed: FollowedGallery, probe: F32) -> Candidate | None:
-    (found,) = followed.search(probe[None], 1)
+    (found,) = followed.answer(probe[None], 1).people
     return found[0] if found else None
 
 
 def name_of(followed: FollowedGallery, probe: F32) -> str | None:
     found = nearest(followed, probe)
     return None if found is None else found.name
+
+
+def among(followed: FollowedGallery, probe: F32, watchlist: str) -> list[str]:
+    return [one.name for one in followed.answer(probe[None], 5, watchlists=frozenset({watchlist})).people[0]]
 
 
 @pytest.fixture
@@ -121,11 +125,15 @@ def test_watchlists_show_on_the_candidates_and_narrow_a_search(store: Store, oth
     lists.add("guests", [ann.id, bob.id])
     followed.step()
     assert (on(face(1)), on(face(2))) == (["guests"], ["guests", "staff"])
-    assert [one.name for one in followed.replica.search(face(1)[None], 5, watchlist="staff")[0]] == ["Bob"]
+    assert [
+        one.name for one in followed.replica.search(face(1)[None], 5, watchlists=frozenset({"staff"}))[0]
+    ] == ["Bob"]
     lists.delete("staff")
     lists.remove("guests", [bob.id])
     followed.step()
-    assert [one.name for one in followed.replica.search(face(2)[None], 5, watchlist="guests")[0]] == ["Ann"]
+    assert [
+        one.name for one in followed.replica.search(face(2)[None], 5, watchlists=frozenset({"guests"}))[0]
+    ] == ["Ann"]
     assert (on(face(1)), on(face(2))) == (["guests"], [])
 
 
@@ -222,6 +230,7 @@ def test_a_database_that_is_away_is_told_once_and_caught_up_with(
         with other.database.writing() as connection:
             connection.execute(text("ALTER TABLE gallery RENAME TO away"))
         _wait_for_line(caplog, "stays as it was")
+        assert followed.problem is not None
         assert name_of(followed, face(1)) == "Ann"
         with pytest.raises(StoreError):
             followed.step()
@@ -230,6 +239,7 @@ def test_a_database_that_is_away_is_told_once_and_caught_up_with(
             connection.execute(text("ALTER TABLE away RENAME TO gallery"))
         assert followed.wait_for(other_version, SHOWS_S)
         _wait_for_line(caplog, "followed again")
+        assert followed.problem is None
     assert caplog.text.count("stays as it was") == 1
 
 

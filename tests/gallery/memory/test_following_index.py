@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 from sqlalchemy import update
@@ -46,6 +48,64 @@ def test_a_version_that_shows_while_an_index_is_searched_is_the_answers(store: S
     )
     beside += [followed.step, lambda: other.forget(ann.id)]
     assert name_of(followed, face(1)) == "Bob"
+
+
+def test_a_search_ends_however_often_versions_show_meanwhile(store: Store, other: Store) -> None:
+    """A thread shows a version beside every look; the second look is not waited for, but waits for nobody."""
+    ann = other.enroll("Ann", [template(1)]).person
+    writers: list[Thread] = []
+
+    def write() -> None:
+        other.rename(ann.id, f"Ann {len(writers)}")
+        followed.step()
+
+    class Beside(ExactIndex):
+        def search(
+            self, probes: F32, count: int, *, among: I64 | None = None, near: I64 | None = None
+        ) -> Neighbours:
+            first = not writers
+            writers.append(Thread(target=write))
+            writers[-1].start()
+            if first:
+                writers[-1].join()
+            return super().search(probes, count, among=among, near=near)
+
+    replica = build_replica(store.database, MODEL, Beside(DIMENSION))
+    followed = FollowedGallery(
+        replica, Source(store.database, MODEL, lambda: replica), by_people, 0.005, Clock()
+    )
+    answer = followed.answer(face(1)[None], 1)
+    writers[-1].join()
+    assert len(writers) == 2
+    assert (answer.state.version, answer.people[0][0].name) == (2, "Ann 1")
+    assert followed.state.version == 3
+
+
+def test_a_gallery_whose_thread_ended_answers_no_more(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather that than names of people who were forgotten since; the worker that asks says why it stops."""
+    ended: list[type[BaseException]] = []
+    monkeypatch.setattr("threading.excepthook", lambda args: ended.append(args.exc_type))
+
+    class Broken(ExactIndex):
+        def add(self, labels: I64, vectors: F32) -> None:
+            if len(self):
+                raise ArithmeticError("a bug")
+            super().add(labels, vectors)
+
+    other.enroll("Ann", [template(1)])
+    replica = build_replica(store.database, MODEL, Broken(DIMENSION))
+    source = Source(store.database, MODEL, lambda: replica)
+    with FollowedGallery(replica, source, by_people, 0.005, Clock()) as followed:
+        assert name_of(followed, face(1)) == "Ann"
+        (thread,) = [each for each in enumerate_threads() if each.name == "gallery"]
+        other.enroll("Bob", [template(2)])
+        thread.join(10.0)
+        with pytest.raises(RuntimeError, match="no longer followed"):
+            followed.answer(face(1)[None], 1)
+    assert ended == [ArithmeticError]
+    assert name_of(followed, face(1)) == "Ann"
 
 
 def test_the_index_of_a_gallery_that_was_replaced_is_told_when_to_stop(store: Store, other: Store) -> None:

@@ -132,16 +132,18 @@ def test_a_search_of_a_watchlist_finds_its_people_alone(store: Store, kind: str)
     lists.create("nobody", "is empty")
     lists.add("staff", [ids[k] for k in (2, 5, 7)])
     replica = Replica.load(store, MODEL, choose_index(kind, DIMENSION))
-    (answer,) = replica.search(face(4)[None], 9, watchlist="staff")
+    staff = frozenset({"staff"})
+    (answer,) = replica.search(face(4)[None], 9, watchlists=staff)
     everybody = [
         one for one in replica.search(face(4)[None], 9)[0] if one.person_id in {ids[k] for k in (2, 5, 7)}
     ]
     assert list(answer) == everybody
     assert [[each.name for each in one.watchlists] for one in answer] == [["staff"]] * 3
-    assert replica.search(face(2)[None], 1, watchlist="staff")[0][0].name == "Person 2"
-    assert replica.search(face(2)[None], 1, watchlist="nobody") == ((),)
-    with pytest.raises(GalleryError, match="no watchlist is called 'stuff'; there are: nobody, staff"):
-        replica.search(face(2)[None], 1, watchlist="stuff")
+    assert replica.search(face(2)[None], 1, watchlists=staff)[0][0].name == "Person 2"
+    empty = replica.answer(face(2)[None], 1, watchlists=frozenset({"nobody"}))
+    assert (empty.people, empty.unknown, empty.empty) == (((),), (), ("nobody",))
+    unknown = replica.answer(face(2)[None], 1, watchlists=frozenset({"stuff"}))
+    assert (unknown.people, unknown.unknown, unknown.empty) == (((),), ("stuff",), ())
 
 
 @pytest.mark.parametrize("kind", INDEXES)

@@ -96,7 +96,7 @@ def test_a_gallery_that_is_followed_shows_what_is_kept(store: Store) -> None:
         assert followed.wait_for(enrolled.version, 10.0)
         assert len(followed.replica) == KEEP
         probes = np.stack([template(1, shot).vector for shot in range(1, 9)])
-        assert followed.search(probes, 2) == load().search(probes, 2)
+        assert followed.answer(probes, 2).people == load().search(probes, 2)
 
 
 def test_without_a_bound_all_are_kept(tmp_path: Path) -> None:
