@@ -1,6 +1,11 @@
-"""Boxes: float32 x0 y0 x1 y1 in pixels, far edge exclusive."""
+"""Boxes: float32 x0 y0 x1 y1 in pixels, far edge exclusive; and how large faces are."""
 
 from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,7 +47,54 @@ def non_maximum_suppression(boxes: F32, scores: F32, max_iou: float) -> I64:
     return np.asarray(keep, dtype=np.int64)
 
 
+def shorter_sides(boxes: F32) -> F32:
+    """The shorter side (N,) of boxes (N, 4): what is meant by the size of a face."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).min(axis=1), dtype=np.float32)
+
+
 def fraction_box(box: F32, width: int, height: int) -> tuple[float, float, float, float]:
     """A box (4,) in pixels as fractions of the frame, cut to [0, 1]."""
     x0, y0, x1, y1 = np.clip(box.astype(np.float64) / (width, height, width, height), 0.0, 1.0).tolist()
     return x0, y0, x1, y1
+
+
+EDGES_PX = (16.0, 20.0, 24.0, 28.0, 32.0, 36.0, 40.0, 48.0, 64.0, 96.0, 128.0)
+"""of faces' shorter sides: fine below detection.min_face_px and around it, where moving a camera changes most"""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSizes:
+    """Faces by their shorter side."""
+
+    counts: tuple[int, ...] = (0,) * (len(EDGES_PX) + 1)
+    """below EDGES_PX[0], from there to below EDGES_PX[1], ..., from the last on"""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts)
+
+    @staticmethod
+    def of(shorter_px: Iterable[float]) -> FaceSizes:
+        """Count these."""
+        found = Counter(bisect_right(EDGES_PX, each) for each in shorter_px)
+        return FaceSizes(tuple(found[at] for at in range(len(EDGES_PX) + 1)))
+
+    def below(self, px: float) -> int:
+        """Faces smaller than this, to the nearest edge that is not above it."""
+        return sum(self.counts[: bisect_right(EDGES_PX, px)])
+
+    @property
+    def middle_half(self) -> tuple[float, float | None]:
+        """Between which sizes in px at least every second face is: edges; None: no upper one."""
+        low, high = self._place(0.25), self._place(0.75)
+        return EDGES_PX[low - 1] if low else 0.0, EDGES_PX[high] if high < len(EDGES_PX) else None
+
+    def _place(self, share: float) -> int:
+        """The bin in which this share of all is reached."""
+        seen = 0
+        for at, count in enumerate(self.counts):
+            seen += count
+            if seen and seen >= share * self.total:
+                return at
+        return len(EDGES_PX)

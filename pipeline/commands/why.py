@@ -164,8 +164,8 @@ def print_funnels(context: Context, funnels: Sequence[CameraFunnel]) -> None:
 
 def funnel_document(funnel: CameraFunnel) -> Mapping[str, object]:
     """The keys of a camera's line."""
-    from pipeline.events.funnel import EDGES_PX
     from pipeline.events.hints import hint
+    from pipeline.geometry import EDGES_PX
 
     return {
         "camera": funnel.camera,

@@ -5,53 +5,13 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.events.explanation import Explanation
 from pipeline.events.shortfall import Reason
 from pipeline.events.stage import Outcome
-
-EDGES_PX = (16.0, 20.0, 24.0, 28.0, 32.0, 36.0, 40.0, 48.0, 64.0, 96.0, 128.0)
-"""of faces' shorter sides: fine below detection.min_face_px and around it, where moving a camera changes most"""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Faces by their shorter side."""
-
-    counts: tuple[int, ...] = (0,) * (len(EDGES_PX) + 1)
-    """below EDGES_PX[0], from there to below EDGES_PX[1], ..., from the last on"""
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self.counts)
-
-    @staticmethod
-    def of(shorter_px: Iterable[float]) -> Sizes:
-        """Count these."""
-        found = Counter(bisect_right(EDGES_PX, each) for each in shorter_px)
-        return Sizes(tuple(found[at] for at in range(len(EDGES_PX) + 1)))
-
-    def below(self, px: float) -> int:
-        """Faces smaller than this, to the nearest edge that is not above it."""
-        return sum(self.counts[: bisect_right(EDGES_PX, px)])
-
-    @property
-    def middle_half(self) -> tuple[float, float | None]:
-        """Between which sizes in px at least every second face is: edges; None: no upper one."""
-        low, high = self._place(0.25), self._place(0.75)
-        return EDGES_PX[low - 1] if low else 0.0, EDGES_PX[high] if high < len(EDGES_PX) else None
-
-    def _place(self, share: float) -> int:
-        """The bin in which this share of all is reached."""
-        seen = 0
-        for at, count in enumerate(self.counts):
-            seen += count
-            if seen and seen >= share * self.total:
-                return at
-        return len(EDGES_PX)
+from pipeline.geometry import EDGES_PX, FaceSizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +32,7 @@ class CameraFunnel:
     """published without a name, the most frequent reason first"""
     passing: tuple[ReasonCount, ...] = ()
     """never published: gone too soon, or never clear enough; the most frequent reason first"""
-    sizes: Sizes = field(default_factory=Sizes)
+    sizes: FaceSizes = field(default_factory=FaceSizes)
     """of the clearest look at each sighting, named or not"""
     unexplained: int = 0
     """without a name, from before explanations were kept"""
@@ -110,7 +70,7 @@ class _Tally:
             self.named,
             _in_order(self.unnamed),
             _in_order(self.passing),
-            Sizes(tuple(self.sizes)),
+            FaceSizes(tuple(self.sizes)),
             self.unexplained,
         )
 

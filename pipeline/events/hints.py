@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pipeline.events.funnel import CameraFunnel, Sizes
+from pipeline.events.funnel import CameraFunnel
 from pipeline.events.shortfall import Reason
+from pipeline.geometry import FaceSizes
 
 MIN_SIGHTINGS = 20
 """a camera with fewer gets no hint: six of 20 may be anything from 15 to 52 % (Wilson, 95 %)"""
@@ -73,7 +74,7 @@ IN_WORDS: Mapping[Reason, str] = MappingProxyType(
 """as a column of a table says it"""
 
 
-def hint(funnel: CameraFunnel, found: Sizes | None = None, min_face_px: float = 0.0) -> str | None:
+def hint(funnel: CameraFunnel, found: FaceSizes | None = None, min_face_px: float = 0.0) -> str | None:
     """What to change about a camera with these counts, in one line; None where nothing stands out.
 
     Args:
@@ -101,10 +102,10 @@ def hint(funnel: CameraFunnel, found: Sizes | None = None, min_face_px: float = 
     return None
 
 
-def in_px(sizes: Sizes) -> str:
+def in_px(sizes: FaceSizes) -> str:
     """Where the middle half of these sizes lies.
 
-    >>> in_px(Sizes.of([18.0, 21.0, 22.0, 30.0, 33.0, 70.0]))
+    >>> in_px(FaceSizes.of([18.0, 21.0, 22.0, 30.0, 33.0, 70.0]))
     '20 to 36 px'
     """
     low, high = sizes.middle_half

@@ -7,6 +7,8 @@ from array import array
 
 import numpy as np
 
+from pipeline.arrays import F64
+
 
 class Reservoir:
     """Exact up to `capacity` numbers; beyond that a uniform sample of all of them.
@@ -38,3 +40,23 @@ class Reservoir:
         if not self._values:
             return None
         return float(np.quantile(np.frombuffer(self._values, np.float64), fraction))
+
+
+class Recent:
+    """The numbers of the last while: at most `capacity` of them, the newest. Not thread-safe, as above."""
+
+    def __init__(self, window_s: float, capacity: int) -> None:
+        self._window_s = window_s
+        self._values: F64 = np.zeros(capacity)
+        self._at_s: F64 = np.full(capacity, -np.inf)
+        self._next = 0
+
+    def add(self, value: float, now_s: float) -> None:
+        """Take in one more."""
+        self._values[self._next], self._at_s[self._next] = value, now_s
+        self._next = (self._next + 1) % len(self._values)
+
+    def quantile(self, fraction: float, now_s: float) -> float | None:
+        """As of a reservoir, over what is not older than the window; None where nothing is."""
+        recent = self._values[self._at_s >= now_s - self._window_s]
+        return float(np.quantile(recent, fraction)) if len(recent) else None

@@ -1,15 +1,15 @@
-"""Counts, latency and drops of a run, and their Prometheus form."""
+"""Counts, latency and drops of a run, and of its cameras."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from prometheus_client import generate_latest
 
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.channel import Channel
-from pipeline.runtime.exposition import registry_of
-from pipeline.runtime.metrics import Drops, Metrics, QueueLevel, StageTotals
+from pipeline.runtime.metrics import RECENT_S, Drops, Metrics, QueueLevel, StageTotals
 from pipeline.types import (
     Aligned,
     Detected,
@@ -20,6 +20,7 @@ from pipeline.types import (
     GalleryState,
     HostPixels,
     Matched,
+    StreamEnd,
 )
 from tests.runtime.streams import frame
 
@@ -107,20 +108,61 @@ def test_nothing_yet() -> None:
     assert (summary.frames, summary.seconds, summary.fps, summary.latency_p50_ms) == (0, 0.0, 0.0, None)
 
 
-def test_prometheus_reads_them_from_a_registry_of_their_own() -> None:
+def detected(camera: str, index: int, *sides_px: float) -> Detected:
+    """A look at this frame, with a face a side."""
+    boxes = np.array([[0.0, 0.0, side, side + 9.0] for side in sides_px], np.float32).reshape(-1, 4)
+    n = len(sides_px)
+    faces = Faces(boxes, np.zeros((n, 5, 2), np.float32), np.ones(n, np.float32))
+    return Detected(frame(camera, index), faces, True)
+
+
+def test_each_camera_is_counted_with_the_sizes_of_its_faces() -> None:
     metrics = Metrics(TickingNs())
-    queue: Channel[Frame] = Channel(1, Overflow.DROP_OLDEST, "detect")
-    metrics.watch(queue)
-    queue.put(frame("door", 0))
-    queue.put(frame("door", 1))
-    metrics.after_batch("events", [matched(frame("door", 0).info)], [], 0.5)
-    text = generate_latest(registry_of(metrics)).decode()
-    for line in (
-        'facestream_drops_total{camera="door",queue="detect"} 1.0',
-        'facestream_stage_busy_seconds_total{stage="events"} 0.5',
-        'facestream_batch_items_count{stage="events"} 1.0',
-        "facestream_frames_total 0.0",
-        "facestream_latency_p50_seconds 0.0",
-    ):
-        assert line in text.splitlines()
-    assert "python_info" not in text
+    looks = [detected("b", 0, 10.0, 39.9, 40.0), detected("a", 0), detected("b", 1, 200.0)]
+    metrics.after_batch("detect", looks, looks, 0.1)
+    metrics.after_batch("embed", [], [embedded(frame("b", 0).info, 2)], 0.1)
+    a, b = metrics.summary().cameras
+    assert (a.camera, a.frames, a.looked, a.faces, a.embeddings) == ("a", 1, 1, 0, 0)
+    assert (b.camera, b.frames, b.looked, b.faces, b.embeddings) == ("b", 2, 2, 4, 2)
+    assert b.sizes.counts == (1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1)
+    assert b.sizes_sum_px == pytest.approx(289.9, abs=1e-3)
+    assert metrics.summary().faces == 4
+
+
+def test_a_camera_that_left_is_forgotten_and_one_that_is_away_is_not() -> None:
+    metrics = Metrics(TickingNs(), last="publish")
+    looks = [detected("a", 0), detected("b", 0)]
+    metrics.after_batch("detect", looks, looks, 0.1)
+    metrics.after_end("detect", StreamEnd("a", 1))
+    metrics.after_end("publish", StreamEnd("b", 1, pause=True))
+    assert [one.camera for one in metrics.summary().cameras] == ["a", "b"]
+    metrics.after_end("publish", StreamEnd("a", 1))
+    assert [one.camera for one in metrics.summary().cameras] == ["b"]
+    assert metrics.summary().frames == 2
+
+
+def test_latency_of_the_last_minute_beside_that_of_the_run() -> None:
+    clock = TickingNs()
+    metrics = Metrics(clock)
+    info = frame("a", 0).info
+    clock.now = 9_000_000_000
+    metrics.after_batch("events", [matched(info)], [], 0.0)
+    clock.now += round(1.5 * RECENT_S * 1e9)
+    late = replace(info, captured_ns=clock.now - 1_000_000)
+    metrics.after_batch("events", [matched(late)], [], 0.0)
+    summary = metrics.summary()
+    assert (summary.recent_p50_ms, summary.recent_p99_ms) == pytest.approx((1.0, 1.0))
+    assert summary.latency_p50_ms == pytest.approx(4500.5)
+    clock.now += round(1.5 * RECENT_S * 1e9)
+    assert metrics.summary().recent_p99_ms is None
+    assert metrics.summary().latency_p50_ms == pytest.approx(4500.5)
+
+
+def test_a_run_without_end_measures_to_its_last_worker() -> None:
+    clock = TickingNs()
+    metrics = Metrics(clock, last="publish")
+    clock.now = 5_000_000
+    metrics.after_batch("decide", [matched(frame("a", 0).info)], [], 0.0)
+    assert metrics.summary().recent_p99_ms is None
+    metrics.after_batch("publish", [matched(frame("a", 0).info)], [], 0.0)
+    assert metrics.summary().recent_p99_ms == pytest.approx(5.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.reservoir import Reservoir
+from pipeline.runtime.reservoir import Recent, Reservoir
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.floats(0.0, 1.0))
@@ -30,3 +30,17 @@ def test_a_uniform_sample_beyond() -> None:
 
 def test_nothing_seen() -> None:
     assert Reservoir(3).quantile(0.5) is None
+
+
+def test_recent_numbers_are_those_of_the_window_and_the_newest_of_many() -> None:
+    recent = Recent(window_s=10.0, capacity=4)
+    assert recent.quantile(0.5, 0.0) is None
+    for at_s, value in ((0.0, 1.0), (5.0, 2.0), (9.0, 3.0)):
+        recent.add(value, at_s)
+    assert recent.quantile(0.5, 10.0) == 2.0
+    assert recent.quantile(0.0, 11.0) == 2.0
+    for value in (4.0, 5.0):
+        recent.add(value, 11.0)
+    assert recent.quantile(0.0, 11.0) == 2.0
+    assert recent.quantile(1.0, 15.5) == 5.0
+    assert recent.quantile(0.5, 22.0) is None
