@@ -20,10 +20,13 @@ from pipeline.events.redis_server import EmbeddedRedis, redis_executable
 pytestmark = pytest.mark.redis
 
 USER = """
+import signal
 import sys
 from pathlib import Path
 from pipeline.events.broker import connect
 from pipeline.events.redis_server import EmbeddedRedis
+# A shell that runs the tests in the background has all that they start ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with EmbeddedRedis(Path(sys.argv[1])) as broker, connect(broker.open(), broker.shown) as client:
     print(client.info("server")["run_id"], flush=True)
     sys.stdin.read()
