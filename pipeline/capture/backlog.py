@@ -12,10 +12,11 @@ from av.video.stream import VideoStream
 from pipeline.capture.connection import Connection
 
 LATE_S = 0.4
-"""a packet that waited longer is decoded only if others are made from it: decoding is slower than the stream"""
+"""decoding is slower than the stream where packets wait longer: pictures that no other is made from are left out, and
+a keyframe that comes is gone on with at once"""
 
 CAUGHT_UP_S = 0.1
-"""a packet that waited less is decoded whatever it is"""
+"""where packets wait no longer, every picture is decoded again"""
 
 TOO_LATE_S = 1.0
 """nothing waits longer: what leads up to the newest keyframe is left out, as is all up to the next where none waits"""
@@ -133,7 +134,8 @@ class Backlog:
         if oldest is None:
             return False
         waited_s = newest.at_s - oldest.at_s
-        return waited_s > TOO_LATE_S or self._packets >= MAX_PACKETS or self._bytes >= MAX_BYTES
+        limit_s = LATE_S if newest.packet.is_keyframe else TOO_LATE_S
+        return waited_s > limit_s or self._packets >= MAX_PACKETS or self._bytes >= MAX_BYTES
 
     def _newest_keyframe(self) -> Arrived | None:
         """A keyframe that waits behind something else."""

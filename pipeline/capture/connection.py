@@ -50,6 +50,8 @@ class Connection:
         """set by whoever decodes, when nothing good comes; the reader then lets go of it"""
         self.gave_pictures = False
         """noted by whoever decodes"""
+        self.judged = threading.Event()
+        """set by whoever decodes, once all that came of it was looked at"""
 
     def packets(self, options: LiveOptions) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets until it ends.
@@ -82,6 +84,7 @@ def connect(address: Address, options: LiveOptions) -> Connection:
     """
     if address.kind is Kind.FILE:
         return _open_file(address, options)
+    called_s = time.monotonic()
     try:
         container = av.open(
             address.url,
@@ -93,6 +96,10 @@ def connect(address: Address, options: LiveOptions) -> Connection:
     except (av.FFmpegError, OSError, ValueError) as error:
         # FFmpeg's text holds the address with its password, so it goes no further, not even as a cause.
         raise StreamLostError(why_no_connection(error, address, options)) from None
+    if time.monotonic() - called_s >= options.connect_timeout_s:
+        # Having waited in vain for data, FFmpeg gives what it knows; waiting once more would be too long.
+        container.close()
+        raise StreamLostError(why_no_connection(TimeoutError(), address, options))
     return _watch(container, address, options)
 
 
@@ -106,7 +113,7 @@ def _open_file(address: Address, options: LiveOptions) -> Connection:
             container.close()
             raise
     except SourceError as error:
-        raise StreamLostError(str(error)) from None
+        raise StreamLostError(str(error).removeprefix(f"{path}: ")) from None
     stream.codec_context.thread_count = options.threads
     return Connection(container, stream, paced=True, loops=True)
 

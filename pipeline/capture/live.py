@@ -128,7 +128,8 @@ class LiveSource:
 
     def _begin(self, connection: Connection) -> None:
         self._connection = connection
-        self._patient_until_s = self._clock.monotonic_s() + PICTURE_S
+        if self._patient_until_s is None:  # a file that begins again gets no new patience
+            self._patient_until_s = self._clock.monotonic_s() + PICTURE_S
         self._record.opened(connection.decoder.name)
         self._timeline.begin_anew()
 
@@ -137,8 +138,9 @@ class LiveSource:
         connection, self._connection = self._connection, None
         if connection is not None:
             yield from self._pictures(connection, None, self._clock.monotonic_s())
-        self._patient_until_s = None
+            connection.judged.set()
         if problem is not None:
+            self._patient_until_s = None
             yield from self._lose(problem)
 
     def _lose(self, problem: str) -> Iterator[StreamEnd]:
@@ -163,6 +165,7 @@ class LiveSource:
         """Data may come, pictures do not: let go of this connection."""
         assert self._connection is not None
         self._connection.given_up.set()
+        self._connection.judged.set()
         self._connection = None
         self._patient_until_s = None
         yield from self._lose("no picture could be made of what came")

@@ -25,6 +25,9 @@ LogLine = tuple[int, str, str]
 BETWEEN_S = 2.0
 """a camera that gave pictures is called again soon, but not more often: it may hang up after the first one"""
 
+JUDGED_S = 1.0
+"""what came is decoded by then, as long as anybody wants it"""
+
 PROBE_S = 1.0
 """between two looks at the port of a camera that is away"""
 
@@ -79,7 +82,7 @@ class Reader:
                     return
                 self._backlog.put(ended)
                 if ended.problem is not None:
-                    self._wait(called_s, success=connection is not None and connection.gave_pictures)
+                    self._wait(called_s, connection is not None and _succeeded(connection))
 
     def _read_once(self, said: list[LogLine]) -> tuple[Ended, Connection | None]:
         """Call, and read until it is over."""
@@ -149,3 +152,9 @@ class Reader:
             left_s = until_s - self._clock.monotonic_s()
             if left_s <= 0.0 or self._clock.wait(self._stopped, min(left_s, PROBE_S)):
                 return
+
+
+def _succeeded(connection: Connection) -> bool:
+    """Whether pictures came of it."""
+    connection.judged.wait(JUDGED_S)
+    return connection.gave_pictures

@@ -36,7 +36,7 @@ def why_no_connection(error: Exception, address: Address, options: LiveOptions) 
     return _why_unreachable(address, where) or (
         f"no video came from {where} within {options.connect_timeout_s:g} s"
         if isinstance(error, av.error.ExitError | TimeoutError)
-        else f"{where} could not be opened ({_words(error)})"
+        else f"{where} answers, but not with video ({_words(error)}); check the path of its address"
     )
 
 
@@ -44,9 +44,13 @@ def why_no_more(error: Exception, options: LiveOptions) -> str:
     """Why reading a stream failed with this."""
     if isinstance(error, av.error.ExitError | TimeoutError):
         return f"no data came for {options.read_timeout_s:g} s"
-    if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
+    code = getattr(error, "errno", None)
+    if (
+        isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
+        or code == errno.EIO
+    ):
         return "the connection was cut"
-    if getattr(error, "errno", None) == errno.ENODEV:
+    if code == errno.ENODEV:
         return "the device is gone; is the camera plugged in?"
     return _said_by_server(error) or f"the stream cannot be read further ({_words(error)})"
 

@@ -88,13 +88,15 @@ def hang_up(caller: socket.socket) -> None:
     """Take the call and end it."""
 
 
-def http_then(parts: Iterable[bytes], kind: str = "multipart/x-mixed-replace; boundary=frame") -> Talk:
-    """Answer with these bytes, one part after the other, at the pace at which they are given."""
+def http_then(
+    parts: Callable[[], Iterable[bytes]], kind: str = "multipart/x-mixed-replace; boundary=frame"
+) -> Talk:
+    """Answer each caller with these bytes, one part after the other, at the pace at which they are given."""
 
     def talk(caller: socket.socket) -> None:
         caller.recv(4096)
         caller.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
-        for part in parts:
+        for part in parts():
             caller.sendall(part)
 
     return talk
@@ -105,7 +107,8 @@ def rtsp_then(send: Talk) -> Talk:
 
     def talk(caller: socket.socket) -> None:
         for request in _requests(caller):
-            sequence = next(line for line in request.split("\r\n") if line.lower().startswith("cseq"))
+            lines = request.split("\r\n")
+            sequence = next((line for line in lines if line.lower().startswith("cseq")), "CSeq: 0")
             method = request.split(" ", 1)[0]
             caller.sendall(_answer(method, sequence))
             if method == "PLAY":
