@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pipeline.detection.rules import RuleBook
 from pipeline.detection.stage import DetectionStage
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.broker import Broker, choose_broker
-from pipeline.events.event import Mode
+from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.merge import PtsMerge
 from pipeline.events.pictures import KeepsPictures, Pictures
 from pipeline.events.publish import Observe, PublishingStage
@@ -81,6 +81,8 @@ class Run:
     metrics: Metrics
     pace: Pace | None
     """of a live run: who is looked at how often, and how long it takes"""
+    state_of: Callable[[str], IdentityEvent | None]
+    """sighting_id -> what an event would say now of a sighting that is open; on any thread"""
 
 
 def build_run(config: Config, recognition: Recognition, gallery: Search, plan: RunPlan) -> Run:
@@ -100,10 +102,11 @@ def build_paced_run(
     """As `build_run`, with queues and a pace of the caller's: for measuring what they are worth."""
     board = FeedbackBoard(exact=plan.mode is Mode.REPLAY)
     fan_in = queues.fan_in()
-    metrics = Metrics()
+    metrics = Metrics(last=PublishingStage.name if plan.mode is Mode.LIVE else None)
+    steps = _steps(config, recognition, gallery, plan, board, queues, pace)
     supervisor = Supervisor(
         fan_in,
-        _steps(config, recognition, gallery, plan, board, queues, pace),
+        steps,
         # What knows how long frames took comes before what asks it.
         hooks=(metrics, *(() if pace is None else (pace.timings, pace.admission)), *plan.hooks),
         abortables=(board,),
@@ -115,7 +118,8 @@ def build_paced_run(
     metrics.watch(fan_in, *supervisor.channels)
     if pace is not None:
         pace.admission.watch(pace.timings.take_latencies_ms, lambda: sum(fan_in.dropped().values()))
-    return Run(supervisor, metrics, pace)
+    (decide,) = (step.stage for step in steps if isinstance(step.stage, LifecycleStage))
+    return Run(supervisor, metrics, pace, decide.state_of)
 
 
 def _steps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -21,20 +21,15 @@ from pipeline.commands.context import (
 )
 from pipeline.commands.moment import parse_moment
 from pipeline.commands.report import visible
-from pipeline.errors import BadInputError
+from pipeline.errors import BadInputError, OutsideError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from config.schema import Config
-    from pipeline.events.account import Account
     from pipeline.events.funnel import CameraFunnel, ReasonCount
 
 OFFERED = 3
 """ids that are told where one does not exist"""
-
-AskMonitor = Callable[[str], Mapping[str, object] | None]
-"""sighting_id -> what a running monitor says of a sighting, as `account.document` writes it; None: it has none such"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,52 +75,49 @@ def why(
     run_why(context, WhyRequest(sighting, moment, camera))
 
 
-def run_why(context: Context, request: WhyRequest, ask: AskMonitor | None = None) -> None:
-    """Print it. `ask`: a running monitor, which knows open sightings better than the database does.
-
-    Raises BadInputError for an id or a camera that is not there, StoreError.
-    """
+def run_why(context: Context, request: WhyRequest) -> None:
+    """Print it. Raises BadInputError for an id or a camera that is not there, StoreError."""
+    from pipeline.assemble.explaining import account_kept, threshold_from
     from pipeline.assemble.gallery import open_store
+    from pipeline.events.account import document
 
-    with (
-        open_store(context.config, context.data) as store,
-        store.database.reading() as connection,
-    ):
+    with open_store(context.config, context.data) as store:
         if request.sighting is None:
-            print_funnels(context, _funnels(connection, request))
+            with store.database.reading() as connection:
+                funnels = _funnels(connection, request)
+            print_funnels(context, funnels)
             return
-        found = _account(connection, request.sighting)
-        if found is None:
-            raise BadInputError(_unknown(connection, request.sighting))
-    asked = None if ask is None or found.over else ask(request.sighting)
-    print_account(context, found, asked)
+        kept = account_kept(store.database, request.sighting)
+        if kept is None:
+            with store.database.reading() as connection:
+                raise BadInputError(_unknown(connection, request.sighting))
+    known = None if kept.over else _of_monitor(context, request.sighting)
+    print_account(context, known or document(kept, threshold_from(context.config, kept)))
 
 
-def print_account(context: Context, account: Account, fresher: Mapping[str, object] | None = None) -> None:
-    """The account in words, or as a line of JSON; that of a monitor, where it has given one, in its place."""
-    from pipeline.events.account import document, in_words
-
-    if context.json:
-        context.print_json(fresher or document(account, threshold_from(context.config, account)))
+def print_account(context: Context, explained: Mapping[str, object]) -> None:
+    """What `account.document` made of a sighting: its lines in words, or all of it as a line of JSON."""
+    lines = explained["lines"]
+    if context.json or not isinstance(lines, list):
+        context.print_json(explained)
         return
-    lines = None if fresher is None else fresher.get("lines")
-    words = lines if isinstance(lines, list) else in_words(account, threshold_from(context.config, account))
-    context.print("\n".join(visible(str(line)) for line in words))
+    context.print("\n".join(visible(str(line)) for line in lines))
 
 
-def threshold_from(config: Config, account: Account) -> str | None:
-    """Where the distance for names came from, as far as the configuration tells."""
-    if account.explanation is None:
+def _of_monitor(context: Context, sighting_id: str) -> Mapping[str, object] | None:
+    """What a running monitor says of a sighting that goes on; None where none runs, or it does not answer."""
+    from pipeline.commands.monitor_client import MonitorClient
+    from pipeline.web.announcement import find_monitor
+
+    try:
+        found = find_monitor(context.data)
+        if found is None:
+            return None
+        with MonitorClient(found) as monitor:
+            return monitor.why(sighting_id)
+    except OutsideError as error:
+        context.say(f"{error}; this is what was kept when the sighting was last told of")
         return None
-    given = config.matching.max_distance
-    if given is not None and abs(given - account.explanation.facts.limits.max_distance) < 1e-4:
-        return "matching.max_distance gives it"
-    if given is not None:
-        return "not what matching.max_distance gives now; the configuration was another"
-    rate = config.matching.max_fpir
-    return (
-        f"derived from matching.max_fpir, now {rate:g}, and the gallery as it was then; calibrate shows how"
-    )
 
 
 def print_funnels(context: Context, funnels: Sequence[CameraFunnel]) -> None:
@@ -180,14 +172,6 @@ def funnel_document(funnel: CameraFunnel) -> Mapping[str, object]:
 
 def _by_reason(counts: Sequence[ReasonCount]) -> Mapping[str, int]:
     return {each.reason.value: each.sightings for each in counts}
-
-
-def _account(connection: Connection, sighting_id: str) -> Account | None:
-    from pipeline.events.account import account_of_kept
-    from pipeline.gallery.sightings.kept_explanations import kept_sighting
-
-    found = kept_sighting(connection, sighting_id)
-    return None if found is None else account_of_kept(found)
 
 
 def _unknown(connection: Connection, sighting_id: str) -> str:

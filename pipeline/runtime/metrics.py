@@ -108,10 +108,11 @@ class MetricsSummary:
     """in the order of their first batch"""
     queues: tuple[QueueLevel, ...]
     latency_p50_ms: float | None
-    """from a frame's decoding to the end of the stage that takes `Matched`; None before the first"""
+    """from a frame's decoding to the end of the stage that takes `Matched`; None before the first, and of a run
+    without end"""
     latency_p99_ms: float | None
     recent_p50_ms: float | None = None
-    """the same over the last RECENT_S"""
+    """over the last RECENT_S, to the end of a frame's way; None where there was none"""
     recent_p99_ms: float | None = None
     cameras: tuple[CameraCounted, ...] = ()
     """by name; live, those that are there"""
@@ -184,8 +185,9 @@ class Metrics(WorkerHook):
                 self._count(result)
             for info in done:
                 latency_ms = (now_ns - info.captured_ns) / 1e6
-                self._latencies_ms.add(latency_ms)
                 self._recent_ms.add(latency_ms, now_ns / 1e9)
+                if self._last is None:
+                    self._latencies_ms.add(latency_ms)
 
     def after_end(self, worker: str, end: StreamEnd) -> None:
         if worker == self._last and not end.pause:

@@ -1,0 +1,52 @@
+"""A monitor's numbers as Prometheus is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from pipeline.assemble.crew import CrewCamera
+from pipeline.capture.live import LiveSource
+from pipeline.events.funnel import CameraFunnel
+from pipeline.events.spool_state import SpoolState
+from pipeline.runtime.readings import EventsDropped, SightingCount, SourceReading, SpoolReading
+
+
+def source_readings(crew: Sequence[CrewCamera]) -> tuple[SourceReading, ...]:
+    """The streams of the wanted cameras."""
+    return tuple(_source_reading(one) for one in crew)
+
+
+def sighting_counts(funnels: Mapping[str, CameraFunnel]) -> Iterator[SightingCount]:
+    """Sightings that are over, by camera, outcome and reason."""
+    for camera, funnel in funnels.items():
+        yield SightingCount(camera, "named", "", funnel.named)
+        for each in funnel.unnamed:
+            yield SightingCount(camera, "unnamed", each.reason.value, each.sightings)
+        for each in funnel.passing:
+            yield SightingCount(camera, "passing", each.reason.value, each.sightings)
+
+
+def spool_reading(state: SpoolState) -> SpoolReading:
+    """Events on their way to Redis."""
+    return SpoolReading(
+        connected=state.connected,
+        waiting=state.waiting,
+        oldest_age_s=state.oldest_waiting_s,
+        bytes=state.bytes,
+        published=state.published,
+        dropped=tuple(EventsDropped(why, events) for why, events in asdict(state.dropped).items()),
+        flush_lag_s=state.flush_lag_s,
+    )
+
+
+def _source_reading(one: CrewCamera) -> SourceReading:
+    name = one.camera.id
+    if one.refused is not None or not one.camera.enabled or not isinstance(one.source, LiveSource):
+        state = "refused" if one.refused is not None else "connecting" if one.camera.enabled else "paused"
+        return SourceReading(name, state, 0, 0, None)
+    health = one.source.health()
+    last = health.last_frame_at
+    age_s = None if last is None else max(0.0, (datetime.now(UTC) - last).total_seconds())
+    return SourceReading(name, health.state.value, health.reconnects, health.damaged, age_s)
