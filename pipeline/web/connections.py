@@ -30,12 +30,11 @@ class BoundedConnection(H11Protocol):
         """Take a connection, in the place of an idle one where there are too many."""
         super().connection_made(transport)
         self._arm()
-        if len(self.connections) > MAX_CONNECTIONS:
-            others = [
-                each for each in self.connections if isinstance(each, BoundedConnection) and each.is_idle
-            ]
+        # Those that go already are among them until the loop comes round.
+        held = [each for each in self.connections if isinstance(each, BoundedConnection) and each.is_open]
+        if len(held) > MAX_CONNECTIONS:
             # This one is idle too, and the newest: it goes where all others are being answered.
-            min(others, key=lambda each: each._since_s, default=self).transport.abort()
+            min((each for each in held if each.is_idle), key=lambda each: each._since_s).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""
@@ -47,6 +46,11 @@ class BoundedConnection(H11Protocol):
         """Wait for the next request."""
         self._arm()
         super().on_response_complete()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been closed from here."""
+        return not self.transport.is_closing()
 
     @property
     def is_idle(self) -> bool:
