@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,12 +44,17 @@ def subscribe(
         typer.Option(
             metavar="NAME",
             parser=text_given,
-            help="Share the events with others of this group, and go on where it was.",
+            help="Share the events with others of this group, and go on where it was; --since counts for a new one.",
         ),
     ] = None,
     member: Annotated[
         str | None,
-        typer.Option(metavar="NAME", parser=text_given, help="Own name within the group. [host name]"),
+        typer.Option(
+            metavar="NAME",
+            parser=text_given,
+            help="Own name within the group, one for each subscriber: who comes back under it goes on at once with "
+            "what it had not finished. [a new one]",
+        ),
     ] = None,
     camera: Annotated[
         list[str] | None,
@@ -63,6 +67,10 @@ def subscribe(
             parser=text_given,
             help="Only of this person, by id or name, or stranger id; repeatable.",
         ),
+    ] = None,
+    watchlist: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", parser=text_given, help="Only of people on this watchlist; repeatable."),
     ] = None,
     type_: Annotated[
         list[EventType] | None,
@@ -84,20 +92,23 @@ def subscribe(
 
     Example: python run_pipeline.py subscribe --since 10m --person Ann --json
     """
-    from pipeline.events.stream import GroupReader, LastIdReader, Since, parse_since
+    from pipeline.events.group import GroupReader, own_name
+    from pipeline.events.stream import LastIdReader, Since, parse_since
     from pipeline.events.subscribe import Interest
 
     if member is not None and group is None:
         raise BadInputError("--member names a member of a group: give --group too")
     start = Since() if since is None else parse_since(since)
-    interest = Interest(frozenset(camera or ()), frozenset(person or ()), frozenset(type_ or ()))
+    interest = Interest(
+        frozenset(camera or ()), frozenset(person or ()), frozenset(type_ or ()), frozenset(watchlist or ())
+    )
     keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis is not None else ())]
     context = make_context(config, data, keys, json_, debug)
     stream = context.config.redis.replay_stream if replay else context.config.redis.stream
     if group is None:
         follow(context, LastIdReader(stream, start), interest, count)
     else:
-        follow(context, GroupReader(stream, group, member or socket.gethostname(), start), interest, count)
+        follow(context, GroupReader(stream, group, member or own_name(), start), interest, count)
 
 
 @dataclass(frozen=True, slots=True)

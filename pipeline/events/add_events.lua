@@ -10,54 +10,67 @@
 
 local PRODUCERS = 256  -- remembered; of more the one goes that is silent for longest: numbers are times
 
-local producer, longest = ARGV[1], ARGV[3]
-local last, ordinal = '0', nil
-if producer ~= '' then
-  local kept = redis.call('HGET', KEYS[2], producer)
-  if kept then
-    last, ordinal = string.match(kept, '^(%d+) (%d+)$')
-    ordinal = tonumber(ordinal)
-  elseif redis.call('HLEN', KEYS[2]) > PRODUCERS then
-    local oldest, when = nil, nil
-    local all = redis.call('HGETALL', KEYS[2])
-    for at = 1, #all, 2 do
-      local number = all[at] ~= 'n' and tonumber(string.match(all[at + 1], '^%d+'))
-      if number and (not when or number < when) then oldest, when = all[at], number end
+-- As redis.call, but what is refused is told in the words of the server, in every version.
+local function ask(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then error(reply) end
+  return reply
+end
+
+local function add()
+  local producer, longest = ARGV[1], ARGV[3]
+  local last, ordinal = '0', nil
+  if producer ~= '' then
+    local kept = ask('HGET', KEYS[2], producer)
+    if kept then
+      last, ordinal = string.match(kept, '^(%d+) (%d+)$')
+      ordinal = tonumber(ordinal)
+    elseif ask('HLEN', KEYS[2]) > PRODUCERS then
+      local oldest, when = nil, nil
+      local all = ask('HGETALL', KEYS[2])
+      for at = 1, #all, 2 do
+        local number = all[at] ~= 'n' and tonumber(string.match(all[at + 1], '^%d+'))
+        if number and (not when or number < when) then oldest, when = all[at], number end
+      end
+      if oldest then ask('HDEL', KEYS[2], oldest) end
     end
-    if oldest then redis.call('HDEL', KEYS[2], oldest) end
+    if tonumber(last) < tonumber(ARGV[2]) then return {last, -1, '', ''} end
   end
-  if tonumber(last) < tonumber(ARGV[2]) then return {last, -1, '', ''} end
-end
 
--- Written before anything is added: a user who may not write here must not add what nobody remembers.
-local n = tonumber(redis.call('HGET', KEYS[2], 'n') or '0')
-redis.call('HSET', KEYS[2], 'n', string.format('%.0f', n))
+  -- Written before anything is added: a user who may not write here must not add what nobody remembers.
+  local n = tonumber(ask('HGET', KEYS[2], 'n') or '0')
+  ask('HSET', KEYS[2], 'n', string.format('%.0f', n))
 
-local added, refused, unheard = 0, '', ''
-local at = 4
-while at <= #ARGV do
-  local number, this, channels = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  if producer == '' or tonumber(number) > tonumber(last) then
-    -- What the producer had to drop is a hole in the numbers, by which readers know how many they miss.
-    local missed = ordinal and math.max(this - ordinal - 1, 0) or 0
-    local reply = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', longest, '*',
-      'event', ARGV[at + 3], 'type', ARGV[at + 4], 'camera', ARGV[at + 5],
-      'identity', ARGV[at + 6], 'watchlists', ARGV[at + 7], 'n', string.format('%.0f', n + missed + 1))
-    if type(reply) == 'table' and reply.err then
-      refused = reply.err
-      break
+  local added, refused, unheard = 0, '', ''
+  local at = 4
+  while at <= #ARGV do
+    local number, this, channels = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    if producer == '' or tonumber(number) > tonumber(last) then
+      -- What the producer had to drop is a hole in the numbers, by which readers know how many they miss.
+      local missed = ordinal and math.max(this - ordinal - 1, 0) or 0
+      local reply = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', longest, '*',
+        'event', ARGV[at + 3], 'type', ARGV[at + 4], 'camera', ARGV[at + 5],
+        'identity', ARGV[at + 6], 'watchlists', ARGV[at + 7], 'n', string.format('%.0f', n + missed + 1))
+      if type(reply) == 'table' and reply.err then
+        refused = reply.err
+        break
+      end
+      n, last, ordinal, added = n + missed + 1, number, this, added + 1
+      for channel = at + 8, at + 7 + channels do
+        local heard = redis.pcall('PUBLISH', ARGV[channel], ARGV[at + 3])
+        if type(heard) == 'table' and heard.err then unheard = heard.err end
+      end
     end
-    n, last, ordinal, added = n + missed + 1, number, this, added + 1
-    for channel = at + 8, at + 7 + channels do
-      local heard = redis.pcall('PUBLISH', ARGV[channel], ARGV[at + 3])
-      if type(heard) == 'table' and heard.err then unheard = heard.err end
-    end
+    at = at + 8 + channels
   end
-  at = at + 8 + channels
+
+  if added > 0 then
+    ask('HSET', KEYS[2], 'n', string.format('%.0f', n))
+    if producer ~= '' then ask('HSET', KEYS[2], producer, last .. ' ' .. string.format('%.0f', ordinal)) end
+  end
+  return {last, added, refused, unheard}
 end
 
-if added > 0 then
-  redis.call('HSET', KEYS[2], 'n', string.format('%.0f', n))
-  if producer ~= '' then redis.call('HSET', KEYS[2], producer, last .. ' ' .. string.format('%.0f', ordinal)) end
-end
-return {last, added, refused, unheard}
+local done, reply = pcall(add)
+if done or type(reply) == 'table' then return reply end
+return redis.error_reply(tostring(reply))

@@ -1,26 +1,25 @@
-"""Reading a Redis stream entry by entry: everything from a place on, or one's share of a group's entries."""
+"""Reading a Redis stream entry by entry, from a place on; one's share of a group's entries is in group.py."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import redis
 
 from pipeline.errors import BadInputError
+from pipeline.events.gap import Gap, Numbers, number_of
 
 WAIT_S = 0.5
 """how long one read waits for news, and so how soon a wish to stop is heard"""
 BATCH = 100
-CLAIM_AFTER_S = 60.0
-"""an entry that a member of a group has had for this long without finishing it is given to another"""
 
 _LAST = 2**64 - 1
 """the highest number of an entry within its millisecond"""
-_BEGINNING = "0-0"
+BEGINNING = "0-0"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -31,6 +30,9 @@ class RawEntry:
 
     id: str
     fields: Mapping[bytes, bytes]
+    """empty where it is gone: deleted or trimmed while it waited in a group"""
+    gap: Gap | None = None
+    """what is missing before it"""
 
 
 class StreamReader(Protocol):
@@ -50,6 +52,10 @@ class StreamReader(Protocol):
         """This entry was dealt with; called for each, in order."""
         ...
 
+    def close(self, client: redis.Redis) -> None:
+        """Reading ends: leave to others what was read and not dealt with."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Since:
@@ -67,7 +73,7 @@ class Since:
             return before_ms(1000 * seconds + microseconds // 1000 - self.ago // timedelta(milliseconds=1))
         # not "$", which means now each time it is said: what comes while we reconnect must not be lost
         newest = client.xrevrange(stream, count=1)
-        return _text(newest[0][0]) if newest else _BEGINNING
+        return _text(newest[0][0]) if newest else BEGINNING
 
 
 def parse_since(text: str) -> Since:
@@ -94,7 +100,7 @@ def parse_since(text: str) -> Since:
 
 def before_ms(milliseconds: int) -> str:
     """The id just before every entry of this millisecond since 1970."""
-    return f"{milliseconds - 1}-{_LAST}" if milliseconds > 0 else _BEGINNING
+    return f"{milliseconds - 1}-{_LAST}" if milliseconds > 0 else BEGINNING
 
 
 class LastIdReader:
@@ -104,88 +110,59 @@ class LastIdReader:
         self.stream = stream
         self._since = since
         self._last: str | None = None
+        self._numbers = Numbers()
+        self._beginning_is_gone = False
+        """the stream no longer reaches back to where reading is to begin"""
 
     def open(self, client: redis.Redis) -> None:
         if self._last is None:
-            self._last = self._since.resolve(client, self.stream)
+            last = self._since.resolve(client, self.stream)
+            before = entries_of(client.xrevrange(self.stream, max=last, count=1))
+            self._numbers.last = number_of(before[0].fields) if before else None
+            if not before and last != BEGINNING:
+                first = entries_of(client.xrange(self.stream, count=1))
+                self._beginning_is_gone = bool(first) and (number_of(first[0].fields) or 1) > 1
+            self._last = last
 
     def read(self, client: redis.Redis) -> list[RawEntry]:
         assert self._last is not None, "open comes first"
-        return _entries(client.xread({self.stream: self._last}, count=BATCH, block=_milliseconds(WAIT_S)))
+        return [self._checked(each) for each in wait_for(client, self.stream, self._last, BATCH)]
 
     def done(self, client: redis.Redis, entry: RawEntry) -> None:
         self._last = entry.id
 
+    def close(self, client: redis.Redis) -> None:
+        """Nobody else reads what this one did not."""
 
-class GroupReader:
-    """Reads one's share of a consumer group's entries: each is given to one member, until one says it is done.
-
-    An entry whose member died before that is given to another: at least once, not exactly once.
-    """
-
-    def __init__(self, stream: str, group: str, member: str, since: Since) -> None:
-        """`since` counts only where the group is new; `member` has to be its own for each running reader."""
-        self.stream = stream
-        self._group = group
-        self._member = member
-        self._since = since
-        self._own = True
-        """first what was given to this member before, and never finished"""
-        self._claimed_at_s = float("-inf")
-
-    def open(self, client: redis.Redis) -> None:
-        start = self._since.resolve(client, self.stream)
-        try:
-            client.xgroup_create(self.stream, self._group, start, mkstream=True)
-        except redis.ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
-        self._own = True
-
-    def read(self, client: redis.Redis) -> list[RawEntry]:
-        self._claim(client)
-        entries = _entries(
-            client.xreadgroup(
-                self._group,
-                self._member,
-                {self.stream: "0" if self._own else ">"},
-                count=BATCH,
-                block=_milliseconds(WAIT_S),
-            )
-        )
-        self._own = self._own and bool(entries)
-        return entries
-
-    def done(self, client: redis.Redis, entry: RawEntry) -> None:
-        client.xack(self.stream, self._group, entry.id)
-
-    def _claim(self, client: redis.Redis) -> None:
-        """Now and then take over what members that are gone left unfinished."""
-        seconds, _ = client.time()
-        if seconds - self._claimed_at_s < CLAIM_AFTER_S / 2:
-            return
-        self._claimed_at_s = seconds
-        client.xautoclaim(
-            self.stream, self._group, self._member, _milliseconds(CLAIM_AFTER_S), "0-0", count=BATCH
-        )
-        self._own = True
+    def _checked(self, entry: RawEntry) -> RawEntry:
+        missed = self._numbers.missed(entry.fields) or (None if self._beginning_is_gone else 0)
+        self._beginning_is_gone = False
+        return entry if missed == 0 else replace(entry, gap=Gap(self.stream, entry.id, missed))
 
 
-def _milliseconds(seconds: float) -> int:
+def wait_for(client: redis.Redis, stream: str, after: str, count: int) -> list[RawEntry]:
+    """The entries behind an id, `count` at most, waiting up to WAIT_S for some. Raises redis.RedisError."""
+    reply = client.xread({stream: after}, count=count, block=milliseconds(WAIT_S))
+    return entries_in(reply)
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds."""
     return round(1000 * seconds)
+
+
+def entries_in(reply: object) -> list[RawEntry]:
+    """The entries of a reply about one stream: `[[stream, [(id, {field: value})]]]`, empty or None for none."""
+    return [entry for _, some in (reply if isinstance(reply, list) else ()) for entry in entries_of(some)]
+
+
+def entries_of(reply: object) -> list[RawEntry]:
+    """The entries of a list `[(id, {field: value})]`; fields that are gone come as None."""
+    return [
+        RawEntry(_text(entry_id), fields or {})
+        for entry_id, fields in (reply if isinstance(reply, list) else ())
+    ]
 
 
 def _text(value: object) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else str(value)
-
-
-def _entries(reply: object) -> list[RawEntry]:
-    """The entries of a reply about one stream: `[[stream, [(id, {field: value})]]]`, empty or None for none.
-
-    The fields of an entry that was deleted while it waited in a group come as None.
-    """
-    found = []
-    for _, entries in reply if isinstance(reply, list) else ():
-        for entry_id, fields in entries:
-            found.append(RawEntry(_text(entry_id), fields or {}))
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +14,8 @@ from pipeline.errors import BrokerError
 from pipeline.events.broker import Broker, connect, reason
 from pipeline.events.encode import EventFormatError, decode
 from pipeline.events.event import EventType, IdentityEvent
+from pipeline.events.gap import Gap
+from pipeline.events.refusals import refusal
 from pipeline.events.stream import RawEntry, StreamReader
 
 FIRST_RETRY_S = 0.25
@@ -32,32 +34,45 @@ class Interest:
     people: frozenset[str] = frozenset()
     """ids of people or strangers, or names, in whatever case"""
     types: frozenset[EventType] = frozenset()
+    watchlists: frozenset[str] = frozenset()
+    """names of lists that the person is on, in whatever case"""
 
     def wants(self, event: IdentityEvent) -> bool:
         """Whether this event is one of them; one that takes a name back also concerns whoever had it."""
         return (
             (not self.cameras or event.camera in self.cameras)
             and (not self.types or event.type in self.types)
-            and (not self.people or bool(self._named & _names(event)))
+            and (not self.people or bool(_folded(self.people) & _names(event)))
+            and (
+                not self.watchlists
+                or bool(_folded(self.watchlists) & _folded(one.name for one in event.watchlists))
+            )
         )
-
-    @property
-    def _named(self) -> set[str]:
-        return {person.casefold() for person in self.people}
 
 
 class Subscription:
     """The events of a stream, in its order, from now until `stop`.
 
     Iterating connects, and gives an event only when the one before it has been dealt with: with a group, that
-    is when the one before is acknowledged. An entry that is no event of version 1 is skipped, and said so.
+    is when the one before is acknowledged; one during which the caller failed is not. An entry that is no event of
+    version 1 is skipped, and said so.
     """
 
-    def __init__(self, broker: Broker, reader: StreamReader, say: Callable[[str], None]) -> None:
-        """`say` is told in one line what a person should know: lost, back again, skipped."""
+    def __init__(
+        self,
+        broker: Broker,
+        reader: StreamReader,
+        say: Callable[[str], None],
+        on_gap: Callable[[Gap], None] | None = None,
+    ) -> None:
+        """`say` is told in one line what a person should know: lost, back again, skipped, missed.
+
+        `on_gap` is told of events that are missing, before the event that follows them is given.
+        """
         self._broker = broker
         self._reader = reader
         self._say = say
+        self._on_gap = on_gap
         self._stopped = threading.Event()
         self._client: redis.Redis | None = None
 
@@ -71,6 +86,7 @@ class Subscription:
             self._client = self._connected()
             while not self._stopped.is_set():
                 for entry in self._insist(self._reader.read) or ():
+                    self._tell_gap(entry)
                     event = self._event(entry)
                     if event is not None:
                         yield event
@@ -78,8 +94,20 @@ class Subscription:
                     if self._stopped.is_set():
                         return
         finally:
+            self._leave()
             self._disconnect()
             self._broker.close()
+
+    def _leave(self) -> None:
+        if self._client is not None:
+            with suppress(redis.RedisError, OSError):
+                self._reader.close(self._client)
+
+    def _tell_gap(self, entry: RawEntry) -> None:
+        if entry.gap is not None:
+            self._say(str(entry.gap))
+            if self._on_gap is not None:
+                self._on_gap(entry.gap)
 
     def _done(self, entry: RawEntry) -> None:
         self._insist(lambda client: self._reader.done(client, entry))
@@ -125,12 +153,14 @@ class Subscription:
 
     def _refused(self, error: Exception) -> str:
         return (
-            f"Redis at {self._broker.shown} does not give the stream {self._reader.stream}: {reason(error)}; "
+            f"Redis at {self._broker.shown} does not give the stream {self._reader.stream}: {refusal(error)}; "
             "see redis.stream and redis.replay_stream"
         )
 
     def _event(self, entry: RawEntry) -> IdentityEvent | None:
-        """The entry's event, or None for what another program, or another version of ours, put there."""
+        """The entry's event, or None for what is gone, or another program, or version of ours, put there."""
+        if not entry.fields:
+            return None
         try:
             return decode(entry.fields[b"event"])
         except KeyError:
@@ -138,6 +168,10 @@ class Subscription:
         except EventFormatError as error:
             self._say(f"entry {entry.id} of {self._reader.stream} is skipped: {error}")
         return None
+
+
+def _folded(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
 
 
 def _names(event: IdentityEvent) -> set[str]:

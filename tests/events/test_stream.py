@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from pipeline.errors import BadInputError
-from pipeline.events.stream import GroupReader, LastIdReader, RawEntry, Since, before_ms, parse_since
+from pipeline.events.stream import LastIdReader, RawEntry, Since, before_ms, parse_since
 
 LAST = 2**64 - 1
 
@@ -96,61 +96,71 @@ class TestLastIdReader:
         assert values(reader.read(client)) == ["b", "c"]
 
 
+def numbered(client: redis.Redis, *ns: int) -> list[str]:
+    """Entries with these numbers; their ids."""
+    return [client.xadd("s", {"event": str(n), "n": str(n)}).decode() for n in ns]  # type: ignore[union-attr]
+
+
+def missed(reader: LastIdReader, client: redis.Redis) -> list[int | None]:
+    """How many are missing before each of the next entries; 0 where there is no gap."""
+    entries = reader.read(client)
+    for entry in entries:
+        reader.done(client, entry)
+    return [0 if entry.gap is None else entry.gap.missed for entry in entries]
+
+
+def reading(client: redis.Redis, since: str | None) -> LastIdReader:
+    """A reader that is ready."""
+    reader = LastIdReader("s", Since() if since is None else parse_since(since))
+    reader.open(client)
+    return reader
+
+
 @pytest.mark.redis
-class TestGroupReader:
-    """Each entry to one member, until it is done."""
+class TestGaps:
+    """What is gone is told, with how many where that can be known."""
 
-    def open(self, client: redis.Redis, member: str, since: str = "0") -> GroupReader:
-        """A member that is ready to read new entries."""
-        reader = GroupReader("s", "g", member, parse_since(since))
+    def test_a_hole_in_the_numbers(self, client: redis.Redis) -> None:
+        numbered(client, 5, 6, 9)
+        assert missed(reading(client, "0"), client) == [0, 0, 2]
+
+    def test_entries_trimmed_while_the_reader_was_away(self, client: redis.Redis) -> None:
+        numbered(client, 1, 2)
+        reader = reading(client, "0")
+        assert missed(reader, client) == [0, 0]
+        numbered(client, 3, 4, 5)
+        client.xtrim("s", maxlen=1, approximate=False)
         reader.open(client)
-        return reader
+        assert missed(reader, client) == [2]
 
-    def test_members_share_the_entries(self, client: redis.Redis) -> None:
-        one, two = self.open(client, "one"), self.open(client, "two")
-        assert one.read(client) == two.read(client) == []
-        add(client, "a")
-        assert values(one.read(client)) == ["a"]
-        add(client, "b")
-        assert values(two.read(client)) == ["b"]
-        assert one.read(client) == []
+    def test_the_first_after_now(self, client: redis.Redis) -> None:
+        numbered(client, 1, 2)
+        reader = reading(client, None)
+        numbered(client, 4)
+        assert missed(reader, client) == [1]
 
-    def test_a_member_that_comes_back_gets_what_it_did_not_finish(self, client: redis.Redis) -> None:
-        add(client, "a")
-        add(client, "b")
-        before = self.open(client, "one")
-        assert before.read(client) == []
-        given = before.read(client)
-        assert values(given) == ["a", "b"]
-        before.done(client, given[0])
-        after = self.open(client, "one")
-        assert values(after.read(client)) == ["b"]
+    def test_a_place_that_is_still_there_is_known_exactly(self, client: redis.Redis) -> None:
+        _, second, *_ = numbered(client, 1, 2, 5)
+        assert missed(reading(client, second), client) == [2]
 
-    def test_what_a_dead_member_left_is_given_to_another(self, client: redis.Redis) -> None:
-        entry_id = add(client, "a")
-        dead = self.open(client, "dead")
-        assert dead.read(client) == []
-        assert values(dead.read(client)) == ["a"]
-        alive = self.open(client, "alive")
-        assert alive.read(client) == alive.read(client) == []
-        client.xclaim("s", "g", "dead", 0, [entry_id], idle=120_000)
-        heir = self.open(client, "heir")
-        assert values(heir.read(client)) == ["a"]
+    def test_a_place_that_was_trimmed_is_a_gap_of_unknown_size(self, client: redis.Redis) -> None:
+        first, *_ = numbered(client, 1, 2, 3)
+        client.xtrim("s", maxlen=1, approximate=False)
+        assert missed(reading(client, first), client) == [None]
 
-    def test_an_entry_that_was_trimmed_while_it_waited_is_empty(self, client: redis.Redis) -> None:
-        add(client, "a")
-        reader = self.open(client, "one")
-        assert reader.read(client) == []
-        assert values(reader.read(client)) == ["a"]
-        client.xtrim("s", maxlen=0, approximate=False)
-        again = self.open(client, "one").read(client)
-        assert [dict(entry.fields) for entry in again] == [{}]
+    def test_everything_is_what_is_there(self, client: redis.Redis) -> None:
+        numbered(client, 1, 2, 3)
+        client.xtrim("s", maxlen=1, approximate=False)
+        assert missed(reading(client, "0"), client) == [0]
 
-    def test_since_counts_only_for_a_new_group(self, client: redis.Redis) -> None:
-        add(client, "a")
-        first = self.open(client, "one", since="0")
-        assert first.read(client) == []
-        add(client, "b")
-        late = self.open(client, "two", since="2100-01-01")
-        assert late.read(client) == []
-        assert values(late.read(client)) == ["a", "b"]
+    def test_a_time_before_the_first_entry_ever_is_no_gap(self, client: redis.Redis) -> None:
+        numbered(client, 1, 2)
+        assert missed(reading(client, "2001-01-01"), client) == [0, 0]
+
+    def test_a_server_that_begins_anew_is_no_gap(self, client: redis.Redis) -> None:
+        numbered(client, 70, 71)
+        reader = reading(client, "0")
+        assert missed(reader, client) == [0, 0]
+        client.delete("s")
+        client.xadd("s", {"event": "1", "n": "1"}, id=f"{2**42}-1")  # later than all that the clock gives
+        assert missed(reader, client) == [0]

@@ -14,9 +14,10 @@ import redis
 from pipeline.errors import BrokerError
 from pipeline.events.broker import RemoteRedis
 from pipeline.events.event import EventType, Identity, IdentityEvent
+from pipeline.events.group import GroupReader
 from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.events.redis_sink import RedisSink
-from pipeline.events.stream import GroupReader, LastIdReader, Since, parse_since
+from pipeline.events.stream import LastIdReader, Since, parse_since
 from pipeline.events.subscribe import Interest, Subscription
 from tests.events.strategies import ANN, an_event
 from tests.events.test_redis_server import is_running, server_pid
