@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.arrays import I64
+from pipeline.gallery.disk import sync
 from pipeline.gallery.indexes.blocks import LABELS_FILE, VECTORS_FILE
 from pipeline.gallery.indexes.exact import ABOUT_FILE as EXACT_FILE
 from pipeline.gallery.indexes.graph import far_away, graph_layout
@@ -39,7 +39,7 @@ def wipe(folder: Path, labels: I64) -> int:
     kept[rows] = -1
     kept.flush()
     for name in (VECTORS_FILE, LABELS_FILE):
-        _sync(folder / name)
+        sync(folder / name)
     return len(rows)
 
 
@@ -52,9 +52,4 @@ def _wipe_graph(file: Path, rows: I64) -> None:
         nodes["vector"][place] = far_away(int(nodes["row"][place]), width)
         nodes["links"][place, 0] |= DELETE_MARK
     nodes.flush()
-    _sync(file)
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())
+    sync(file)

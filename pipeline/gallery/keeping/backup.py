@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from pipeline.errors import GalleryError, StoreError
+from pipeline.gallery.disk import sync
 from pipeline.gallery.keeping import audit, backup_manifest
 from pipeline.gallery.keeping.audit import AUDIT_FILE, AuditLine
 from pipeline.gallery.keeping.backup_erasing import erase_from
@@ -201,21 +202,12 @@ def _publish(database: Database, data: Path, part: Path, new: KnownBackup) -> No
     While nobody else writes to the gallery: whoever was forgotten since its rows were read is erased from it now, and
     whoever is forgotten later will find it.
     """
-    _sync(part)  # minutes of writing reach the disk before anybody has to wait for this
+    with explained(part):
+        sync(part)  # minutes of writing reach the disk before anybody has to wait for this
     with database.writing() as connection:
         erase_from(part, forgotten(connection, data, new.created_at))
         with explained(part):
-            _sync(part)
+            sync(part)
             os.replace(part, new.path)
-            _sync(new.path.parent)
+            sync(new.path.parent)
         remember(connection, new)
-
-
-def _sync(path: Path) -> None:
-    """Bring a file, or a folder's names, to the disk."""
-    with explained(path):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.arrays import I64
+from pipeline.gallery.disk import sync
 from pipeline.gallery.indexes.index import Index
 from pipeline.gallery.memory.delta import Position
 from pipeline.gallery.memory.replica import Replica
@@ -34,7 +35,6 @@ from pipeline.gallery.memory.snapshot_files import (
     read_numbers,
     secure,
     sums_below,
-    sync,
     write_manifest,
     write_owners,
 )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import I64
+from pipeline.gallery.disk import sync
 from pipeline.gallery.memory.delta import Position
 
 FORMAT = 1
@@ -178,15 +179,6 @@ def secure(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o700 if path.is_dir() else 0o600)
         sync(path)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sizes(folder: Path) -> dict[str, int]:

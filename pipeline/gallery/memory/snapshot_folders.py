@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.arrays import I64
 from pipeline.errors import StoreError
+from pipeline.gallery.disk import alone
 from pipeline.gallery.indexes.wiping import wipe
 from pipeline.gallery.memory.snapshot_files import (
     INDEX_FILES,
@@ -73,7 +74,7 @@ def _wipe(folder: Path, labels: I64) -> bool:
 
     Raises OSError, ValueError, EOFError, DoubtfulSnapshotError for what can only be removed.
     """
-    with _alone(folder):
+    with alone(folder):
         there = read_numbers(folder / LABELS_FILE)
         kept = ~np.isin(there, labels)
         if kept.all():
@@ -102,17 +103,6 @@ def snapshots_in(folder: Path, *, half_made: bool = True) -> list[Path]:
     whole = [each for each in found if not each.name.startswith(".")]
     left = [each for each in found if each.name.startswith((WRITING, LEAVING)) and not _locked(each)]
     return whole + left if half_made else whole
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait for other programs that write this folder, and keep them from it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _locked(folder: Path) -> bool:
@@ -148,7 +138,7 @@ def make_private(folder: Path) -> None:
 def new_folder(parent: Path) -> Iterator[Path]:
     """A folder that is left alone by other programs until it is renamed; gone where that fails. Raises OSError."""
     folder = Path(tempfile.mkdtemp(prefix=WRITING, dir=parent))
-    with _alone(folder):
+    with alone(folder):
         try:
             yield folder
         except BaseException:

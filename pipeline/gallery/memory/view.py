@@ -28,9 +28,9 @@ class View:
     max_distance: float = 0.0
     """squared L2 below which names are given; 0: it is not the gallery that knows"""
 
-    def state(self, people: int, comparable: int) -> GalleryState:
+    def state(self, people: int, comparable: int, *, listed: bool = False) -> GalleryState:
         """What is told with an answer: how many it is about, and how many of them can be found."""
-        return GalleryState(self.position.version, self.max_distance, people, comparable)
+        return GalleryState(self.position.version, self.max_distance, people, comparable, listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Narrowing:
         found = members[can_be_found[members]]
         return Sought(
             view,
-            view.state(len(members), len(found)),
+            view.state(len(members), len(found), listed=True),
             view.owned.owned_by(found),
             tuple(name for name in on if name not in there),
             tuple(name for name in on if name in there and not can_be_found[on[name]].any()),

@@ -13,7 +13,6 @@ before the database is read, so that what is written after somebody was forgotte
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
@@ -29,8 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import I64
+from pipeline.gallery.disk import alone, sync
 from pipeline.gallery.indexes.projection import Projection
-from pipeline.gallery.memory.snapshot_files import DoubtfulSnapshotError, sync
+from pipeline.gallery.memory.snapshot_files import DoubtfulSnapshotError
 from pipeline.gallery.memory.snapshot_folders import (
     INDEX_FOLDER,
     PAST_KIND,
@@ -80,12 +80,8 @@ class PastFile:
         """Wait for other programs that write or open these files, and keep them from it. Raises OSError."""
         make_private(self._data / INDEX_FOLDER)
         make_private(self.folder)
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with alone(self.folder):
             yield
-        finally:
-            os.close(descriptor)
 
     def open(self, gallery_id: str) -> KeptPast | None:
         """The folder that is beyond doubt; others are removed, with a word in the log. None where there is none.

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.gallery.memory.snapshot_files import MANIFEST_FILE, MAX_MANIFEST, DoubtfulSnapshotError, sync
+from pipeline.gallery.disk import sync
+from pipeline.gallery.memory.snapshot_files import MANIFEST_FILE, MAX_MANIFEST, DoubtfulSnapshotError
 
 FORMAT = 1
 """of manifest and files; another is not read"""

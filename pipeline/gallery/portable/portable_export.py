@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Select, select
 
 from pipeline.errors import BadInputError, OutsideError, StoreError
+from pipeline.gallery.disk import sync
 from pipeline.gallery.portable.portable_format import (
     FORMAT,
     MANIFEST,
@@ -273,24 +274,15 @@ def _whole_file(path: Path, replace: bool) -> Iterator[Path]:
         part = Path(name)
         try:
             yield part
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
+            sync(part)
             if not replace and path.exists():
                 raise BadInputError(f"{path}: was made by another program meanwhile; name another file")
             os.replace(part, path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise OutsideError(f"{path}: cannot be written ({error.strerror}); name another file") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(path: Path) -> str:
