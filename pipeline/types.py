@@ -221,6 +221,8 @@ class GalleryState:
     """in the gallery; None where that is not known"""
     comparable: int | None = field(default=None, compare=False)
     """of them, with a template that can be compared"""
+    listed: bool = field(default=False, compare=False)
+    """whether only people on watchlists were asked about, so that the two numbers are of them"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class _Text(_Strict):
     limits: _Limits
     people: Count | None
     comparable: Count | None
+    listed: bool
 
 
 def encode(explanation: Explanation) -> str:
@@ -105,6 +106,7 @@ def encode(explanation: Explanation) -> str:
         ),
         people=facts.people,
         comparable=facts.comparable,
+        listed=facts.listed,
     )
     return text.model_dump_json()
 
@@ -135,6 +137,7 @@ def decode(kept: str, person_ids: Sequence[str | None] = ()) -> Explanation:
         ),
         people=text.people,
         comparable=text.comparable,
+        listed=text.listed,
     )
     short = text.short
     return Explanation(

@@ -97,7 +97,8 @@ def _compared(facts: Facts) -> str:
     if facts.comparable is None:
         return "yes" if facts.nearest else "nobody"
     people = "1 person" if facts.people == 1 else f"{facts.people or 0} people"
-    return f"{people} in the gallery, {facts.comparable} with templates of this model"
+    where = "on the camera's watchlists" if facts.listed else "in the gallery"
+    return f"{people} {where}, {facts.comparable} with templates of this model"
 
 
 def _at(near: Near) -> str:

@@ -127,9 +127,11 @@ class Facts:
     published: bool
     limits: Limits
     people: int | None = None
-    """in the gallery; None where that is not known"""
+    """in the gallery, or on the camera's watchlists; None where that is not known"""
     comparable: int | None = None
     """of them, with a template of the vector's model"""
+    listed: bool = False
+    """whether only people on watchlists were searched"""
 
     @property
     def margin(self) -> float | None:
@@ -177,9 +179,8 @@ def _not_compared(facts: Facts) -> Shortfall | None:
     """There was a template, and nobody to compare it with."""
     if not facts.shots or facts.nearest:
         return None
-    if facts.comparable:
-        return Shortfall(Reason.EMPTY_WATCHLIST, 0.0, 1.0)
-    return Shortfall(Reason.NOT_COMPARABLE if facts.people else Reason.EMPTY_GALLERY, 0.0, 1.0)
+    nobody = Reason.EMPTY_WATCHLIST if facts.listed else Reason.EMPTY_GALLERY
+    return Shortfall(Reason.NOT_COMPARABLE if facts.people else nobody, 0.0, 1.0)
 
 
 def _not_near(facts: Facts) -> Shortfall | None:

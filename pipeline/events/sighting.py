@@ -112,6 +112,7 @@ class Sighting:
             limits=rules.limits,
             people=gallery.people,
             comparable=gallery.comparable,
+            listed=gallery.listed,
         )
 
     @property
