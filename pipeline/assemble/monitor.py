@@ -7,10 +7,14 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from prometheus_client import CollectorRegistry, generate_latest
+
 from config.schema import Config
 from engines.backends.choose import EngineChoice
 from pipeline.assemble.camera_settings import CameraSettings
 from pipeline.assemble.crew import Crew
+from pipeline.assemble.explaining import explained
+from pipeline.assemble.monitor_readings import sighting_counts, source_readings, spool_reading
 from pipeline.assemble.monitor_status import camera_counters, camera_statuses, spool_status, stage_statuses
 from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
@@ -21,11 +25,12 @@ from pipeline.events.publish import Observe
 from pipeline.events.snapshots import SnapshotWriter
 from pipeline.events.spool_state import SpoolDrops, SpoolState
 from pipeline.events.spooled_sink import SpooledSink
-from pipeline.events.strangers import StrangerIds
 from pipeline.gallery.memory.among_list import AmongList
 from pipeline.gallery.memory.following import FollowedGallery
 from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.gallery.storage.store import Store
+from pipeline.runtime.exposition import registry_of
+from pipeline.runtime.readings import EngineReading, GalleryReading, MonitorReadings
 from pipeline.web.monitored import (
     CamerasApplied,
     Explanation,
@@ -47,8 +52,8 @@ class MonitorParts:
     gallery: PinnedGallery | FollowedGallery | AmongList
     store: Store
     spooled: SpooledSink
-    strangers: StrangerIds
     pictures: SnapshotWriter | None
+    engines: tuple[EngineReading, ...]
 
 
 NOTHING_SPOOLED = SpoolState(
@@ -79,6 +84,7 @@ class Monitor:
         self._funnel = FunnelCounts()
         self._rates = Rates()
         self._phase = "starting"
+        self._registry = CollectorRegistry()
         self._parts: MonitorParts | None = None
 
     @property
@@ -92,6 +98,7 @@ class Monitor:
 
     def begin(self, parts: MonitorParts) -> None:
         """The run has begun."""
+        self._registry = registry_of(parts.run.metrics, lambda: self._readings(parts))
         self._parts = parts
 
     def lists_of(self, camera: str) -> frozenset[str]:
@@ -160,8 +167,8 @@ class Monitor:
         return self._phase if self._parts is None else None
 
     def metrics(self) -> bytes:
-        """All metrics, as Prometheus reads text."""
-        raise NotImplementedError
+        """All metrics, as Prometheus reads text; until there is a run, none."""
+        return generate_latest(self._registry)
 
     def reload_cameras(self) -> CamerasApplied:
         """Read the cameras file now, and apply it."""
@@ -173,8 +180,36 @@ class Monitor:
         return parts.cameras.load()
 
     def why(self, sighting_id: str) -> Explanation | None:
-        """Why this sighting has its name, or none."""
-        raise NotImplementedError
+        """Why this sighting has its name, or none; None: there is no such sighting."""
+        parts = self._parts
+        if parts is None:
+            return None
+        return explained(self._config, parts.store.database, sighting_id, parts.run.state_of)
+
+    def _readings(self, parts: MonitorParts) -> MonitorReadings:
+        """Everything for Prometheus, now."""
+        run, gallery = parts.run, parts.gallery
+        return MonitorReadings(
+            version=self._version,
+            ready=self._parts is not None,
+            sources=source_readings(parts.crew.cameras()),
+            counts=run.supervisor.counts(),
+            failures=run.supervisor.failures(),
+            load=parts.pace.admission.load(),
+            latencies=parts.pace.timings.latencies(),
+            sightings=tuple(sighting_counts(self._funnel.funnels())),
+            spool=spool_reading(parts.spooled.state()),
+            gallery=GalleryReading(
+                people=len(gallery.replica.people),
+                version=gallery.state.version,
+                max_distance=gallery.state.max_distance,
+                followed=gallery.problem is None,
+            ),
+            engines=parts.engines,
+            snapshots_dropped=None
+            if parts.pictures is None
+            else sum(parts.pictures.state().dropped.values()),
+        )
 
     def _problem(self) -> str | None:
         """The worst there is."""

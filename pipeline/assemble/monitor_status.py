@@ -81,6 +81,7 @@ def camera_statuses(
     counts = {each.camera: each for each in run.supervisor.counts()}
     counted = {each.camera: each for each in run.metrics.summary().cameras}
     loads = {each.camera: each for each in pace.admission.load().cameras}
+    going_on = run.going_on()
     return tuple(
         _camera_status(
             each,
@@ -89,6 +90,7 @@ def camera_statuses(
             loads.get(each.camera.id),
             rates.of(f"looks {each.camera.id}"),
             funnels.get(each.camera.id),
+            going_on.get(each.camera.id, 0),
         )
         for each in crew
     )
@@ -101,6 +103,7 @@ def _camera_status(
     load: CameraLoad | None,
     looks_hz: float,
     funnel: CameraFunnel | None,
+    going_on: int,
 ) -> CameraStatus:
     health = one.source.health() if isinstance(one.source, LiveSource) else None
     if one.refused is not None:
@@ -128,7 +131,7 @@ def _camera_status(
         looked=0 if counts is None else counts.done,
         lost=0 if counts is None else sum(each.frames for each in counts.lost),
         faces=0 if counted is None else counted.faces,
-        sightings_open=0,
+        sightings_open=going_on,
         sightings=0 if funnel is None else funnel.faces,
         unnamed=()
         if funnel is None

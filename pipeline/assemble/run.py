@@ -83,6 +83,8 @@ class Run:
     """of a live run: who is looked at how often, and how long it takes"""
     state_of: Callable[[str], IdentityEvent | None]
     """sighting_id -> what an event would say now of a sighting that is open; on any thread"""
+    going_on: Callable[[], Mapping[str, int]]
+    """sightings that are open, by camera; on any thread"""
 
 
 def build_run(config: Config, recognition: Recognition, gallery: Search, plan: RunPlan) -> Run:
@@ -119,7 +121,7 @@ def build_paced_run(
     if pace is not None:
         pace.admission.watch(pace.timings.take_latencies_ms, lambda: sum(fan_in.dropped().values()))
     (decide,) = (step.stage for step in steps if isinstance(step.stage, LifecycleStage))
-    return Run(supervisor, metrics, pace, decide.state_of)
+    return Run(supervisor, metrics, pace, decide.state_of, decide.going_on)
 
 
 def _steps(

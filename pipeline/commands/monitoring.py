@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from config.cameras import Camera, cameras_path, check_camera, load_cameras
 from config.errors import ConfigError
+from engines.backends.choose import EngineChoice
 from pipeline.assemble.camera_settings import CameraSettings, source_of
 from pipeline.assemble.crew import Crew
 from pipeline.assemble.gallery import open_gallery, open_store
@@ -35,6 +36,7 @@ from pipeline.events.event import Mode
 from pipeline.events.spooled_sink import SpooledSink
 from pipeline.gallery.keeping.retention import EVERY
 from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.runtime.readings import EngineReading
 from pipeline.runtime.repeating import Repeating
 from pipeline.runtime.signals import ended_by_signals
 from pipeline.web.server import HttpServer
@@ -65,12 +67,13 @@ def run_monitor(context: Context, request: MonitorRequest) -> int:
     """
     given = cameras_given(request.sources)
     check_file(context, given)
-    monitor = Monitor(context.config, facestream_version(), engine_choice(context.config))
+    engine = engine_choice(context.config)
+    monitor = Monitor(context.config, facestream_version(), engine)
     with ExitStack() as stack:
         spooled = spooled_sink(context.config, context.data)
         stack.enter_context(HttpServer(monitor, context.config.http.listen, context.data))
         tally = Tally()
-        parts = assemble(context, monitor, given, spooled, tally, stack)
+        parts = assemble(context, monitor, engine, given, spooled, tally, stack)
         watch(context, monitor, parts)
     context.say(f"watched until told to stop: {tally.sightings} sightings")
     return 0
@@ -105,6 +108,7 @@ def check_file(context: Context, given: Sequence[Camera]) -> None:
 def assemble(
     context: Context,
     monitor: Monitor,
+    engine: EngineChoice,
     given: Sequence[Camera],
     spooled: SpooledSink,
     tally: Tally,
@@ -144,7 +148,11 @@ def assemble(
     settings = CameraSettings(config, run.pace, monitor.forget)
     crew = Crew(run.supervisor, lambda camera: source_of(config, camera), settings, runs)
     cameras = WatchedCameras(cameras_path(config.cameras.file, data), given, crew)
-    return MonitorParts(run, run.pace, crew, settings, cameras, gallery, store, spooled, strangers, pictures)
+    engines = tuple(
+        EngineReading(role, model, engine.backend, engine.device, engine.precision)
+        for role, model in (("detection", config.detection.model), ("embedding", config.embedding.model))
+    )
+    return MonitorParts(run, run.pace, crew, settings, cameras, gallery, store, spooled, pictures, engines)
 
 
 def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:

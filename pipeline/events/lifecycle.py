@@ -113,6 +113,11 @@ class SightingBook:
         self._open, self._by_track, self.said = {}, {}, []
         return [self._publish(Statement(EventType.END, s, s.named, self._gallery)) for s in told]
 
+    @property
+    def going_on(self) -> int:
+        """Sightings that are open and were told of."""
+        return sum(sighting.number is not None for sighting in self._open.values())
+
     def state_of(self, number: int, write: Write) -> IdentityEvent | None:
         """What an event would say now of the open sighting of this number; None where there is none."""
         for sighting in self._open.values():

@@ -28,6 +28,10 @@ from pipeline.stage import StageBase
 from pipeline.types import Candidate, FrameInfo, Matched, StreamEnd
 
 
+DIGITS = 18
+"""of a sighting's number at most: 64 bits, and Python refuses to read very long ones"""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a frame led to: the end of its life."""
@@ -208,12 +212,17 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         of_run, _, number = sighting_id.rpartition(":")
         camera = of_run.rpartition(":")[0]
         book = self._books.get(camera)
-        if book is None or not number.isdecimal():
+        if book is None or camera not in self._context.runs or not number.isdecimal() or len(number) > DIGITS:
             return None
         write = EventWriter(camera, self._context)  # one that promises no pictures
         with self._lock:
             found = book.state_of(int(number), write)
         return found if found is not None and found.sighting_id == sighting_id else None
+
+    def going_on(self) -> Mapping[str, int]:
+        """Sightings that are open and were told of, by camera. Safe on any thread."""
+        with self._lock:
+            return {camera: book.going_on for camera, book in list(self._books.items())}
 
     def lost(self, camera: str) -> None:
         book = self._books.get(camera)

@@ -6,7 +6,7 @@ nothing else is agreed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,8 +14,7 @@ from typing import Annotated, Protocol, TypeAlias
 
 from pydantic import PlainSerializer
 
-JsonValue: TypeAlias = bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
-Explanation: TypeAlias = Mapping[str, JsonValue]
+Explanation: TypeAlias = Mapping[str, object]
 """why a sighting got no name, as the gallery's explanation writes itself for JSON"""
 
 
