@@ -181,9 +181,10 @@ def test_a_day_of_a_monitor(
         assert [seq for seq, _ in sighting] == list(range(1, len(sighting) + 1))
         assert (sighting[0][1], sighting[-1][1]) == ("new", "end")
     assert published(data, capsys, len(events)) == events
-    # An `end` that a pause or the drain brought speaks of no frame that is under way.
-    assert all(event["timings_ms"] or event["type"] == "end" for event in events)
-    assert all(0.0 < event["timings_ms"]["total"] < 30_000.0 for event in events if event["timings_ms"])
+    # What a pause or the drain brought speaks of no frame that is under way.
+    timings = [event["timings_ms"] for event in events if event["timings_ms"]]
+    assert len(timings) > len(events) / 2
+    assert all(0.0 < each["total"] < 30_000.0 for each in timings)
 
 
 def test_what_is_wrong_is_told_before_the_models_are_loaded(
