@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Discard
 from av.video.stream import VideoStream
 
 from pipeline.capture.address import Address, Kind
@@ -114,8 +116,7 @@ def _open_file(address: Address, options: LiveOptions) -> Connection:
             raise
     except SourceError as error:
         raise StreamLostError(str(error).removeprefix(f"{path}: ")) from None
-    stream.codec_context.thread_count = options.threads
-    return Connection(container, stream, paced=True, loops=True)
+    return _connection(container, stream, options, paced=True, loops=True)
 
 
 def _watch(container: InputContainer, address: Address, options: LiveOptions) -> Connection:
@@ -128,11 +129,22 @@ def _watch(container: InputContainer, address: Address, options: LiveOptions) ->
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         container.close()
         raise StreamLostError("the camera sends no video that FFmpeg decodes; check the path of its address")
-    stream.codec_context.thread_count = options.threads
+    for other in container.streams:
+        # Of a playlist in several sizes, FFmpeg would fetch them all.
+        if other.index != stream.index:
+            other.discard = Discard.all
     # What has a length was recorded, and comes as fast as the network is.
     recorded = container.duration is not None
     paced = address.kind is Kind.HTTP and (recorded or container.format.name == "hls")
-    return Connection(container, stream, paced=paced, loops=False)
+    return _connection(container, stream, options, paced=paced, loops=False)
+
+
+def _connection(
+    container: InputContainer, stream: VideoStream, options: LiveOptions, *, paced: bool, loops: bool
+) -> Connection:
+    stream.codec_context.thread_count = options.threads
+    stream.codec_context.thread_type = ThreadType.AUTO
+    return Connection(container, stream, paced=paced, loops=loops)
 
 
 def _ffmpeg_options(address: Address, options: LiveOptions) -> dict[str, str]:

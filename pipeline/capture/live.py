@@ -18,7 +18,7 @@ from pipeline.capture.live_options import LiveOptions
 from pipeline.capture.live_timeline import LiveTimeline
 from pipeline.capture.port import Port
 from pipeline.capture.reader import Reader
-from pipeline.capture.rgb import Orientation, RgbConverter, orientation_of
+from pipeline.capture.rgb import RgbConverter, orientation_of
 from pipeline.capture.source_health import HealthRecord, SourceHealth
 from pipeline.clock import Clock, SystemClock
 from pipeline.types import Frame, FrameInfo, StreamEnd
@@ -92,6 +92,8 @@ class LiveSource:
                 yield from self._take()
         finally:
             self.close()
+            if self._connection is not None:
+                self._connection.judged.set()
             self._reader.join(self._options.read_timeout_s)
 
     def close(self) -> None:
@@ -163,22 +165,26 @@ class LiveSource:
 
     def _give_up(self) -> Iterator[StreamEnd]:
         """Data may come, pictures do not: let go of this connection."""
-        assert self._connection is not None
-        self._connection.given_up.set()
-        self._connection.judged.set()
-        self._connection = None
+        connection, self._connection = self._connection, None
         self._patient_until_s = None
+        if connection is not None:
+            connection.given_up.set()
+            connection.judged.set()
         yield from self._lose("no picture could be made of what came")
 
     # Decoding
 
     def _decode(self, connection: Connection, arrived: Arrived) -> Iterator[Frame]:
         waited_s = self._clock.monotonic_s() - arrived.at_s
+        decoder = connection.decoder
         if waited_s > LATE_S:
-            connection.decoder.skip_frame = "NONREF"
-        elif waited_s < CAUGHT_UP_S and connection.decoder.skip_frame != "DEFAULT":
-            connection.decoder.skip_frame = "DEFAULT"
+            decoder.skip_frame = "NONREF"
+        elif waited_s < CAUGHT_UP_S and decoder.skip_frame != "DEFAULT":
+            decoder.skip_frame = "DEFAULT"
+        before = self._record.frames
         yield from self._pictures(connection, arrived.packet, arrived.at_s)
+        if decoder.skip_frame == "NONREF" and self._record.frames == before:
+            self._record.skipped(1)
 
     def _pictures(
         self, connection: Connection, packet: Packet[VideoStream] | None, arrived_s: float
@@ -203,8 +209,7 @@ class LiveSource:
         stamp_s = None if picture.pts is None else float(picture.pts * connection.time_base)
         pts_s = self._timeline.next_s(stamp_s, arrived_s - self._began_s)
         at = self._clock.now() - timedelta(seconds=max(0.0, now_s - self._began_s - pts_s))
-        stored = orientation_of(picture)
-        turned = Orientation(stored.mirrored, (stored.quarter_turns + self._options.rotate // 90) % 4)
+        turned = orientation_of(picture).turned(self._options.rotate)
         width, height = turned.size(picture.width, picture.height)
         info = FrameInfo(self._camera, self._record.frames, pts_s, at, width, height, time.monotonic_ns())
         if picture.is_corrupt:

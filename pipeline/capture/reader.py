@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable
 
 from av.logging import Capture
@@ -86,17 +87,24 @@ class Reader:
 
     def _read_once(self, said: list[LogLine]) -> tuple[Ended, Connection | None]:
         """Call, and read until it is over."""
+        connection = None
         try:
             connection = self._connect()
-        except StreamLostError as error:
-            return Ended(str(error)), None
-        try:
             self._backlog.put(Opened(connection))
             return Ended(self._read(connection, said)), connection
         except StreamLostError as error:
             return Ended(str(error)), connection
+        except Exception as error:  # noqa: BLE001 - whatever it is, one camera's bad stream ends neither thread nor run
+            # Without its text, which may be FFmpeg's and hold the address.
+            calls = traceback.extract_tb(error.__traceback__)
+            where = ", ".join(f"{call.filename}:{call.lineno}" for call in calls)
+            log.error(
+                "%s: reading failed with %s, called at %s", self._thread.name, type(error).__name__, where
+            )
+            return Ended(f"reading it failed ({type(error).__name__}); the log says where"), connection
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
 
     def _read(self, connection: Connection, said: list[LogLine]) -> str | None:
         """Why there are no more packets; None where the stream begins again.

@@ -27,6 +27,10 @@ class Orientation:
         """Width and height of the upright picture."""
         return (height, width) if self.quarter_turns % 2 else (width, height)
 
+    def turned(self, degrees: int) -> Orientation:
+        """Turned further clockwise by a multiple of 90 degrees."""
+        return Orientation(self.mirrored, (self.quarter_turns + degrees // 90) % 4)
+
     def apply(self, picture: U8) -> U8:
         """The upright picture of (H, W, 3)."""
         if self.mirrored:

@@ -177,4 +177,5 @@ class _Rate:
         running_s = now_s - self._began_s
         if running_s < RATE_OVER_S and self._hz:
             return self._hz
-        return self._frames / running_s
+        # A frame may be just about to come.
+        return min(self._hz or self._frames / running_s, (self._frames + 1) / running_s)

@@ -82,6 +82,8 @@ def test_orientations(mirrored: bool, turns: int) -> None:
     upright = orientation.apply(picture)
     np.testing.assert_array_equal(upright, by_hand(picture, orientation))
     assert upright.shape[1::-1] == orientation.size(7, 5)
+    further = orientation.turned(270).apply(picture)
+    np.testing.assert_array_equal(further, np.rot90(upright, -3))
 
 
 @pytest.mark.parametrize(("exif", "turns"), [(1, 0), (3, 2), (6, 1), (8, 3)])

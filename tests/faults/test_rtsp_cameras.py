@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from itertools import pairwise
 from urllib.parse import quote
 
 import psutil
@@ -37,7 +38,7 @@ def test_what_cameras_send(codec: str, transport: Transport, rtsp: Starter) -> N
     assert health.codec == {"h264": "h264", "h265": "hevc", "jpeg": "mjpeg"}[codec]
     assert {(info.width, info.height) for info in seen.infos} == {(120, 160)}
     assert [info.index for info in seen.infos] == list(range(len(seen.infos)))
-    steps = [after.pts_s - before.pts_s for before, after in zip(seen.infos, seen.infos[1:], strict=False)]
+    steps = [after.pts_s - before.pts_s for before, after in pairwise(seen.infos)]
     assert min(steps) >= 0
     assert seen.infos[-1].pts_s - seen.infos[-6].pts_s == pytest.approx(5 / 25, abs=0.1)
 
