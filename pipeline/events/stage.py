@@ -27,7 +27,6 @@ from pipeline.geometry import fraction_box
 from pipeline.stage import StageBase
 from pipeline.types import Candidate, FrameInfo, Matched, StreamEnd
 
-
 DIGITS = 18
 """of a sighting's number at most: 64 bits, and Python refuses to read very long ones"""
 
