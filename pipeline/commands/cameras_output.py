@@ -87,8 +87,7 @@ def keys_of(one: Listed) -> Table:
     told = document(one)
     for key, value in told.items():
         if value is not None and value != []:
-            is_names = key == "watchlists" and isinstance(value, list)
-            shown = ", ".join(value) if is_names else value if isinstance(value, str) else json.dumps(value)
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             table.add_row(key, Text(visible(shown)))
     return table
 

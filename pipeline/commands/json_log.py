@@ -34,7 +34,7 @@ class JsonLog(logging.Handler):
         try:
             sys.stderr.write(self._line(record) + "\n")
             sys.stderr.flush()
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError):  # nobody reads standard error any more
             self.handleError(record)
 
     def _line(self, record: logging.LogRecord) -> str:
@@ -42,7 +42,7 @@ class JsonLog(logging.Handler):
             "time": utc_text(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _text(record.getMessage()),
+            "message": _text(_message(record)),
         }
         for key in ABOUT:
             if (value := getattr(record, key, None)) is not None:
@@ -53,6 +53,14 @@ class JsonLog(logging.Handler):
             if self._tracebacks:
                 told["traceback"] = mask("".join(traceback.format_exception(error)))
         return json.dumps(told)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message; one whose values do not fit its text is told too, and as JSON like everything."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args}"
 
 
 def _text(text: str) -> str:
