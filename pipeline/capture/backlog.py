@@ -76,7 +76,7 @@ class Backlog:
                 self._needs_key = False
             if not isinstance(item, Arrived) or self._admits(item):
                 self._append(item)
-                self._changed.notify()
+                self._changed.notify_all()
 
     def take(self, timeout_s: float | None) -> Item | None:
         """The next thing, waited for; None when the time has passed, or the queue was closed."""
@@ -86,7 +86,19 @@ class Backlog:
                 return None
             item = self._items.popleft()
             self._forget(item)
+            if isinstance(item, Ended):
+                self._changed.notify_all()
             return item
+
+    def wait_for_end(self, timeout_s: float) -> bool:
+        """Wait until no Ended is left, or the queue was closed; whether that is so.
+
+        Then all that came before it was looked at. Until then nothing more is to be put in: nobody may be looking.
+        """
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._closed or not any(isinstance(item, Ended) for item in self._items), timeout_s
+            )
 
     def close(self) -> None:
         """Wake who waits; nothing comes or goes any more."""

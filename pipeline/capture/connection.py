@@ -52,8 +52,6 @@ class Connection:
         """set by whoever decodes, when nothing good comes; the reader then lets go of it"""
         self.gave_pictures = False
         """noted by whoever decodes"""
-        self.judged = threading.Event()
-        """set by whoever decodes, once all that came of it was looked at"""
 
     def packets(self, options: LiveOptions) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets until it ends.

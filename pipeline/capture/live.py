@@ -92,8 +92,6 @@ class LiveSource:
                 yield from self._take()
         finally:
             self.close()
-            if self._connection is not None:
-                self._connection.judged.set()
             self._reader.join(self._options.read_timeout_s)
 
     def close(self) -> None:
@@ -140,7 +138,6 @@ class LiveSource:
         connection, self._connection = self._connection, None
         if connection is not None:
             yield from self._pictures(connection, None, self._clock.monotonic_s())
-            connection.judged.set()
         if problem is not None:
             self._patient_until_s = None
             yield from self._lose(problem)
@@ -169,7 +166,6 @@ class LiveSource:
         self._patient_until_s = None
         if connection is not None:
             connection.given_up.set()
-            connection.judged.set()
         yield from self._lose("no picture could be made of what came")
 
     # Decoding

@@ -26,8 +26,8 @@ LogLine = tuple[int, str, str]
 BETWEEN_S = 2.0
 """a camera that gave pictures is called again soon, but not more often: it may hang up after the first one"""
 
-JUDGED_S = 1.0
-"""what came is decoded by then, as long as anybody wants it"""
+LOOK_S = 1.0
+"""between two looks whether it is over, while nobody asks for frames"""
 
 PROBE_S = 1.0
 """between two looks at the port of a camera that is away"""
@@ -82,8 +82,11 @@ class Reader:
                 if self._stopped.is_set():
                     return
                 self._backlog.put(ended)
+                while not self._backlog.wait_for_end(LOOK_S):
+                    if self._stopped.is_set():
+                        return
                 if ended.problem is not None:
-                    self._wait(called_s, connection is not None and _succeeded(connection))
+                    self._wait(called_s, success=connection is not None and connection.gave_pictures)
 
     def _read_once(self, said: list[LogLine]) -> tuple[Ended, Connection | None]:
         """Call, and read until it is over."""
@@ -160,9 +163,3 @@ class Reader:
             left_s = until_s - self._clock.monotonic_s()
             if left_s <= 0.0 or self._clock.wait(self._stopped, min(left_s, PROBE_S)):
                 return
-
-
-def _succeeded(connection: Connection) -> bool:
-    """Whether pictures came of it."""
-    connection.judged.wait(JUDGED_S)
-    return connection.gave_pictures

@@ -128,3 +128,18 @@ def test_a_decoder_is_never_given_a_picture_whose_forerunner_is_missing(
         follows = before is not None and item.packet.pts == before + 1
         assert follows or item.packet.is_keyframe
     assert backlog.take_skipped() == len(given) - len(seen)
+
+
+def test_an_end_waits_to_be_taken() -> None:
+    backlog = Backlog()
+    assert backlog.wait_for_end(0.0)
+    backlog.put(arrived(0, 0.0))
+    backlog.put(Ended("over"))
+    assert not backlog.wait_for_end(0.0)
+    backlog.take(0.0)
+    assert not backlog.wait_for_end(0.0)
+    backlog.take(0.0)
+    assert backlog.wait_for_end(0.0)
+    backlog.put(Ended("over"))
+    backlog.close()
+    assert backlog.wait_for_end(0.0)
