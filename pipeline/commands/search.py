@@ -173,7 +173,8 @@ def asked_for(context: Context, store: Store, wanted: Wanted) -> PastFilter:
 def run_list(context: Context, store: Store, asked: PastFilter, count: int) -> int:
     """Print somebody's sightings, the latest first; the exit code. Raises StoreError."""
     from pipeline.commands.search_output import listed, print_found
-    from pipeline.gallery.past.past_ranking import latest, names_of
+    from pipeline.gallery.past.past_ranking import latest
+    from pipeline.gallery.storage.lookups import names_of
 
     with store.database.reading() as connection:
         found = latest(connection, asked, count)

@@ -18,13 +18,13 @@ from pipeline.gallery.memory.delta import (
     Delta,
     follows,
     read_delta,
-    read_lists,
     read_mentioned,
     read_position,
     read_templates,
     read_watchlists,
 )
 from pipeline.gallery.storage.database import Database
+from pipeline.gallery.storage.lookups import lists_of
 
 if TYPE_CHECKING:
     from pipeline.gallery.memory.replica import Replica
@@ -56,7 +56,7 @@ def meet_everybody(replica: Replica, database: Database) -> None:
     with database.reading() as connection:
         for names in name_blocks(connection):
             replica.meet(names)
-        replica.list_everybody(read_watchlists(connection), read_lists(connection, None))
+        replica.list_everybody(read_watchlists(connection), lists_of(connection, None))
 
 
 def read_since(replica: Replica, database: Database, model_id: str) -> Delta | None:

@@ -7,24 +7,21 @@ it does not matter how often something changed, nor whether the replica had seen
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import Connection, select
 
 from pipeline.arrays import I64, check_array
 from pipeline.gallery.memory.contents import TemplateBlock
-from pipeline.gallery.sightings.sighting_rows import pieces
+from pipeline.gallery.storage.lookups import among, lists_of, names_of
 from pipeline.gallery.storage.records import ChangeKind
 from pipeline.gallery.storage.tables import (
     CHANGES,
     change_counter,
     changes,
     gallery,
-    memberships,
-    people,
     templates,
     watchlists,
 )
@@ -128,7 +125,7 @@ def read_templates(connection: Connection, model_id: str, labels: I64) -> Templa
     """Those of these templates (N,), ascending, that are there and of this model. Raises StoreError."""
     asked = select(templates.c.label, templates.c.person_id, templates.c.vector)
     asked = asked.where(templates.c.model_id == model_id).order_by(templates.c.label)
-    found = list(_among(connection, asked, templates.c.label, labels.tolist()))
+    found = list(among(connection, asked, templates.c.label, labels.tolist()))
     return TemplateBlock(
         np.array([row.label for row in found], np.int64),
         tuple(row.person_id for row in found),
@@ -140,12 +137,11 @@ def read_delta(connection: Connection, model_id: str, now: Position, mentioned: 
     """What became of all that; `now`: where the history is in this transaction."""
     of_model = select(templates.c.label, templates.c.person_id).where(templates.c.model_id == model_id)
     asked = of_model.order_by(templates.c.label)
-    there = list(_among(connection, asked, templates.c.label, mentioned.labels.tolist()))
+    there = list(among(connection, asked, templates.c.label, mentioned.labels.tolist()))
     labels = np.array([row.label for row in there], np.int64)
     owners = tuple(row.person_id for row in there)
     affected = sorted({*mentioned.person_ids, *owners})
-    named = select(people.c.id, people.c.name)
-    names = {row.id: row.name for row in _among(connection, named, people.c.id, affected)}
+    names = names_of(connection, affected)
     return Delta(
         position=now,
         names=names,
@@ -153,7 +149,7 @@ def read_delta(connection: Connection, model_id: str, now: Position, mentioned: 
         labels=labels,
         person_ids=owners,
         removed=np.setdiff1d(mentioned.labels, labels, assume_unique=True),
-        lists=read_lists(connection, None if mentioned.lists_changed else sorted(names)),
+        lists=lists_of(connection, None if mentioned.lists_changed else names),
         watchlists=read_watchlists(connection) if mentioned.lists_changed else None,
     )
 
@@ -162,30 +158,6 @@ def read_watchlists(connection: Connection) -> Lists:
     """All watchlists, in order of name."""
     found = connection.execute(select(watchlists.c.name, watchlists.c.purpose)).all()
     return tuple(sorted((Watchlist(row.name, row.purpose) for row in found), key=lambda one: one.name))
-
-
-def read_lists(connection: Connection, person_ids: Sequence[str] | None) -> Mapping[str, Lists]:
-    """The watchlists of these people who are on one, or of everybody who is, in order of name."""
-    asked = select(memberships.c.person_id, watchlists.c.name, watchlists.c.purpose).join_from(
-        memberships, watchlists
-    )
-    found: dict[str, list[Watchlist]] = {}
-    listed: Iterable[Any] = (
-        connection.execute(asked)
-        if person_ids is None
-        else _among(connection, asked, memberships.c.person_id, person_ids)
-    )
-    for row in listed:
-        found.setdefault(row.person_id, []).append(Watchlist(row.name, row.purpose))
-    return {one: tuple(sorted(lists, key=lambda each: each.name)) for one, lists in found.items()}
-
-
-def _among(
-    connection: Connection, asked: Select[Any], column: ColumnElement[Any], values: Sequence[str | int]
-) -> Iterator[Any]:
-    """The rows whose column is one of these values, some values at a time."""
-    for piece in pieces(values):
-        yield from connection.execute(asked.where(column.in_(piece)))
 
 
 def _hash(seq: int, kind: str | None, person_id: str | None, label: int | None) -> str:

@@ -6,7 +6,7 @@ with, and distances are those of the stored vectors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from pipeline.gallery.past.past_index import PastFilter
 from pipeline.gallery.sightings.due_corrections import BLIND
 from pipeline.gallery.sightings.sighting_records import Sighting
 from pipeline.gallery.sightings.sighting_rows import AnyRow, pieces, sighting
-from pipeline.gallery.storage.tables import people, sightings
+from pipeline.gallery.storage.tables import sightings
 from pipeline.gallery.vectors import squared_l2, stacked
 
 READ_AT_ONCE = 1000
@@ -103,15 +103,6 @@ def conditions(asked: PastFilter) -> list[ColumnElement[bool]]:
         found.append(sightings.c.person_id == asked.person_id)
     if asked.stranger_id is not None:
         found.append(sightings.c.stranger_id == asked.stranger_id)
-    return found
-
-
-def names_of(connection: Connection, person_ids: Iterable[str]) -> dict[str, str]:
-    """The people of these ids, by name."""
-    found: dict[str, str] = {}
-    for piece in pieces(sorted(set(person_ids))):
-        asked = select(people.c.id, people.c.name).where(people.c.id.in_(piece))
-        found |= {row.id: row.name for row in connection.execute(asked)}
     return found
 
 

@@ -22,13 +22,13 @@ from pipeline.gallery.past.past_ranking import (
     Ranked,
     count_kept,
     count_searchable,
-    names_of,
     rank,
     rank_all,
     span_of_labels,
 )
 from pipeline.gallery.sightings.sighting_records import Sighting
 from pipeline.gallery.storage.database import Database
+from pipeline.gallery.storage.lookups import names_of
 
 INDEX_FROM = 20_000
 """sightings from which there is an index; fewer are read and compared in less than half a second"""

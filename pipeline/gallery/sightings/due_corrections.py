@@ -13,10 +13,10 @@ from datetime import timedelta
 from sqlalchemy import Connection, LargeBinary, String, Text, bindparam, case, literal, or_, select, update
 
 from pipeline.gallery.sightings.sighting_records import Called, DueCorrection, StrangerState
-from pipeline.gallery.sightings.sighting_rows import AnyRow, pieces, sighting
+from pipeline.gallery.sightings.sighting_rows import AnyRow, sighting
 from pipeline.gallery.storage import rows
-from pipeline.gallery.storage.tables import memberships, people, sightings, strangers, watchlists
-from pipeline.types import Watchlist
+from pipeline.gallery.storage.lookups import lists_of, names_of
+from pipeline.gallery.storage.tables import sightings, strangers
 
 BLIND = (
     *(column for column in sightings.c if column is not sightings.c.vector),
@@ -48,15 +48,14 @@ def due_corrections(connection: Connection, after: int, count: int) -> tuple[Due
         .limit(count)
     )
     found = connection.execute(asked).all()
-    ids = sorted({row.person_id for row in found if row.person_id is not None})
-    names = _names(connection, ids)
-    lists = _watchlists(connection, ids)
+    ids = {row.person_id for row in found if row.person_id is not None}
+    names, lists = names_of(connection, ids), lists_of(connection, ids)
     return tuple(
         DueCorrection(
             label=row.label,
             sighting=sighting(row),
             told_seq=row.told_seq,
-            person=names.get(row.person_id),
+            person=Called(row.person_id, names[row.person_id]) if row.person_id in names else None,
             previous=_previous(row),
             watchlists=lists.get(row.person_id, ()),
         )
@@ -101,24 +100,3 @@ def _previous(row: AnyRow) -> Called | None:
     if row.previous_person_id is None or row.previous_person_id == row.person_id:
         return None
     return Called(row.previous_person_id, row.previous_name)
-
-
-def _names(connection: Connection, ids: Sequence[str]) -> dict[str, Called]:
-    found: dict[str, Called] = {}
-    for piece in pieces(ids):
-        asked = select(people.c.id, people.c.name).where(people.c.id.in_(piece))
-        found |= {row.id: Called(row.id, row.name) for row in connection.execute(asked)}
-    return found
-
-
-def _watchlists(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Watchlist, ...]]:
-    found: dict[str, tuple[Watchlist, ...]] = {}
-    for piece in pieces(ids):
-        asked = (
-            select(memberships.c.person_id, watchlists.c.name, watchlists.c.purpose)
-            .join_from(memberships, watchlists)
-            .where(memberships.c.person_id.in_(piece))
-        )
-        for row in sorted(connection.execute(asked), key=lambda row: str(row.name)):
-            found[row.person_id] = (*found.get(row.person_id, ()), Watchlist(row.name, row.purpose))
-    return found

@@ -16,6 +16,7 @@ from pipeline.gallery.sightings.sighting_rows import pieces
 from pipeline.gallery.storage import history, rows
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.history import Happened
+from pipeline.gallery.storage.lookups import lists_of
 from pipeline.gallery.storage.records import ChangeKind, Person
 from pipeline.gallery.storage.tables import memberships, people, watchlists
 from pipeline.types import Watchlist
@@ -118,14 +119,8 @@ class Watchlists:
 
     def of(self, person_id: str) -> tuple[Watchlist, ...]:
         """The lists that a person is on, in order of name."""
-        theirs = (
-            select(watchlists)
-            .join_from(watchlists, memberships)
-            .where(memberships.c.person_id == person_id)
-            .order_by(watchlists.c.name)
-        )
         with self._database.reading() as connection:
-            return tuple(Watchlist(row.name, row.purpose) for row in connection.execute(theirs))
+            return lists_of(connection, [person_id]).get(person_id, ())
 
 
 def add_watchlist(connection: Connection, new: Watchlist, created_at: datetime) -> None:
