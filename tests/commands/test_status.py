@@ -82,6 +82,16 @@ def test_a_monitor_that_says_nothing_sensible(tmp_path: Path, capsys: pytest.Cap
         assert "the monitor says: send Authorization" in capsys.readouterr().err
 
 
+PROGRAM = """
+import signal
+import sys
+from run_pipeline import main
+# A shell that runs the tests in the background has all that they start ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(["status", "--data", sys.argv[1]]))
+"""
+
+
 class Terminal:
     """`status` in a terminal of its own."""
 
@@ -89,7 +99,7 @@ class Terminal:
         self.shown = ""
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "run_pipeline.py", "status", "--data", str(data)],
+            [sys.executable, "-c", PROGRAM, str(data)],
             cwd=ROOT,
             stdin=theirs,
             stdout=theirs,
