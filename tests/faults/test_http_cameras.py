@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import http.server
 import itertools
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trustme
 
 from pipeline.capture.open_source import open_source
 from pipeline.capture.source_health import State
+from pipeline.types import Frame
 from tests.capture.films import Film
 from tests.faults.strange_cameras import StrangeCamera, http_then, jpeg, mjpeg_part
 from tests.faults.watching import Watching
@@ -84,8 +88,8 @@ def test_the_newest_picture_is_never_far_behind() -> None:
     behind_s: list[float] = []
     slowly = threading.Event()
 
-    def look(frame: object) -> None:
-        grey = round(float(np.median(frame.pixels.to_host())))  # type: ignore[attr-defined]
+    def look(frame: Frame) -> None:
+        grey = round(float(np.median(frame.pixels.to_host())))
         behind_s.append((time.monotonic() - began_s - grey / 10) % 25.6)
         slowly.wait(0.1)
 
@@ -117,6 +121,19 @@ def test_hls_plays_on_at_its_own_pace(tmp_path: Path) -> None:
         assert seen.source.health().codec == "h264"
 
 
+def test_a_certificate_that_the_camera_made_itself(tmp_path: Path) -> None:
+    """Cameras have no other; the password goes encrypted all the same."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("camera.local").configure_cert(context)
+
+    def talk(caller: socket.socket) -> None:
+        with context.wrap_socket(caller, server_side=True) as secure:
+            http_then(lambda: at_rate((mjpeg_part(jpeg()) for _ in range(1000)), 25.0))(secure)
+
+    with StrangeCamera(talk) as camera, Watching(open_source(camera.url("https"), "door")) as seen:
+        seen.frames(10)
+
+
 @pytest.mark.parametrize(
     ("status", "says"),
     [
@@ -128,9 +145,9 @@ def test_hls_plays_on_at_its_own_pace(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_server_refuses_is_said(status: str, says: str) -> None:
-    def refuse(caller: object) -> None:
-        caller.recv(4096)  # type: ignore[attr-defined]
-        caller.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())  # type: ignore[attr-defined]
+    def refuse(caller: socket.socket) -> None:
+        caller.recv(4096)
+        caller.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
 
     with StrangeCamera(refuse) as camera, Watching(open_source(camera.url("http"), "door")) as seen:
         seen.wait(lambda: seen.source.health().problem)
