@@ -51,7 +51,7 @@ def fill(store: Store, data: Path) -> Filled:
             replace(sighting(2, person=bob.id, face_of=2, stands=False), snapshot="snapshots/door/2.jpg"),
             sighting(3, face_of=11),
             sighting(4, face_of=12),
-            sighting(5, face_of=13),
+            replace(sighting(5, face_of=13), explanation='{"v":1}', nearest=(ann.id, bob.id)),
             replace(sighting(6, face_of=14, stands=False), vector=None),
         ]
     )

@@ -92,11 +92,10 @@ def split_id(sighting_id: str) -> tuple[str, str, int]:
     >>> split_id("door:k3f9:17"), split_id("door")
     (('door', 'k3f9', 17), ('door', '', 0))
     """
-    camera, _, rest = sighting_id.rpartition(":")[0].rpartition(":")
-    number = sighting_id.rpartition(":")[2]
-    if not camera:
-        return sighting_id.partition(":")[0], rest, 0
-    return camera, rest, int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+    camera, run, number = (*sighting_id.rsplit(":", 2), "", "")[:3]
+    if sighting_id.count(":") < 2:
+        return camera, "", 0
+    return camera, run, int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
 def _called(connection: Connection, ids: Collection[str]) -> Mapping[str, Called]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -15,11 +16,14 @@ import pytest
 from sqlalchemy import inspect, text
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.storage.records import Change, ChangeKind, NewPerson, Person
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.tables import SCHEMA_VERSION, metadata
+from tests.gallery.made_sightings import sighting
 from tests.gallery.people import template
 from tests.gallery.schema_1 import ANN, CREATED, GONE, begin_schema_1
+from tests.gallery.schema_2 import back_to_schema_2
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = 3
@@ -170,3 +174,19 @@ def set_version(make_store: Callable[[], Store], version: int) -> None:
     with store.database.writing() as connection:
         connection.execute(text(f"UPDATE schema_version SET version = {version}"))
     store.close()
+
+
+def test_sightings_of_schema_2_stay_and_new_ones_are_explained(make_store: Callable[[], Store]) -> None:
+    with make_store() as store:
+        begun = shape(store)
+        Sightings(store.database).write([sighting(1)])
+        back_to_schema_2(store)
+    with make_store() as store:
+        assert shape(store) == begun
+        kept = Sightings(store.database)
+        (old,) = kept.at([1]).values()
+        assert old == replace(sighting(1), vector=None)
+        assert (old.explanation, old.nearest) == (None, ())
+        kept.write([replace(sighting(2), explanation="why", nearest=())])
+        assert [one.explanation for one in kept.at([1, 2]).values()] == [None, "why"]
+        assert store.problems() == ()
