@@ -103,14 +103,12 @@ def note(one: Listed) -> str:
     live = one.live
     if live is None:
         return ""
-    words = []
-    if one.camera is None:
-        words.append("not in the file")
+    words = ["not in the file"] if one.camera is None else []
     if live.problem is not None:
-        words.append(visible(live.problem))
+        is_gone = live.state in (CameraState.WAITING, CameraState.PARKED)
+        since = f"{span((one.at - live.since).total_seconds())}: " if is_gone and one.at is not None else ""
+        words.append(since + visible(live.problem))
     elif live.state is CameraState.STREAMING and live.width is not None:
         words.append(f"{live.width}x{live.height} {visible(live.codec or '')}".strip())
         words.append(f"{live.fps:.1f} fps")
-    if one.at is not None and live.state in (CameraState.WAITING, CameraState.PARKED):
-        words.append(f"for {span((one.at - live.since).total_seconds())}")
     return ", ".join(words)

@@ -29,6 +29,7 @@ STYLES = {
     CameraState.PARKED: "red",
     CameraState.REFUSED: "red",
     CameraState.PAUSED: "dim",
+    CameraState.CLOSED: "dim",
     SpoolState.PUBLISHING: "green",
     SpoolState.WAITING: "yellow",
     SpoolState.FULL: "red",

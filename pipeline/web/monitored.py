@@ -44,6 +44,8 @@ class CameraState(StrEnum):
     """the cameras file says enabled: false"""
     REFUSED = "refused"
     """its url can never work; the file has to be repaired"""
+    CLOSED = "closed"
+    """it was taken away, or the monitor is ending"""
 
 
 @dataclass(frozen=True, slots=True)

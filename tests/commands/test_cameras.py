@@ -100,7 +100,7 @@ def test_with_a_monitor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert run(tmp_path, "add", "door", URL) == 0
         assert "door: streaming, 1920x1080 h264, 25.0 fps" in words(capsys)
         assert run(tmp_path, "add", "far", "rtsp://10.0.0.9/1") == 0
-        assert "far: waiting, no answer within 5 s" in words(capsys)
+        assert "far: waiting, 3h07: no answer within 5 s" in words(capsys)
         assert run(tmp_path, "pause", "door", "--json") == 0
         assert lines(capsys)[0]["state"] == "paused"
         assert run(tmp_path, "resume", "door", "--json") == 0

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pipeline.commands.status_table import MANY, StatusView
-from pipeline.web.monitored import MonitorStatus
+from pipeline.commands.status_table import MANY, STYLES, StatusView
+from pipeline.web.monitored import CameraState, MonitorStatus, SpoolState
 from tests.web.statuses import camera, troubled_status, whole_status
 
 
@@ -50,3 +50,7 @@ def test_troubles_are_few_lines_and_what_they_quote_is_harmless() -> None:
     assert "camera-0: gone\\x1b[2J\\n[red]x[/red]" in lines
     assert sum(": gone" in line for line in lines) == MANY - 1
     assert lines[-1] == f"and {80 - MANY + 1} more; see --json"
+
+
+def test_every_state_has_its_colour() -> None:
+    assert set(STYLES) == {*CameraState, *SpoolState}
