@@ -53,8 +53,9 @@ class Buffer(Generic[T]):
         """Add an item; a full DROP_OLDEST buffer drops its oldest first.
 
         A StreamEnd is never dropped, so that open sightings get their `end`, takes no item's room, and drops
-        nothing. Of two ends of a camera with none of its items between them the later says all: it takes the
-        place of both. So a camera that flaps for weeks while nobody takes leaves at most one end an item held.
+        nothing. A pause that another end of its camera follows, with none of its items in between, says nothing:
+        the later takes the place of both. So a camera that flaps for weeks while nobody takes leaves at most one
+        pause an item held.
         """
         if isinstance(item, StreamEnd):
             self._items.append(item)
@@ -86,7 +87,7 @@ class Buffer(Generic[T]):
             self._merge_ends(camera)
 
     def _merge_ends(self, camera: str) -> None:
-        """Remove each end of this camera that another one follows with none of its items in between."""
+        """Remove the pause of this camera that another end follows with none of its items in between."""
         before: int | None = None
         for position, item in enumerate(self._items):
             if place_of(item).camera != camera:
@@ -95,4 +96,4 @@ class Buffer(Generic[T]):
                 del self._items[before]
                 self._ends -= 1
                 return  # there is never more than one such pair: each append and drop makes at most one
-            before = position if isinstance(item, StreamEnd) else None
+            before = position if isinstance(item, StreamEnd) and item.pause else None

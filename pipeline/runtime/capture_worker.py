@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Protocol
 
 from pipeline.errors import FacestreamError
 from pipeline.runtime.buffer import ChannelClosed
-from pipeline.runtime.channel import Outbox
 from pipeline.runtime.place import Place, place_of
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.worker import Admit, FrameSource
@@ -21,6 +21,19 @@ SOUND_S = 60.0
 log = logging.getLogger(__name__)
 
 
+class Entrance(Protocol):
+    """Where a camera's frames go in."""
+
+    @property
+    def given(self) -> int:
+        """Frames that went in."""
+        ...
+
+    def put(self, item: Frame | StreamEnd) -> None:
+        """Pass one on; raises ChannelClosed once nobody wants this camera's frames."""
+        ...
+
+
 class CaptureWorker(WorkerThread):
     """Reads one source: its frames, then its StreamEnd, with the problem in it when the source broke off.
 
@@ -31,14 +44,14 @@ class CaptureWorker(WorkerThread):
     def __init__(
         self,
         source: FrameSource,
-        outbox: Outbox[Frame],
+        entrance: Entrance,
         admit: Admit | None = None,
         restarts: RestartRules | None = None,
     ) -> None:
         """
         Args:
             source: the camera or recording.
-            outbox: where its frames go.
+            entrance: where its frames go.
             admit: frames that it refuses are counted and go no further; None: all are admitted.
             restarts: how long to wait before a source with a bug is read again; None: a bug is a failure.
         """
@@ -46,8 +59,6 @@ class CaptureWorker(WorkerThread):
         self.camera = source.camera
         self.problem: FacestreamError | None = None
         """why the source broke off; set before `ended` is called"""
-        self.decoded = 0
-        """frames so far that were put or skipped"""
         self.skipped = 0
         """frames so far that were not admitted"""
         self.frames = 0
@@ -55,11 +66,25 @@ class CaptureWorker(WorkerThread):
         self.bugs = 0
         """times that the source raised what it should not"""
         self._source = source
-        self._outbox = outbox
+        self._entrance = entrance
         self._admit = admit
         self._restarts = restarts
         self._wait_s = 0.0 if restarts is None else restarts.backoff_s
         self._stopping = threading.Event()
+
+    @property
+    def label(self) -> str:
+        return f"camera {self.camera}"
+
+    @property
+    def given(self) -> int:
+        """Frames so far that were admitted and put."""
+        return self._entrance.given
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end: it counts no more, though its source may hang for ever."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Ask the thread to end after the frame it is reading; what it read goes through. Never waits.
@@ -79,7 +104,7 @@ class CaptureWorker(WorkerThread):
         except FacestreamError as error:
             self.problem = error
         problem = None if self.problem is None else str(self.problem)
-        self._outbox.put(StreamEnd(self.camera, self.frames, problem))
+        self._entrance.put(StreamEnd(self.camera, self.frames, problem))
 
     def _read(self) -> bool:
         """Read the source to its end, or to a bug of it; whether that was the end."""
@@ -87,7 +112,7 @@ class CaptureWorker(WorkerThread):
         try:
             for item in self._source.frames():
                 if isinstance(item, StreamEnd):
-                    self._outbox.put(item)
+                    self._entrance.put(item)
                 else:
                     self._give(item)
                 if self._stopping.is_set():
@@ -112,20 +137,14 @@ class CaptureWorker(WorkerThread):
             *(self.camera, self._place, reason, wait_s),
             extra={"camera": self.camera},
         )
-        self._outbox.put(StreamEnd(self.camera, self.frames, reason, pause=True))
+        self._entrance.put(StreamEnd(self.camera, self.frames, reason, pause=True))
         self._stopping.wait(wait_s)
 
     def _give(self, frame: Frame) -> None:
-        admitted = self._admit is None or self._admit(frame.info)
-        self.decoded += 1
-        if not admitted:
-            self.skipped += 1
+        if self._admit is None or self._admit(frame.info):
+            self._entrance.put(frame)
         else:
-            try:
-                self._outbox.put(frame)
-            except ChannelClosed:
-                self.decoded -= 1  # nobody wants it any more: the camera was removed
-                raise
+            self.skipped += 1
         self._place = place_of(frame)
         self.frames = frame.info.index + 1
 

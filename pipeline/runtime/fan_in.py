@@ -20,10 +20,29 @@ class _Lane(Generic[T]):
     def __init__(self, capacity: int, overflow: Overflow, lock: threading.Lock) -> None:
         self.buffer: Buffer[T] = Buffer(capacity, overflow)
         self.has_space = threading.Condition(lock)
+        self.given = 0
+        """items put, without ends"""
         self.frames = 0
         """decoded so far: one more than the index of the last frame put"""
         self.ended = False
         """its last StreamEnd is in the queue: nothing may follow"""
+
+
+class Entry(Generic[T]):
+    """Where one camera gives its items: closed once it has ended, though another may have taken its name by then."""
+
+    def __init__(self, put: Callable[[T | StreamEnd], None], given: Callable[[], int]) -> None:
+        self._put = put
+        self._given = given
+
+    @property
+    def given(self) -> int:
+        """Items that went in, without ends; never changes once the camera's last end was taken."""
+        return self._given()
+
+    def put(self, item: T | StreamEnd) -> None:
+        """As FanIn.put."""
+        self._put(item)
 
 
 class FanIn(Generic[T]):
@@ -79,8 +98,8 @@ class FanIn(Generic[T]):
         with self._lock:
             return self._dropped.pop(camera, 0)
 
-    def add(self, camera: str) -> None:
-        """Make room for a camera.
+    def add(self, camera: str) -> Entry[T]:
+        """Make room for a camera, which gives its items there.
 
         Raises:
             ValueError: a camera of this name is still there.
@@ -93,7 +112,9 @@ class FanIn(Generic[T]):
                 raise ValueError(
                     f"camera {camera!r} is running already; remove it first or choose another name"
                 )
-            self._lanes[camera] = _Lane(self._capacity, self._overflow, self._lock)
+            lane: _Lane[T] = _Lane(self._capacity, self._overflow, self._lock)
+            self._lanes[camera] = lane
+            return Entry(lambda item: self._put(lane, item), lambda: lane.given)
 
     def remove(self, camera: str, frames: int = 0) -> None:
         """Take nothing more from a camera: what is queued still goes through, with a StreamEnd behind it.
@@ -116,20 +137,26 @@ class FanIn(Generic[T]):
         Raises:
             ChannelClosed: the fan-in is closed, or this camera has ended or was never added.
         """
-        place = place_of(item)
-        camera = place.camera
         with self._lock:
-            lane = self._lanes.get(camera)
-            while lane is not None and not (self._closed or lane.ended) and lane.buffer.must_wait:
+            lane = self._lanes.get(place_of(item).camera)
+        if lane is None:
+            raise ChannelClosed(f"{self.name}, camera {place_of(item).camera}")
+        self._put(lane, item)
+
+    def _put(self, lane: _Lane[T], item: T | StreamEnd) -> None:
+        place = place_of(item)
+        with self._lock:
+            while not (self._closed or lane.ended) and lane.buffer.must_wait:
                 lane.has_space.wait()
-            if self._closed or lane is None or lane.ended:
-                raise ChannelClosed(f"{self.name}, camera {camera}")
+            if self._closed or lane.ended:
+                raise ChannelClosed(f"{self.name}, camera {place.camera}")
             lane.buffer.append(item)
             if isinstance(item, StreamEnd):
                 lane.ended = not item.pause
                 lane.frames = max(lane.frames, item.frames)
-            elif place.frame_index is not None:
-                lane.frames = place.frame_index + 1
+            else:
+                lane.given += 1
+                lane.frames = lane.frames if place.frame_index is None else place.frame_index + 1
             self._has_items.notify()
 
     def take(

@@ -91,6 +91,7 @@ class RestartingStage(Generic[In, Out]):
     ) -> None:
         """`lose` is told of the frames that are lost, after the log is."""
         self._stage = stage
+        self._rules = rules
         self._failures = Failures(rules)
         self._lose = lose
         self._clock = clock or SystemClock()
@@ -125,17 +126,16 @@ class RestartingStage(Generic[In, Out]):
         self._halted = True
         self._hurry.set()
 
-    def process(self, batch: Sequence[In]) -> Attempt[In, Out]:
-        """Work on a batch. Raises RestartsSpentError, ChannelClosed."""
+    def parts(self, batch: list[In]) -> list[list[In]]:
+        """What of a batch is given to `process` at once; what came of each part is to be passed on before the next."""
+        return [batch] if self._stage.together else [[item] for item in batch]
+
+    def process(self, part: Sequence[In]) -> Attempt[In, Out]:
+        """Work on a part of a batch. Raises ChannelClosed, and RestartsSpentError when nothing of it passed."""
         attempt: Attempt[In, Out] = Attempt()
-        if self._stage.together:
-            tried = [item for item in batch if not self._rests(item)]
-            if tried and (error := self._try(tried, attempt)) is not None:
-                self._sort_out(tried, error, attempt)
-            return attempt
-        for item in batch:
-            if not self._rests(item) and (error := self._try([item], attempt)) is not None:
-                self._fail(item, error)
+        tried = [item for item in part if not self._rests(item)]
+        if tried and (error := self._try(tried, attempt)) is not None:
+            self._sort_out(tried, error, attempt)
         return attempt
 
     def end(self, end: StreamEnd) -> Sequence[Out]:
@@ -188,7 +188,7 @@ class RestartingStage(Generic[In, Out]):
 
     def _sort_out(self, batch: Sequence[In], error: Exception, attempt: Attempt[In, Out]) -> None:
         """Find out by trying each item alone who the failure of this batch belongs to."""
-        if len(batch) == 1:
+        if len(batch) == 1 or not self._rules.max_restarts:
             self._fail(batch[0], error)
             return
         self._note(place_of(batch[0]), error)

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 MAX_REST_S = 60.0
 """longest time for which a camera that fails by itself is not tried: one frame a minute costs the others nothing"""
 
+MOST_DOUBLINGS = 32
+"""of a wait: far beyond any limit, and no number too large for a float after weeks"""
+
+HUNG_AFTER_S = 60.0
+"""A minute without an answer from a network is no slow answer. Nothing in this program can end a call that does not
+return, and while it lasts nobody is recognised: the run ends, with exit code 3, so that whatever started the program
+starts it again"""
+
 
 @dataclass(frozen=True, slots=True)
 class RestartRules:
@@ -21,6 +29,8 @@ class RestartRules:
     """before the first restart, twice as long before each one more within the window: what broke by chance is back
     soon, and what stays broken costs no processor"""
     max_backoff_s: float = 30.0
+    hung_after_s: float = HUNG_AFTER_S
+    """at one batch: then the run ends"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class Failures:
         """The stage failed, at work or while it was opened again."""
         self._times_s.append(now_s)
         times = sum(now_s - failed_s <= self._rules.window_s for failed_s in self._times_s)
-        wait_s = self._rules.backoff_s * 2.0 ** (times - 1)
+        wait_s = self._rules.backoff_s * 2.0 ** min(times - 1, MOST_DOUBLINGS)
         return Verdict(times, times > self._rules.max_restarts, min(wait_s, self._rules.max_backoff_s))
 
     def rests(self, camera: str, now_s: float) -> bool:
@@ -120,7 +130,7 @@ class Failures:
         record = self._records.get(camera)
         if record is None or record.in_a_row < 2:
             return False
-        rest_s = min(2.0 ** (record.in_a_row - 2), MAX_REST_S)
+        rest_s = min(2.0 ** min(record.in_a_row - 2, MOST_DOUBLINGS), MAX_REST_S)
         return now_s - record.failed_s < rest_s
 
     def left(self, camera: str) -> None:

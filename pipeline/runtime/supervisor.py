@@ -13,12 +13,12 @@ from typing import Protocol, Self
 
 from pipeline.errors import FacestreamError, StageError
 from pipeline.runtime.capture_worker import CaptureWorker
-from pipeline.runtime.fan_in import FanIn
+from pipeline.runtime.fan_in import Entry, FanIn
 from pipeline.runtime.line import Line, Step, end_without
 from pipeline.runtime.restarting import StageFailures
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.tally import CameraCounts, Tally
-from pipeline.runtime.watchdog import HUNG_AFTER_S, STUCK_AFTER_S, HangsError, Stuck
+from pipeline.runtime.watchdog import STUCK_AFTER_S, HangsError, Stuck
 from pipeline.runtime.worker import Admit, FrameSource, Worker, WorkerHook
 from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread, stage_error
 from pipeline.types import Frame
@@ -129,14 +129,13 @@ class Supervisor:
             ValueError: two sources have one name; nothing was started.
             StageError: a stage could not be opened; the others are closed again.
         """
-        for source in sources:
-            self.fan_in.add(source.camera)
+        entries = [self.fan_in.add(source.camera) for source in sources]
         for worker in reversed(self._line.workers):
             self._start(worker)
             if self._failure is not None:
                 self._join(self._drain_timeout_s)
                 raise stage_error(self._failure) from self._failure.error
-        captures = [self._capture(source) for source in sources]
+        captures = [self._capture(source, entry) for source, entry in zip(sources, entries, strict=True)]
         with self._changed:  # all count as running before the first can end, or its end would end the run
             self._running.update(captures)
         for capture in captures:
@@ -150,13 +149,12 @@ class Supervisor:
             ValueError: a camera of this name is still running.
             ChannelClosed: the run is ending.
         """
-        self.fan_in.add(source.camera)
-        self._start(self._capture(source))
+        self._start(self._capture(source, self.fan_in.add(source.camera)))
 
     def remove(self, camera: str) -> None:
         """Stop a camera: its frames in flight go through, its open sightings end. Does not wait for its thread."""
         for capture in self._captures():
-            if capture.camera == camera:
+            if capture.camera == camera and not capture.stopping:
                 self.fan_in.remove(camera, capture.frames)
                 capture.stop()
 
@@ -191,8 +189,9 @@ class Supervisor:
             StageError: a stage failed, too often or for good; names it, the camera, the frame and the reason.
         """
         while not self._wait_a_while():
-            for hung in self._line.stuck(HUNG_AFTER_S):
-                self._give_up(hung)
+            if self._restarts is not None:
+                for hung in self._line.stuck(self._restarts.hung_after_s):
+                    self._give_up(hung)
         left = self._join(STOP_S if self._aborted and self._failure is None else CLOSE_S)
         if self._failure is not None:
             error = stage_error(self._failure)
@@ -208,7 +207,7 @@ class Supervisor:
     @property
     def cameras(self) -> tuple[str, ...]:
         """Those that are running, by name."""
-        return tuple(sorted(capture.camera for capture in self._captures()))
+        return tuple(sorted(capture.camera for capture in self._captures() if not capture.stopping))
 
     def counts(self) -> tuple[CameraCounts, ...]:
         """Where every frame of each camera went, and of all that have left together."""
@@ -219,7 +218,7 @@ class Supervisor:
         return self._line.failures()
 
     def stuck(self, after_s: float = STUCK_AFTER_S) -> tuple[Stuck, ...]:
-        """Stages that have been at one batch for longer than this; after HUNG_AFTER_S the run ends."""
+        """Stages that have been at one batch for longer than this; after restarts.HUNG_AFTER_S the run ends."""
         return self._line.stuck(after_s)
 
     # what workers tell
@@ -249,7 +248,8 @@ class Supervisor:
         """Wait for the stages, to the next look at those that may hang; whether the waiting is over."""
         with self._changed:
             until_s = self._drain_until_s
-            left_s = WATCH_S if until_s is None else min(WATCH_S, max(0.0, until_s - time.monotonic()))
+            watch_s = WATCH_S if self._restarts is None else min(WATCH_S, self._restarts.hung_after_s)
+            left_s = watch_s if until_s is None else min(watch_s, max(0.0, until_s - time.monotonic()))
             over = self._changed.wait_for(lambda: self._aborted or not self._stages_running(), left_s)
         if not over and until_s is not None and time.monotonic() >= until_s:
             log.warning("not drained within %g s: the rest is dropped", self._drain_timeout_s)
@@ -261,14 +261,13 @@ class Supervisor:
 
     def _give_up(self, hung: Stuck) -> None:
         """End the run without a stage that hangs: what is behind it is told of every camera's end."""
-        error = HangsError(
-            f"no answer for {hung.seconds:.0f} s; it hangs, and the program must be started again"
-        )
+        error = HangsError(f"no answer for {hung.seconds:.0f} s: the program must be started again")
         worker = self._line.worker(hung.stage)
         with self._changed:
             if worker is None or worker not in self._running:
                 return
             self._running.discard(worker)
+            self._threads.remove(worker)  # nobody waits for it
         end_without(worker)
         self.failed(WorkerFailure(hung.stage, hung.place, error))
 
@@ -289,8 +288,8 @@ class Supervisor:
                 self._drain_until_s = time.monotonic() + self._drain_timeout_s
             self._changed.notify_all()
 
-    def _capture(self, source: FrameSource) -> CaptureWorker:
-        capture = CaptureWorker(source, self.fan_in, self._admit, self._restarts)
+    def _capture(self, source: FrameSource, entry: Entry[Frame]) -> CaptureWorker:
+        capture = CaptureWorker(source, entry, self._admit, self._restarts)
         self._tally.came(capture)
         return capture
 
@@ -314,11 +313,7 @@ class Supervisor:
         until_s = time.monotonic() + most_s
         with self._changed:
             threads, self._threads = self._threads, []
-        left = tuple(_name(thread) for thread in threads if not thread.join(until_s))
+        left = tuple(thread.label for thread in threads if not thread.join(until_s))
         if left:
             log.warning("left behind, because they hang: %s", ", ".join(left))
         return left
-
-
-def _name(thread: WorkerThread) -> str:
-    return f"camera {thread.camera}" if isinstance(thread, CaptureWorker) else f"stage {thread.name}"

@@ -56,7 +56,7 @@ class _Camera:
     lives: list[CaptureWorker] = field(default_factory=list)
     """its threads whose end has not gone through: two where it was added again at once"""
     ended: Counter[str] = field(default_factory=Counter)
-    """decoded, skipped and bugs of the threads that have ended"""
+    """given, skipped and bugs of the threads that have ended"""
     lost: Counter[str] = field(default_factory=Counter)
     done: int = 0
     newest: int = -1
@@ -135,15 +135,15 @@ class Tally(WorkerHook):
 
 
 def _retire(camera: _Camera, capture: CaptureWorker) -> None:
-    camera.ended.update(decoded=capture.decoded, skipped=capture.skipped, bugs=capture.bugs)
+    camera.ended.update(given=capture.given, skipped=capture.skipped, bugs=capture.bugs)
 
 
 def _counts(name: str, camera: _Camera, dropped: tuple[Drops, ...]) -> CameraCounts:
-    # Skipped before decoded: a frame that comes meanwhile is never skipped before it was decoded.
+    given = camera.ended["given"] + sum(each.given for each in camera.lives)
     skipped = camera.ended["skipped"] + sum(each.skipped for each in camera.lives)
     return CameraCounts(
         camera=name,
-        decoded=camera.ended["decoded"] + sum(each.decoded for each in camera.lives),
+        decoded=given + skipped,
         skipped=skipped,
         dropped=dropped,
         lost=tuple(StageLoss(stage, frames) for stage, frames in sorted(camera.lost.items())),

@@ -12,11 +12,6 @@ from pipeline.runtime.worker import Worker
 STUCK_AFTER_S = 10.0
 """A batch takes tenths of a second, and opening a network again takes seconds: what takes this long is worth telling"""
 
-HUNG_AFTER_S = 60.0
-"""A minute without an answer from a network is no slow answer. Nothing in this program can end a call that does not
-return, and while it lasts nobody is recognised: the run ends, with exit code 3, so that whatever started the program
-starts it again"""
-
 
 @dataclass(frozen=True, slots=True)
 class Stuck:

@@ -125,13 +125,16 @@ class Worker(WorkerThread, Generic[In, Out]):
 
     def _process(self, batch: list[In]) -> None:
         self._place = place_of(batch[0])
-        began_s = time.perf_counter()
         if self.live is None:
+            began_s = time.perf_counter()
             results = self._stage.process(batch)
-            attempt = Attempt(batch, list(results), time.perf_counter() - began_s)
-        else:
-            self._meet(batch)
-            attempt = self.live.process(batch)
+            self._done(Attempt(batch, list(results), time.perf_counter() - began_s))
+            return
+        self._meet(batch)
+        for part in self.live.parts(batch):
+            self._done(self.live.process(part))
+
+    def _done(self, attempt: Attempt[In, Out]) -> None:
         if attempt.passed:
             self._tell(
                 lambda hook: hook.after_batch(self.name, attempt.passed, attempt.results, attempt.busy_s)

@@ -51,6 +51,11 @@ class WorkerThread(ABC):
         self._place: Place | None = None
         self._overseer: Overseer | None = None
 
+    @property
+    def label(self) -> str:
+        """Which it is, for people."""
+        return f"stage {self.name}"
+
     def start(self, overseer: Overseer) -> None:
         """Start the thread and wait until it is ready for work, or has failed to get there."""
         self._overseer = overseer

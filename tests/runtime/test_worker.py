@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.capture_worker import CaptureWorker
 from pipeline.runtime.channel import Channel
+from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.place import Place, place_of
-from pipeline.runtime.worker import Worker, WorkerHook, split_at_ends
+from pipeline.runtime.worker import Admit, Worker, WorkerHook, split_at_ends
 from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread
 from pipeline.stage import Stage
 from pipeline.types import Frame, StreamEnd
@@ -141,21 +142,18 @@ def test_a_stage_that_learns_of_a_stop_while_it_waits_is_no_failure() -> None:
     assert stage.calls == ["open", "close"]
 
 
-def capture(source: ListSource) -> tuple[Diary, list[Frame | StreamEnd], CaptureWorker]:
+def capture(
+    source: ListSource, admit: Admit | None = None
+) -> tuple[Diary, list[Frame | StreamEnd], CaptureWorker]:
     """Run a capture worker to its end."""
-    outbox: Channel[Frame] = Channel(99, Overflow.DROP_OLDEST, "frames")
-    worker, diary = CaptureWorker(source, outbox), Diary()
+    fan_in: FanIn[Frame] = FanIn(99, Overflow.DROP_OLDEST, "frames")
+    worker, diary = CaptureWorker(source, fan_in.add(source.camera), admit), Diary()
     if isinstance(source, EndlessSource):
         worker.stop()
     worker.start(diary)
     worker.join()
     assert source.closed.is_set()
-    return diary, everything_open(outbox), worker
-
-
-def everything_open(channel: Channel[Frame]) -> list[Frame | StreamEnd]:
-    """What a capture worker left in a queue that it shares with others and so does not close."""
-    return channel.take(99, timeout_s=0.0)
+    return diary, fan_in.take(99, timeout_s=0.0), worker
 
 
 def test_a_source_gives_its_frames_and_its_end() -> None:
@@ -193,18 +191,14 @@ def test_a_pause_passes_in_its_place() -> None:
         StreamEnd("a", 1, "no answer", pause=True),
         StreamEnd("a", 2),
     ]  # the last pause is one with the end
-    assert (worker.decoded, worker.skipped) == (2, 0)
+    assert (worker.given, worker.skipped) == (2, 0)
 
 
 def test_frames_that_are_not_admitted_go_no_further_and_are_counted() -> None:
-    outbox: Channel[Frame] = Channel(99, Overflow.DROP_OLDEST, "frames")
-    worker = CaptureWorker(ListSource("a", 7), outbox, lambda info: info.index % 3 == 0)
-    worker.start(Diary())
-    worker.join()
-    *frames, end = everything_open(outbox)
+    _, (*frames, end), worker = capture(ListSource("a", 7), lambda info: info.index % 3 == 0)
     assert [place_of(item).frame_index for item in frames] == [0, 3, 6]
     assert end == StreamEnd("a", 7)
-    assert (worker.decoded, worker.skipped) == (7, 4)
+    assert (worker.given, worker.skipped) == (3, 4)
 
 
 def test_a_bug_in_a_source_is_reported_with_the_last_frame() -> None:
