@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-slow models lint install install-dev clean
+.PHONY: demo test test-slow soak models lint install install-dev clean
 
 # What compiles (hnswlib) needs these; say so before pip fails with a page of text.
 define check_tools
@@ -39,11 +39,15 @@ lint: $(VENV)/installed-dev
 	$(RUN) -m mypy
 
 test: lint models
-	$(RUN) -m pytest -m "not slow" --maxfail 25
+	$(RUN) -m pytest -m "not slow and not soak" --maxfail 25
 
 # Whole protocols on the real faces of FACESTREAM_TEST_DATA.
 test-slow: $(VENV)/installed-dev models
 	$(RUN) -m pytest -m slow --timeout 1200
+
+# What goes wrong around live cameras, for as long as it takes: about 45 minutes.
+soak: $(VENV)/installed-dev models
+	$(RUN) -m pytest -m soak --timeout 3600
 
 docs/demo.svg: $(VENV)/installed
 	$(RUN) docs/demo_svg.py

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,61 +14,15 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline.commands.monitor_client import MonitorClient, find_monitor
+from pipeline.commands.monitor_client import MonitorClient
+from pipeline.web.announcement import find_monitor
 from pipeline.web.monitored import CameraState, CameraStatus
 from run_pipeline import main
-from tests.conftest import ROOT
+from tests.monitor_process import WAIT_S, MonitorProcess
 
 pytestmark = [pytest.mark.models, pytest.mark.data, pytest.mark.redis]
 
-WAIT_S = 60.0
 DRAIN_S = 10.0
-
-
-class MonitorProcess:
-    """`monitor` with its standard output and error in files."""
-
-    def __init__(self, data: Path, *arguments: str) -> None:
-        self.data = data
-        self.out, self.err = data / "out.jsonl", data / "err.log"
-        command = [
-            sys.executable,
-            str(ROOT / "run_pipeline.py"),
-            "monitor",
-            *arguments,
-            "--json",
-            "--data",
-            str(data),
-        ]
-        with self.out.open("w") as out, self.err.open("w") as err:
-            environment = {"FACESTREAM__HTTP__LISTEN": "127.0.0.1:0", **os.environ}
-            self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT, env=environment)
-
-    def client(self) -> MonitorClient:
-        found = self.wait_for(lambda: find_monitor(self.data))
-        return MonitorClient(found)
-
-    def wait_for(self, condition: Callable[[], Any]) -> Any:
-        """What the condition gives, once that is something."""
-        until = time.monotonic() + WAIT_S
-        while time.monotonic() < until:
-            assert self.process.poll() is None, self.err.read_text()
-            answer = condition()
-            if answer:
-                return answer
-            time.sleep(0.05)
-        raise AssertionError(f"not within {WAIT_S} s\n{self.err.read_text()}")
-
-    def events(self) -> list[dict[str, Any]]:
-        """Printed so far, whole lines."""
-        return [
-            json.loads(line) for line in self.out.read_text().splitlines(keepends=True) if line.endswith("\n")
-        ]
-
-    def end(self) -> int:
-        """SIGTERM; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DRAIN_S + 5.0)
 
 
 @pytest.fixture
@@ -158,6 +110,10 @@ def test_a_day_of_a_monitor(
         monitor.wait_for(
             lambda: [e for e in monitor.events() if e["camera"] == "door" and e["type"] == "end"]
         )
+
+        # Removed, it is gone from the status; and the monitor still answers.
+        assert main(["cameras", "remove", "door", "--data", str(data)]) == 0
+        monitor.wait_for(lambda: camera(client, "door") is None)
 
         metrics = httpx.get(f"{address}/metrics").text
         for line in (

@@ -108,9 +108,7 @@ class Monitor:
 
     def forget(self, camera: str) -> None:
         """A camera is not watched any more."""
-        parts = self._parts
-        if parts is not None:
-            self._funnel.keep([each.camera.id for each in parts.crew.cameras()])
+        self._funnel.keep(self._funnel.funnels().keys() - {camera})
 
     def sample(self) -> None:
         """Note what the counters say, for rates; called a few times a second."""
