@@ -20,7 +20,8 @@ from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.events.stage import Outcome
 from pipeline.matching.stage import Search
-from pipeline.runtime.worker import WorkerHook
+from pipeline.runtime.tally import CameraCounts
+from pipeline.runtime.worker import FrameSource, WorkerHook
 from pipeline.types import Detected
 
 
@@ -52,25 +53,27 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a run did with one camera's frames."""
+    """What a run did with the frames of all cameras."""
 
     decoded: int
     skipped: int
-    dropped: int
+    dropped: Mapping[str, int]
+    """by place"""
+    lost: int
     looked: int
 
     @property
     def exact(self) -> bool:
         """Whether no frame is unaccounted for."""
-        return self.decoded == self.skipped + self.dropped + self.looked
+        return self.decoded == self.skipped + sum(self.dropped.values()) + self.lost + self.looked
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A run."""
 
-    counted: Mapping[str, Counted]
-    """by camera, over the whole run"""
+    counted: Counted
+    """over the whole run"""
     looks_hz: Mapping[str, float]
     """by camera, once warm"""
     decided: Latencies
@@ -88,13 +91,25 @@ class Measured:
     """how far a decoder fell behind its camera, at most"""
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A frame that was done with."""
+
+    camera: str
+    at_s: float
+    """since the run began"""
+    latency_ms: float
+    told: bool
+    """it led to an event"""
+
+
 class _Watch(WorkerHook):
     """Keeps each frame's latency, and the looks a camera, with the time of both."""
 
     def __init__(self) -> None:
         self.began_s = time.monotonic()
         self.looks: list[tuple[str, float]] = []
-        self.decided: list[tuple[float, float, bool]] = []
+        self.decided: list[_Decided] = []
         self._lock = threading.Lock()
         self._done: set[tuple[str, int]] = set()
 
@@ -108,19 +123,30 @@ class _Watch(WorkerHook):
                 if isinstance(item, Outcome) and (key := (item.camera, item.info.index)) not in self._done:
                     self._done.add(key)
                     latency_ms = now_s * 1e3 - item.info.captured_ns / 1e6
-                    self.decided.append((now_s - self.began_s, latency_ms, bool(item.events)))
+                    at_s = now_s - self.began_s
+                    self.decided.append(_Decided(item.camera, at_s, latency_ms, bool(item.events)))
 
 
 def run_live(
-    bench: Bench, cameras: Sequence[PlayedCamera], queues: Queues, pace: Pace, warm_s: float
+    bench: Bench,
+    cameras: Sequence[PlayedCamera],
+    queues: Queues,
+    pace: Pace,
+    warm_s: float,
+    others: Sequence[FrameSource] = (),
 ) -> Measured:
-    """Run these cameras until all have gone off; what happens before `warm_s` is not in the rates."""
+    """Run these cameras until all have gone off; what happens before `warm_s` is not in the rates.
+
+    `others` run beside them and are counted, but not measured.
+    """
     watch = _Watch()
-    runs = {camera.camera: "bench" for camera in cameras}
-    plan = RunPlan(Mode.LIVE, runs, False, [MemorySink()], hooks=(watch,))
+    sources: list[FrameSource] = [*cameras, *others]
+    plan = RunPlan(
+        Mode.LIVE, {each.camera: "bench" for each in sources}, False, [MemorySink()], hooks=(watch,)
+    )
     run = build_paced_run(bench.config, bench.recognition, bench.gallery, plan, queues, pace)
     with run.supervisor as supervisor:
-        supervisor.start(cameras)
+        supervisor.start(sources)
         watch.began_s, cpu_s = time.monotonic(), time.process_time()
         for camera in cameras:
             camera.ended.wait()
@@ -128,14 +154,15 @@ def run_live(
         supervisor.drain()
         supervisor.wait()
     summary = run.metrics.summary()
-    warm = [(latency_ms, told) for at_s, latency_ms, told in watch.decided if at_s >= warm_s]
-    late = Counter(camera for camera, at_s in watch.looks if at_s >= warm_s)
+    measured = {camera.camera for camera in cameras}
+    warm = [each for each in watch.decided if each.at_s >= warm_s and each.camera in measured]
+    looks = Counter(camera for camera, at_s in watch.looks if at_s >= warm_s)
     return Measured(
-        counted=_counted(watch, pace, supervisor.fan_in.dropped()),
-        looks_hz={camera: round(late[camera] / (seconds - warm_s), 2) for camera in runs},
-        decided=Latencies.of([latency_ms for latency_ms, _ in warm]),
-        told=Latencies.of([latency_ms for latency_ms, told in warm if told]),
-        from_start=Latencies.of([latency_ms for _, latency_ms, _ in watch.decided]),
+        counted=_counted(supervisor.counts(), len(watch.looks)),
+        looks_hz={camera: round(looks[camera] / (seconds - warm_s), 2) for camera in sorted(measured)},
+        decided=Latencies.of([each.latency_ms for each in warm]),
+        told=Latencies.of([each.latency_ms for each in warm if each.told]),
+        from_start=Latencies.of([each.latency_ms for each in watch.decided]),
         high_water={level.queue: level.high_water for level in summary.queues},
         busy={stage.stage: round(stage.busy_s / seconds, 2) for stage in summary.stages},
         cpu=round(cpu_s / seconds, 2),
@@ -143,14 +170,15 @@ def run_live(
     )
 
 
-def _counted(watch: _Watch, pace: Pace, dropped: Mapping[str, int]) -> Mapping[str, Counted]:
-    looked = Counter(camera for camera, _ in watch.looks)
-    return {
-        each.camera: Counted(
-            decoded=each.admitted + each.skipped,
-            skipped=each.skipped,
-            dropped=dropped.get(each.camera, 0),
-            looked=looked[each.camera],
-        )
-        for each in pace.admission.load().cameras
-    }
+def _counted(counts: Sequence[CameraCounts], looked: int) -> Counted:
+    dropped: Counter[str] = Counter()
+    for camera in counts:
+        for drops in camera.dropped:
+            dropped[drops.queue] += drops.count
+    return Counted(
+        decoded=sum(camera.decoded for camera in counts),
+        skipped=sum(camera.skipped for camera in counts),
+        dropped=dict(dropped),
+        lost=sum(loss.frames for camera in counts for loss in camera.lost),
+        looked=looked,
+    )

@@ -10,13 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks._live_cameras import PlayedCamera
 from benchmarks._live_measure import Bench, Measured, run_live
+from benchmarks._live_trouble import troubled_cameras
 from config.load import load
 from config.schema import Config
 from engines.progress import ignore
@@ -52,6 +55,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--warm", type=float, default=8.0, help="seconds of a run that are not in the rates")
     parser.add_argument("--bound", type=float, default=None, help="runtime.max_latency_ms")
     parser.add_argument("--runs", type=int, default=1, help="of each contestant")
+    parser.add_argument(
+        "--troubled", action="store_true", help="beside cameras that make trouble, and without"
+    )
     parser.add_argument("--alone", action="store_true", help="the controller without the alternative")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     args = parser.parse_args(argv)
@@ -67,6 +73,8 @@ def main(argv: Sequence[str]) -> int:
         rule = naming(config, Path(data), gallery.own_pairs)
         bench = Bench(config, recognition, PinnedGallery(gallery, rule.max_distance))
         kinds = ("controlled",) if args.alone else ("controlled", "plain")
+        if args.troubled:
+            return measure_trouble(bench, videos, args, Path(data))
         run_live(
             bench, cameras_of(videos, 4, 2.0), *contestant(config, "controlled"), 1.0
         )  # compiles kernels
@@ -78,6 +86,40 @@ def main(argv: Sequence[str]) -> int:
     middle = {kind: sorted(runs, key=_p99)[len(runs) // 2] for kind, runs in rows.items()}
     for kind in kinds:
         say(row(config, kind, args.cameras, middle))
+    return 0
+
+
+def measure_trouble(bench: Bench, videos: Sequence[Path], args: argparse.Namespace, folder: Path) -> int:
+    """Looks a second of good cameras alone, and beside three that make trouble; print the row, return the exit code."""
+    alone: list[Measured] = []
+    beside: list[Measured] = []
+    for _ in range(args.runs):
+        for rates, others in ((alone, False), (beside, True)):
+            cameras = cameras_of(videos, args.cameras, args.seconds)
+            with ExitStack() as stack:
+                troubled = stack.enter_context(troubled_cameras(videos[0], folder)) if others else []
+                made = contestant(bench.config, "controlled")
+                rates.append(run_live(bench, cameras, *made, args.warm, troubled))
+    quiet, loud = (sorted(each, key=_looks_hz)[len(each) // 2] for each in (alone, beside))
+    say(
+        {
+            "bench": "live, beside cameras that make trouble: garbage, flapping, 4K60",
+            "cameras": args.cameras,
+            "rate_hz": bench.config.detection.rate_hz,
+            "looks_hz": round(_looks_hz(loud), 2),
+            "against": "the same cameras alone",
+            "against_hz": round(_looks_hz(quiet), 2),
+            "ratio": round(statistics.median(map(_ratio_of_looks, beside, alone)), 3),
+            "least_ratio_of_a_camera": min(
+                loud.looks_hz[each] / quiet.looks_hz[each] for each in quiet.looks_hz
+            ),
+            "decided_ms": vars_of(loud.decided),
+            "against_decided_ms": vars_of(quiet.decided),
+            "cpu": loud.cpu,
+            "against_cpu": quiet.cpu,
+            "exact": loud.counted.exact and quiet.counted.exact,
+        }
+    )
     return 0
 
 
@@ -113,7 +155,7 @@ def row(config: Config, kind: str, cameras: int, middle: Mapping[str, Measured])
     """What is printed of a contestant."""
     measured = middle[kind]
     looks = measured.looks_hz.values()
-    counted = measured.counted.values()
+    counted = measured.counted
     return {
         "bench": "live",
         "contestant": kind,
@@ -125,11 +167,12 @@ def row(config: Config, kind: str, cameras: int, middle: Mapping[str, Measured])
         "with_start_ms": vars_of(measured.from_start),
         "ratio": _ratio(measured, middle),
         "against": "p99 of plain: every camera at detection.rate_hz, 16 frames queued, oldest dropped",
-        "decoded": sum(each.decoded for each in counted),
-        "skipped": sum(each.skipped for each in counted),
-        "dropped": sum(each.dropped for each in counted),
-        "looked": sum(each.looked for each in counted),
-        "exact": all(each.exact for each in counted),
+        "decoded": counted.decoded,
+        "skipped": counted.skipped,
+        "dropped": dict(counted.dropped),
+        "lost": counted.lost,
+        "looked": counted.looked,
+        "exact": counted.exact,
         "high_water": dict(measured.high_water),
         "busy": dict(measured.busy),
         "cpu": measured.cpu,
@@ -146,6 +189,14 @@ def say(one: Mapping[str, object]) -> None:
     """Print a row."""
     sys.stdout.write(json.dumps(one) + "\n")
     sys.stdout.flush()
+
+
+def _looks_hz(measured: Measured) -> float:
+    return sum(measured.looks_hz.values())
+
+
+def _ratio_of_looks(measured: Measured, against: Measured) -> float:
+    return _looks_hz(measured) / _looks_hz(against)
 
 
 def _p99(measured: Measured) -> float:

@@ -28,6 +28,9 @@ class LoadRules:
     """a look's cost is a mean over about this time: half a second brings a dozen looks, and each costs what it costs"""
     start_hz: float = 10.0
     """looks a second of all cameras together until it is known what one costs, so that nothing queues at the start"""
+    max_rise: float = 2.0
+    """factor over that mean which half a second counts for at most: a network's first run with a frame of a new size
+    takes a hundred times as long, once. Where looks have really become dearer, relief helps until the mean knows"""
     max_growth: float = 1.5
     """factor a second by which the budget grows at most, from start_hz on. It falls at once"""
     recovery: float = 1.25
@@ -89,7 +92,7 @@ def _cost_s(before: float | None, seen: Seen, rules: LoadRules) -> float | None:
     if before is None:
         return now
     kept = math.exp(-seen.seconds / rules.memory_s)
-    return kept * before + (1.0 - kept) * now
+    return kept * before + (1.0 - kept) * min(now, rules.max_rise * before)
 
 
 def _relieved(state: LoadState, seen: Seen, rules: LoadRules) -> LoadState:

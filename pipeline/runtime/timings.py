@@ -123,6 +123,12 @@ class Timings(WorkerHook):
             for info in infos:
                 self._pass(worker, info, seconds, now_ns)
 
+    @property
+    def underway(self) -> int:
+        """Frames between detection and the last stage, lost ones among them."""
+        with self._lock:
+            return len(self._underway)
+
     def of(self, info: FrameInfo) -> FrameTimes:
         """How long this frame took until now; asked by a stage that it is in."""
         total_s = (self._clock_ns() - info.captured_ns) / 1e9

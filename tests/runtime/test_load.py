@@ -108,8 +108,14 @@ def test_it_grows_no_faster_than_allowed_and_falls_with_the_cost() -> None:
     for before, now in zip([10.0, *grown], grown, strict=False):
         assert now == pytest.approx(before * math.sqrt(RULES.max_growth))
     calm = after(60, seen(cost_s=0.02))
-    slow = after(4, seen(looks=7, cost_s=0.06), calm)
-    assert slow.budget_hz < 0.75 * calm.budget_hz
+    slow = after(6, seen(looks=7, cost_s=0.06), calm)
+    assert slow.budget_hz < 0.5 * calm.budget_hz
+
+
+def test_one_look_that_took_very_long_changes_little() -> None:
+    calm = after(40, seen())
+    compiled = step(calm, seen(looks=1, cost_s=2.0), RULES)
+    assert compiled.budget_hz > 0.75 * calm.budget_hz
 
 
 def test_latency_over_its_mark_relieves_in_proportion_at_most_to_a_half() -> None:
