@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.arrays import U8
+from pipeline.detection.rules import CameraRules
 from pipeline.detection.stage import DetectionStage, LookSchedule
 from pipeline.types import Faces, Frame, FrameInfo, LazyPixels, StreamEnd
 
@@ -90,6 +91,57 @@ def test_the_first_is_looked_at_and_no_wait_is_longer_than_a_period(
     assert looked[0] == times[0]
     for time in times:
         assert time - max(look for look in looked if look <= time) <= 1.0 / rate_hz
+
+
+def test_a_postponed_look_comes_later_by_its_share_of_a_period() -> None:
+    schedule = LookSchedule(10.0)
+    assert schedule.due(0.0)
+    schedule.postpone(0.5)
+
+    assert [index for index in range(1, 40) if schedule.due(index / 100)] == [15, 25, 35]
+
+
+def test_a_changed_rate_stretches_what_is_left_of_the_wait() -> None:
+    schedule = LookSchedule(1.0)
+    assert schedule.due(0.0)
+    assert not schedule.due(0.5)
+    schedule.change(5.0)
+
+    assert [index for index in range(51, 110) if schedule.due(index / 100)] == [60, 80, 100]
+
+
+def test_before_its_first_look_a_schedule_may_be_changed_too() -> None:
+    schedule = LookSchedule(1.0)
+    schedule.change(10.0)
+
+    assert [index for index in range(6) if schedule.due(index / 20)] == [0, 2, 4]
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 0.5), st.floats(1.0, 30.0)), min_size=1, max_size=60))
+def test_however_rates_change_no_wait_is_longer_than_the_longest_period(
+    steps: list[tuple[float, float]],
+) -> None:
+    schedule = LookSchedule(10.0)
+    longest_s = max(0.1, *(1.0 / rate_hz for _, rate_hz in steps))
+    now_s = last_s = 0.0
+    assert schedule.due(0.0)
+    for step_s, rate_hz in steps:
+        schedule.change(rate_hz)
+        now_s += step_s
+        if schedule.due(now_s):
+            last_s = now_s
+        assert now_s - last_s <= longest_s
+
+
+def test_where_others_choose_every_frame_is_looked_at_and_each_camera_has_its_region() -> None:
+    left = CameraRules(10.0, 8.0, region=(((0.0, 0.0), (0.4, 0.0), (0.4, 1.0), (0.0, 1.0)),))
+    everywhere = CameraRules(10.0, 8.0)
+    stage = DetectionStage(CountingDetector(), None, lambda camera: left if camera == "a" else everywhere)
+
+    out = stage.process([frame("a", 0, 0.0), frame("a", 1, 0.01), frame("b", 0, 0.0)])
+
+    assert [item.looked for item in out] == [True, True, True]
+    assert [len(item.faces) for item in out] == [0, 0, 1]  # the face is centred in the middle
 
 
 def test_a_frame_not_looked_at_passes_with_its_pixels_untouched() -> None:

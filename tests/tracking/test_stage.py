@@ -95,3 +95,20 @@ def test_a_cut_ends_tracks_even_when_somebody_stands_in_the_same_place() -> None
 def test_small_faces_are_not_followed() -> None:
     stage, face = make(min_face_px=41.0), faces_of([FACE])
     assert ids(list(stage.process([item(0, face), item(3, face)]))) == [[], []]
+
+
+def test_each_camera_may_have_its_own_limit_and_change_it() -> None:
+    limits, face = {"a": 41.0, "b": 20.0}, faces_of([FACE])
+    stage = TrackingStage(
+        min_score=0.5,
+        min_iou=0.2,
+        min_iou_low=0.4,
+        max_lost_s=0.8,
+        min_looks=2,
+        min_face_px=1000.0,
+        min_face_px_of=lambda camera: limits[camera],
+    )
+    looks = [item(index, face, camera) for index in (0, 3) for camera in "ab"]
+    assert ids(list(stage.process(looks))) == [[], [], [], [1]]
+    limits["a"] = 40.0
+    assert ids(list(stage.process([item(index, face, "a") for index in (6, 9)]))) == [[], [1]]
