@@ -83,6 +83,18 @@ class MlannIndex:
     def __len__(self) -> int:
         return self._rows.count
 
+    def know_owners(self, owners: Owners) -> None:
+        """Whose templates are, those that are here already included. For the thread that adds and removes.
+
+        Told so of somebody's templates when they come in, it may count them as another's after a merge: that makes the
+        early stop more careful, no more.
+        """
+        self._owners_of = owners
+        with self._lock:
+            self._rows.owners[: len(self)] = owners(self._rows.labels[: len(self)])
+            self._rivals.clear()
+        self.stop_below(self._accept)
+
     def stop_below(self, accept: float) -> None:
         """Let searches end early at templates nearer than `accept`, squared L2; 0: never, as it is at first.
 

@@ -18,6 +18,7 @@ from pipeline.gallery.memory.answer import EVERYBODY, Answer, People
 from pipeline.gallery.memory.catching_up import read_all, say_what_is_left_out
 from pipeline.gallery.memory.contents import Contents
 from pipeline.gallery.memory.delta import Delta, Lists, Position
+from pipeline.gallery.memory.early_stop import know_owners
 from pipeline.gallery.memory.roster import NOBODY, Ownership, Roster
 from pipeline.gallery.memory.view import Narrowing, Sought, View
 from pipeline.gallery.storage.store import Store
@@ -54,6 +55,7 @@ class Replica:
         self._held = Ownership.none()
         self._narrowing = Narrowing(self._roster)
         self._pairs: OwnPairs | None = None
+        know_owners(index, self._owners_of)
 
     @classmethod
     def of(cls, contents: Contents, index: Index) -> Self:
@@ -212,6 +214,7 @@ class Replica:
         """
         self.meet(dict.fromkeys(person_ids, ""))  # whoever is gone meanwhile is told with the delta
         self._held = Ownership(labels, self._roster.numbers_of(person_ids)[owners])
+        know_owners(self.index, self._owners_of)
         self.show(position)
 
     def list_everybody(self, watchlists: Lists, lists: Mapping[str, Lists]) -> None:
@@ -222,7 +225,7 @@ class Replica:
 
     def holds(self, labels: I64) -> Bools:
         """(N,) whether these templates are in the index, shown or not."""
-        held: Bools = np.maximum(self.view.owned.owner_of(labels), self._held.owner_of(labels)) != NOBODY
+        held: Bools = self._owners_of(labels) != NOBODY
         return held
 
     def hold(self, labels: I64, person_ids: Sequence[str], vectors: F32) -> None:
@@ -286,6 +289,10 @@ class Replica:
         with self.lock:
             self.view = replace(self.view, max_distance=max_distance)
         return self.view
+
+    def _owners_of(self, labels: I64) -> I64:
+        """Numbers of the people whom these templates (N,), shown or held, belong to; NOBODY for others."""
+        return np.maximum(self.view.owned.owner_of(labels), self._held.owner_of(labels))
 
     def _view(self, position: Position, owned: Ownership, max_distance: float = 0.0) -> View:
         counts = owned.counts(self._roster.numbers)

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from pipeline.arrays import F32, I64
 from pipeline.gallery.indexes.exact import ExactIndex
 from pipeline.gallery.indexes.index import Neighbours
+from pipeline.gallery.memory.early_stop import Owners
 from pipeline.gallery.memory.following import FollowedGallery, Source
 from pipeline.gallery.memory.opening import build_replica
 from pipeline.gallery.memory.replica import Replica
@@ -113,6 +114,9 @@ def test_the_index_of_a_gallery_that_was_replaced_is_told_when_to_stop(store: St
     told: list[tuple[int, float]] = []
 
     class Stopping(ExactIndex):
+        def know_owners(self, owners: Owners) -> None:
+            """Nobody stops by them here."""
+
         def stop_below(self, accept: float) -> None:
             told.append((id(self), accept))
 

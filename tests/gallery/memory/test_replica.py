@@ -13,7 +13,9 @@ from pipeline.arrays import F32
 from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import own_pairs
 from pipeline.gallery.indexes.choose import INDEXES, choose_index
+from pipeline.gallery.indexes.mlann import MlannIndex
 from pipeline.gallery.memory.contents import Contents
+from pipeline.gallery.memory.delta import Position
 from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.storage.records import Person
 from pipeline.gallery.storage.rows import now
@@ -181,3 +183,34 @@ def test_a_used_index_is_refused() -> None:
     contents = Contents(0, (), np.zeros(0, np.int64), (), np.zeros((0, 0), np.float32), 0)
     with pytest.raises(ValueError, match="must be empty"):
         Replica.of(contents, index)
+
+
+def test_an_index_that_stops_early_knows_whose_templates_are(tmp_path: Path) -> None:
+    """Else a person's templates would be each other's rivals, and hardly any search would end early."""
+    each = 4
+    vectors = np.stack([face(k, shot) for k in range(40) for shot in range(each)])
+    owners = [f"p_{k}" for k in range(40) for _ in range(each)]
+    labels = np.arange(len(owners), dtype=np.int64)
+
+    def told(index: MlannIndex) -> tuple[float, float]:
+        index.stop_below(0.9)
+        return index.stop, index.familiar
+
+    knowing, alone = MlannIndex(DIMENSION, owners=lambda labels: labels // each), MlannIndex(DIMENSION)
+    for index in (knowing, alone):
+        index.add(labels, vectors)
+    replica = replica_of(owners, vectors, "mlann")
+    assert isinstance(replica.index, MlannIndex)
+    assert told(replica.index) == told(knowing) > told(alone)
+    replica.index.save(tmp_path)
+    adopting = Replica(MlannIndex.load(tmp_path))
+    # Numbers of people are another program's: they are not those that the file was written with.
+    adopting.meet({"p_0123456789ab": "Somebody"})
+    ids = sorted(set(owners))
+    adopting.adopt(labels, ids, np.array([ids.index(one) for one in owners]), Position("", 7, ""))
+    assert isinstance(adopting.index, MlannIndex)
+    assert told(adopting.index) == told(knowing)
+    new = np.stack([face(99, shot) for shot in range(2)])
+    adopting.hold(np.array([900, 901]), ("p_99", "p_99"), new)
+    knowing.add(np.array([9900, 9901]), new)
+    assert (adopting.index.stop, adopting.index.familiar) == (knowing.stop, knowing.familiar)
