@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from pipeline.alignment.gate import GateRules
+from pipeline.alignment.quality import judge as judge_of
+from pipeline.alignment.quality import parts_of
 from pipeline.alignment.stage import AlignmentStage
 from pipeline.arrays import F32, U8
-from pipeline.types import Faces, Frame, FrameInfo, HostPixels, StreamEnd, Tracked
+from pipeline.gallery.recogniser import QualityParts
+from pipeline.types import QUALITY_PARTS, Faces, Frame, FrameInfo, HostPixels, StreamEnd, Tracked
 
 RULES = GateRules(min_quality=0.2, first_shots=1, better_by=2.0, recheck_s=10.0, recheck_known_s=10.0)
 
@@ -79,3 +83,46 @@ def test_a_camera_that_ended_starts_anew() -> None:
     assert len(stage.process([tracked(1, {1: 200})])[0].rows) == 0
     stage.end(StreamEnd("door", 2))
     assert len(stage.process([tracked(0, {1: 200})])[0].rows) == 1
+
+
+def told(crops: U8, faces: Faces) -> QualityParts:
+    """Brightness as sharpness, and half of it as size; the rest is as it should be."""
+    values = np.ones((len(crops), len(QUALITY_PARTS)), np.float32)
+    values[:, 1] = crops[:, 0, 0, 0] / 255
+    values[:, 0] = 0.5
+    return QualityParts(QUALITY_PARTS, values)
+
+
+def test_what_spoils_a_face_goes_along_and_its_product_is_the_quality() -> None:
+    stage = AlignmentStage(cut, judge, RULES, Answers(), lag_frames=3, crop_px=4, parts=told)
+    (item,) = stage.process([tracked(0, {1: 200, 2: 10, 4: 250}, unseen=(4,))])
+    assert item.parts is not None
+    assert item.parts[:, 1] == pytest.approx(np.array([200, 10, 0]) / 255)
+    assert item.parts[2].tolist() == [0.0] * len(QUALITY_PARTS)
+    assert item.quality == pytest.approx(np.array([100, 5, 0]) / 255)
+    assert item.rows.tolist() == [0]
+
+
+def of_another_judge(crops: U8, faces: Faces) -> QualityParts:
+    """Parts that are not ours."""
+    return QualityParts(("size",), np.full((len(crops), 1), 0.5, np.float32))
+
+
+def test_a_judge_that_knows_no_parts_is_asked_for_the_quality() -> None:
+    (item,) = make(Answers()).process([tracked(0, {1: 200})])
+    assert item.parts is None
+    stage = AlignmentStage(cut, judge, RULES, Answers(), lag_frames=3, crop_px=4, parts=of_another_judge)
+    (item,) = stage.process([tracked(0, {1: 200})])
+    assert item.parts is None
+    assert item.quality.tolist() == [0.5]
+
+
+def test_the_quality_is_the_same_to_the_last_bit_with_parts_and_without() -> None:
+    shapes = np.random.default_rng(5)
+    crops = shapes.integers(0, 255, (7, 160, 160, 3), np.uint8)
+    boxes = np.array([[0, 0, 30 + at, 40 + at] for at in range(7)], np.float32)
+    marks = (boxes[:, None, :2] + shapes.uniform(5, 25, (7, 5, 2))).astype(np.float32)
+    faces = Faces(boxes, marks, np.linspace(0.5, 0.95, 7, dtype=np.float32))
+    assert parts_of(crops, faces).overall.tobytes() == judge_of(crops, faces).tobytes()
+    one = parts_of(crops[:1], faces.take(np.array([0])))
+    assert one.overall.tobytes() == judge_of(crops, faces)[:1].tobytes()
