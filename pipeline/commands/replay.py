@@ -23,11 +23,12 @@ from pipeline.errors import BadInputError
 FIRST_YEAR, LAST_YEAR = 1800, 2999
 """of recordings: before there was a camera, and far from where times cannot be counted on"""
 
-NoKeepOption = Annotated[
-    bool, typer.Option("--no-keep", help="Publish events, but keep nothing of who was seen.")
-]
-SnapshotsOption = Annotated[
-    bool, typer.Option("--snapshots", help="Keep a picture of each sighting, as snapshots.replay does.")
+KeptOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--snapshots/--no-keep",
+        help="Keep a picture of each sighting too, as snapshots.replay does; or publish events, and keep nothing.",
+    ),
 ]
 
 
@@ -52,8 +53,7 @@ def replay(
     redis: Annotated[
         str | None, typer.Option(metavar="URL", parser=text_given, help="Publish here instead of redis.url.")
     ] = None,
-    no_keep: NoKeepOption = False,
-    snapshots: SnapshotsOption = False,
+    snapshots: KeptOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
     set_: SetOption = None,
@@ -69,8 +69,6 @@ def replay(
     keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis is not None else ())]
     keys += ["snapshots.replay=true"] if snapshots else []
     context = make_context(config, data, keys, json_, debug)
-    if snapshots and no_keep:
-        raise BadInputError("--snapshots keeps pictures and --no-keep nothing; give one of them")
     request = ReplayRequest(
         videos=tuple(videos),
         realtime=realtime,
@@ -79,7 +77,7 @@ def replay(
         started_at=None if start_time is None else parse_time(start_time),
         annotate=annotate,
         summary=summary,
-        keep=not no_keep,
+        keep=snapshots is not False,
     )
     raise typer.Exit(run_replay(context, request))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
 from pipeline.commands.report import visible
-from pipeline.commands.strangers_output import sighting_document
+from pipeline.commands.strangers_output import picture_there, sighting_document
 
 if TYPE_CHECKING:
     from pipeline.gallery.past.past_search import PastMatch
@@ -51,7 +52,7 @@ def print_found(context: Context, found: Sequence[Shown]) -> None:
 
     if context.json:
         for rank, one in enumerate(found, 1):
-            context.print_json(document(rank, one))
+            context.print_json(document(rank, one, context.data))
         return
     if not found:
         return
@@ -69,11 +70,14 @@ def print_found(context: Context, found: Sequence[Shown]) -> None:
             f"{(seen.seen_at - seen.first_seen_at).total_seconds():.1f} s",
         )
     context.print(table)
+    for rank, one in enumerate(found, 1):
+        if (snapshot := picture_there(one.sighting, context.data)) is not None:
+            context.print(Text(visible(f"{rank}: {context.data / snapshot}")))
 
 
-def document(rank: int, one: Shown) -> Mapping[str, object]:
+def document(rank: int, one: Shown, data: Path) -> Mapping[str, object]:
     """The keys of a line."""
-    seen, distance = sighting_document(one.sighting), one.distance
+    seen, distance = sighting_document(one.sighting, data), one.distance
     person_id = one.sighting.person_id
     return {
         "rank": rank,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
@@ -45,7 +46,7 @@ def print_sightings(
 
     if context.json:
         whom = None if person is None else {"id": person.id, "name": person.name}
-        shown = [sighting_document(one) for one in latest]
+        shown = [sighting_document(one, context.data) for one in latest]
         context.print_json({**stranger_document(found), "person": whom, "latest": shown})
         return
     one = found.stranger
@@ -56,7 +57,8 @@ def print_sightings(
     table = Table("seen", "for", "quality", "camera", "sighting", "snapshot")
     for each in latest:
         seconds = (each.seen_at - each.first_seen_at).total_seconds()
-        texts = (Text(visible(text)) for text in (each.camera, each.sighting_id, each.snapshot or "–"))
+        snapshot = picture_there(each, context.data) or "–"
+        texts = (Text(visible(text)) for text in (each.camera, each.sighting_id, snapshot))
         table.add_row(day(each.first_seen_at), f"{seconds:.1f} s", f"{each.quality:.2f}", *texts)
     if latest:
         context.print(table)
@@ -79,7 +81,14 @@ def stranger_document(one: StrangerSummary) -> Mapping[str, object]:
     }
 
 
-def sighting_document(one: Sighting) -> Mapping[str, object]:
+def picture_there(one: Sighting, data: Path) -> str | None:
+    """Where a sighting's picture is below the data folder; None where there is none, or it is gone by now."""
+    from pipeline.gallery.keeping.snapshots import is_taken
+
+    return one.snapshot if is_taken(data, one.snapshot) else None
+
+
+def sighting_document(one: Sighting, data: Path) -> Mapping[str, object]:
     """The keys of a sighting."""
     return {
         "sighting_id": one.sighting_id,
@@ -95,7 +104,7 @@ def sighting_document(one: Sighting) -> Mapping[str, object]:
             "width": one.width,
             "height": one.height,
         },
-        "snapshot": one.snapshot,
+        "snapshot": picture_there(one, data),
     }
 
 

@@ -68,17 +68,13 @@ class SightingBook:
         self.said: list[IdentityEvent] = []
         """events of the last call: where it raised, they were stated and not returned"""
         self._gallery = GalleryState(0, rules.max_distance)
-        self._parted: list[Sighting] = []
+        self.parted: list[Sighting] = []
+        """those that turned out in the last frame to have been two people: their picture may be of the other"""
 
     @property
     def named_tracks(self) -> dict[int, str]:
         """Whom the tracks that are still followed are taken for: the person's id, of those that have a name."""
         return {t: s.named.person_id for t, s in self._by_track.items() if s.named is not None}
-
-    @property
-    def parted(self) -> Sequence[Sighting]:
-        """Those that turned out in the last frame to have been two people: their picture may be of the other."""
-        return self._parted
 
     def advance(
         self, item: Matched, shots: Mapping[int, Shot] = NO_SHOTS
@@ -87,7 +83,7 @@ class SightingBook:
 
         A track that is missing is gone: its id must not come back. `shots`: of this frame, by track.
         """
-        self._parted, self.said = [], []
+        self.parted, self.said = [], []
         self._follow(item.gallery)
         for track in sorted(self._by_track.keys() - set(item.track_ids.tolist())):
             self._by_track.pop(track).let_go(track)
@@ -164,7 +160,7 @@ class SightingBook:
         """
         leaver = self._open_sighting(track, info, box)
         joined.part(track, leaver)
-        self._parted.append(joined)
+        self.parted.append(joined)
         for order in joined.apart:
             self._open[order].apart.add(leaver.order)
         return leaver

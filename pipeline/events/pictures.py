@@ -59,7 +59,7 @@ class Pictures:
     def shots_of(self, item: Matched) -> Mapping[int, Shot]:
         """Shots of this frame that may become pictures, by track."""
         offered = self._board.take(item.info.camera, item.info.index)
-        if offered is None or not self._keeper.has_room(offered.bytes):
+        if offered is None or offered.frame.info != item.info or not self._keeper.has_room(offered.bytes):
             return {}
         still = Still(item.info, offered.frame.pixels)
         return {

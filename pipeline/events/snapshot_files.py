@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.arrays import F32, U8
 from pipeline.events.shots import Kept, Shot, Still
 from pipeline.gallery.keeping.picture_about import About, with_comment
-from pipeline.gallery.keeping.snapshots import face_of
+from pipeline.gallery.keeping.snapshots import UNFINISHED, face_of
 from pipeline.geometry import fraction_box
 
 FACE_MARGIN = 0.4
@@ -69,7 +69,7 @@ def write_pictures(data: Path, kept: Kept, about: About) -> int:
 
 
 def _write(path: Path, content: bytes) -> int:
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         try:
             _fill(part, content)

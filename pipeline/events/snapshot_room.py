@@ -7,13 +7,16 @@ from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.gallery.keeping.picture_room import Look, PictureFile
-from pipeline.gallery.keeping.snapshots import delete_pictures
+from pipeline.gallery.keeping.snapshots import delete_pictures, frame_of
 
 SLACK = 0.02
 """how far below the bound pictures are taken each time, as a part of it: the next look is that much writing away"""
 
+AT_ONCE = 16
+"""files deleted between two pictures, more than a picture adds"""
+
 AGAIN_S = 60.0
-"""between two looks at least, where what has to go cannot be deleted"""
+"""until the next look, where what has to go cannot be deleted"""
 
 
 class SnapshotRoom:
@@ -28,6 +31,8 @@ class SnapshotRoom:
         self._max_bytes = max_bytes
         self._look: Look | None = Look(data)
         self._total = 0
+        self._meanwhile = 0
+        """written since the look began"""
         self._is_known = False
         self._going: list[PictureFile] = []
         """to be deleted, the next one last"""
@@ -48,22 +53,29 @@ class SnapshotRoom:
     def add(self, grown: int) -> None:
         """Something was written, that takes so many bytes more."""
         self._total += grown
+        self._meanwhile += grown
 
     def step(self) -> None:
         """Do a little of what is to be done: milliseconds."""
         if self._going:
-            self._delete(self._going.pop())
+            for file in self._going[: -AT_ONCE - 1 : -1]:
+                self._delete(file)
+            del self._going[-AT_ONCE:]
         elif self._look is not None:
             self._look.step()
             if self._look.done:
                 self._plan(self._look)
                 self._look = None
         elif self._total > self._max_bytes and time.monotonic() >= self._not_before_s:
-            self._look = Look(self._data)
+            self._begin()
+
+    def _begin(self) -> None:
+        self._look = Look(self._data)
+        self._meanwhile = 0
 
     def _plan(self, look: Look) -> None:
-        self._total, self._is_known = look.bytes, True
-        self._not_before_s = time.monotonic() + AGAIN_S
+        # What was written meanwhile may have been seen or not; the next look will tell.
+        self._total, self._is_known = look.bytes + self._meanwhile, True
         excess, going = look.bytes - self._max_bytes, list(look.left_behind)
         if excess > 0:
             excess += int(SLACK * self._max_bytes)
@@ -72,13 +84,11 @@ class SnapshotRoom:
                     break
                 going.append(file)
                 excess -= file.bytes
-            if excess > 0:
-                self._not_before_s = 0.0  # more than one look remembers: go on at once
         self._going = going[::-1]
 
     def _delete(self, file: PictureFile) -> None:
         try:
-            self.removed += delete_pictures([Path(file.path)])
+            self.removed += delete_pictures([frame_of(Path(file.path))])
             self._total -= file.bytes
         except StoreError:  # said by whoever cannot write there either
             self._not_before_s = time.monotonic() + AGAIN_S

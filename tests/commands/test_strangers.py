@@ -31,6 +31,8 @@ def data(tmp_path: Path) -> Path:
     with Store(tmp_path) as store:
         seen = [sighting(1, A), replace(sighting(2, B, face_of=2), snapshot="snapshots/b.jpg")]
         Sightings(store.database).write([*seen, sighting(3, A, run=YARD)])
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "b.jpg").touch()
     return tmp_path
 
 
@@ -119,6 +121,9 @@ def test_one_is_shown_with_where_they_were_seen(data: Path, capsys: pytest.Captu
     assert (shown["sightings"], shown["person"]) == (1, None)
     assert run(data, "show", B) == 0
     assert "snapshots/b.jpg" in capsys.readouterr().out
+    (data / "snapshots" / "b.jpg").unlink()
+    assert run(data, "show", B) == 0
+    assert "snapshots/b.jpg" not in capsys.readouterr().out
     assert run(data, "show", A, "--count", "1") == 0
     assert "and 1 earlier ones; see --count" in capsys.readouterr().out
 

@@ -6,9 +6,9 @@ import fcntl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select
 
 from pipeline.errors import FacestreamError
 from pipeline.gallery.keeping.backup_file import Access, check_is_file, connected
@@ -25,7 +25,9 @@ from pipeline.gallery.keeping.backup_manifest import (
 from pipeline.gallery.keeping.erasing import Whom, found_in, mentions_of, rows_of, unname
 from pipeline.gallery.keeping.evidence import Evidence
 from pipeline.gallery.keeping.known_backups import UNFINISHED, forgotten, known_backups, part_of, strike_off
-from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER
+from pipeline.gallery.keeping.picture_about import ENOUGH, taken_at
+from pipeline.gallery.keeping.pictures_named import pictures_beside, pictures_of
+from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER, face_of
 from pipeline.gallery.sightings.sighting_rows import pieces
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.migrations import migrate
@@ -139,10 +141,16 @@ def _erase(connection: Connection, found: Whom) -> Mapping[str, int]:
 
 
 def _erase_pictures(connection: Connection, found: Whom) -> int:
-    """Pictures in their folders, and those that their sightings name."""
-    (of_sightings,) = (rows.which for rows in rows_of(found) if rows.table is sightings)
-    named = select(sightings.c.snapshot).where(of_sightings, sightings.c.snapshot.is_not(None))
-    erased = _delete(connection, files_table, files_table.c.path.in_(named))
+    """Pictures in their folders, and those that show them, frames and faces."""
+    named = set(pictures_of(connection, found))
+    head = select(func.substr(files_table.c.content, 1, ENOUGH))
+    for beside in pictures_beside(connection, found):
+        first = connection.execute(head.where(files_table.c.path == beside.named)).scalar_one_or_none()
+        if first is not None and beside.shows_them(taken_at(first)):
+            named.add(beside.named)
+    erased = 0
+    for piece in pieces(sorted(named | {str(face_of(PurePosixPath(each))) for each in named})):
+        erased += _delete(connection, files_table, files_table.c.path.in_(piece))
     for piece in pieces(sorted(found.people), 100):
         folders = (files_table.c.path.startswith(f"{SNAPSHOTS_FOLDER}/{one}/") for one in piece)
         erased += _delete(connection, files_table, or_(*folders))

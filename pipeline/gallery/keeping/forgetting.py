@@ -21,15 +21,18 @@ from pipeline.gallery.keeping import audit, erasing
 from pipeline.gallery.keeping.audit import FORGET, AuditLine, Step
 from pipeline.gallery.keeping.backup_erasing import Cleaned, clean_backups
 from pipeline.gallery.keeping.backup_manifest import OnProgress, untold
-from pipeline.gallery.keeping.erasing import Whom, rows_of
+from pipeline.gallery.keeping.erased_pictures import tell_erased
+from pipeline.gallery.keeping.erasing import Whom
 from pipeline.gallery.keeping.evidence import Evidence
+from pipeline.gallery.keeping.pictures_named import pictures_of, pictures_showing
 from pipeline.gallery.keeping.proof import Proof, prove
 from pipeline.gallery.keeping.snapshots import (
     delete_pictures,
     erase_snapshots,
     files_below,
-    picture,
+    files_of,
     snapshots_of,
+    without_backgrounds,
 )
 from pipeline.gallery.memory.snapshot_folders import remove_snapshots, wipe_snapshots
 from pipeline.gallery.names import is_text
@@ -150,6 +153,8 @@ class _Going:
     whom: Callable[[Connection], Whom]
     now: Now
     evidence: Evidence = field(default_factory=Evidence)
+    named: set[str] = field(default_factory=set)
+    """pictures that show them, as sightings name them"""
 
     def go(
         self,
@@ -204,18 +209,19 @@ class _Going:
             change(connection)
             whom = self.whom(connection)
             self.evidence.gather(connection, whom)
+            self.named.update(pictures_showing(connection, self.data, whom))
             return erasing.erase(connection, whom)
 
     def _erase_pictures(self, whom: Whom) -> int:
-        """Delete their pictures, after a look at them; how many there were."""
+        """Delete the pictures that show them, after a look at theirs; how many there were."""
         with self.database.reading() as connection:
-            (of_sightings,) = (each.which for each in rows_of(whom) if each.table is sightings)
-            asked = select(sightings.c.snapshot).where(of_sightings, sightings.c.snapshot.is_not(None))
-            named = [picture(self.data, each) for each in connection.execute(asked).scalars()]
-        paths = {each for each in named if each is not None}
+            theirs = files_of(self.data, pictures_of(connection, whom))
+            self.named.update(pictures_showing(connection, self.data, whom))
         for person_id in sorted(whom.people):
-            paths |= set(files_below(snapshots_of(self.data, person_id)))
-        self.evidence.gather_pictures(paths)
+            theirs |= set(files_below(snapshots_of(self.data, person_id)))
+        self.evidence.gather_pictures(without_backgrounds(theirs))
+        tell_erased(self.data, self.named)
+        paths = theirs | files_of(self.data, self.named)
         return delete_pictures(paths) + sum(erase_snapshots(self.data, each) for each in whom.people)
 
     def _erase_indexes(self, whom: Whom) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 ENOUGH = 4096
 """bytes of a file that hold its comment, where it has one"""
 
-MAX_TEXT = 200
+MAX_TEXT = 100
 """characters of a name; the end of a longer one is kept, which tells sightings apart"""
 
 _START, _APP0, _COMMENT, _SCAN = b"\xff\xd8", b"\xff\xe0", b"\xff\xfe", b"\xff\xda"
@@ -48,7 +48,7 @@ class About:
             "quality": round(self.quality, 4),
             "box": [round(side, 4) for side in self.box],
         }
-        return json.dumps(told)
+        return json.dumps(told, ensure_ascii=False)
 
 
 def with_comment(jpeg: bytes, text: str) -> bytes:
@@ -58,7 +58,7 @@ def with_comment(jpeg: bytes, text: str) -> bytes:
     at = 2
     if jpeg[2:4] == _APP0:
         at += 2 + struct.unpack(">H", jpeg[4:6])[0]
-    body = text.encode()
+    body = text.encode("utf-8", "replace")
     return jpeg[:at] + _COMMENT + struct.pack(">H", len(body) + 2) + body + jpeg[at:]
 
 

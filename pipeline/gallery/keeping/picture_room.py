@@ -9,13 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER
+from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER, UNFINISHED
 
 IN_ONE_STEP = 500
 """files looked at before somebody else may do something: a few milliseconds"""
-
-UNFINISHED = ".part"
-"""how the name of a file ends until it is whole"""
 
 LEFT_BEHIND_S = 600.0
 """a file that is not whole after so long never will be"""
@@ -70,6 +67,11 @@ def every_file(data: Path) -> Iterator[PictureFile]:
                     continue
 
 
+def is_left_behind(file: PictureFile, now_s: float) -> bool:
+    """Whether whoever wrote this file was killed before it was whole. `now_s`: since the epoch."""
+    return file.path.endswith(UNFINISHED) and file.written_s < now_s - LEFT_BEHIND_S
+
+
 class Look:
     """One look through all pictures: what they take, and the oldest of them."""
 
@@ -80,7 +82,7 @@ class Look:
         self.done = False
         self.left_behind: list[PictureFile] = []
         """never finished: whoever wrote them was killed"""
-        self._long_ago_s = time.time() - LEFT_BEHIND_S
+        self._now_s = time.time()
         self._left = every_file(data)
         self._newest_first: list[tuple[float, str, PictureFile]] = []
         """a heap of the OLDEST oldest, the newest of them on top"""
@@ -94,7 +96,7 @@ class Look:
                 return
             self.bytes += file.bytes
             self.files += 1
-            if file.path.endswith(UNFINISHED) and file.written_s < self._long_ago_s:
+            if is_left_behind(file, self._now_s):
                 self.left_behind.append(file)
                 continue
             entry = (-file.written_s, file.path, file)

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, and_, or_, select
 
 from pipeline.gallery.keeping.erasing import Whom, rows_of
+from pipeline.gallery.keeping.picture_about import head_of, taken_at
 from pipeline.gallery.keeping.snapshots import picture
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.sightings.sighting_rows import AnyRow, pieces
@@ -27,11 +28,17 @@ class Beside:
     named: str
     """as its sighting names it"""
     times: tuple[tuple[datetime, datetime], ...]
-    """from when to when that camera saw them while it saw the other: a frame of then shows both"""
+    """from when to when that camera saw them, and a moment more: a frame of then shows them"""
+    is_together: bool
+    """whether both were seen at once, and not one a moment after the other"""
+    is_over: bool
+    """otherwise a frame of then may still become its picture"""
 
     def shows_them(self, taken_at: datetime | None) -> bool:
-        """Whether a picture taken then shows them; one that does not say when it was taken may."""
-        return taken_at is None or any(start <= taken_at <= end for start, end in self.times)
+        """Whether a picture taken then shows them; one that does not say when may, where both were seen at once."""
+        if taken_at is None:
+            return self.is_together
+        return any(start <= taken_at <= end for start, end in self.times)
 
 
 def pictures_of(connection: Connection, whom: Whom) -> frozenset[str]:
@@ -49,7 +56,7 @@ def pictures_beside(connection: Connection, whom: Whom) -> Iterator[Beside]:
     for row in connection.execute(select(*columns).where(of_sightings).order_by(sightings.c.first_seen_at)):
         theirs.setdefault(RunOfCamera(row.camera, row.run), []).append(row)
     for run, seen in theirs.items():
-        asked = select(*columns, sightings.c.snapshot).where(
+        asked = select(*columns, sightings.c.snapshot, sightings.c.over).where(
             sightings.c.camera == run.camera,
             sightings.c.run == run.run,
             sightings.c.snapshot.is_not(None),
@@ -58,8 +65,26 @@ def pictures_beside(connection: Connection, whom: Whom) -> Iterator[Beside]:
             sightings.c.label.not_in(select(sightings.c.label).where(of_sightings)),
         )
         for other in connection.execute(asked.execution_options(yield_per=1000)):
-            if times := _together(other, seen):
-                yield Beside(other.snapshot, times)
+            near = [row for row in seen if _is_near(row, other, BEFORE_AND_AFTER)]
+            times = tuple(
+                (row.first_seen_at - BEFORE_AND_AFTER, row.seen_at + BEFORE_AND_AFTER) for row in near
+            )
+            if near:
+                at_once = any(_is_near(row, other, timedelta()) for row in near)
+                yield Beside(other.snapshot, times, at_once, other.over)
+
+
+def pictures_showing(connection: Connection, data: Path, whom: Whom) -> frozenset[str]:
+    """All pictures that show these people, as sightings name them: theirs, and others' with them in the background.
+
+    Reads the first bytes of those that may.
+    """
+    return pictures_of(connection, whom) | {
+        beside.named
+        for beside in pictures_beside(connection, whom)
+        if (path := picture(data, beside.named)) is not None
+        and (not beside.is_over or beside.shows_them(taken_at(head_of(path))))
+    }
 
 
 def pictures_of_runs(database: Database, data: Path, runs: Sequence[RunOfCamera]) -> frozenset[Path]:
@@ -75,11 +100,6 @@ def pictures_of_runs(database: Database, data: Path, runs: Sequence[RunOfCamera]
     return frozenset(path for each in found if (path := picture(data, each)) is not None)
 
 
-def _together(other: AnyRow, seen: Sequence[AnyRow]) -> tuple[tuple[datetime, datetime], ...]:
-    """When they were seen, of those times at which the other was seen too."""
-    return tuple(
-        (row.first_seen_at - BEFORE_AND_AFTER, row.seen_at + BEFORE_AND_AFTER)
-        for row in seen
-        if row.first_seen_at - BEFORE_AND_AFTER <= other.seen_at
-        and other.first_seen_at <= row.seen_at + BEFORE_AND_AFTER
-    )
+def _is_near(one: AnyRow, other: AnyRow, within: timedelta) -> bool:
+    """Whether two sightings overlap in time, or are no further apart than this."""
+    return bool(one.first_seen_at - within <= other.seen_at and other.first_seen_at <= one.seen_at + within)

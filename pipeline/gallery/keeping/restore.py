@@ -33,9 +33,10 @@ from pipeline.gallery.keeping.copying import (
     go_on_above,
     is_empty,
 )
-from pipeline.gallery.keeping.erasing import Whom, erase, found_in, rows_of
+from pipeline.gallery.keeping.erasing import Whom, erase, found_in
 from pipeline.gallery.keeping.known_backups import KnownBackup, forgotten, known_backups, remember
-from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER, delete_pictures, picture, pictures
+from pipeline.gallery.keeping.pictures_named import pictures_showing
+from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER, delete_pictures, files_of, pictures
 from pipeline.gallery.memory.snapshot_folders import remove_snapshots
 from pipeline.gallery.storage import history, rows
 from pipeline.gallery.storage.database import Database
@@ -48,7 +49,6 @@ from pipeline.gallery.storage.tables import (
     gallery,
     metadata,
     schema_version,
-    sightings,
 )
 
 ALWAYS = (schema_version, gallery, change_counter, backups)
@@ -121,7 +121,7 @@ class _Back:
 
     whom: Whom
     pictures: frozenset[Path]
-    """that their sightings name"""
+    """that show them"""
 
 
 def _tidy(database: Database, data: Path, others: Iterable[Path]) -> tuple[str, ...]:
@@ -217,11 +217,9 @@ def _replace_rows(
     back = found_in(target, gone)
     if not back:
         return _Back(back, frozenset())
-    (which,) = (each.which for each in rows_of(back) if each.table is sightings)
-    asked = select(sightings.c.snapshot).where(which, sightings.c.snapshot.is_not(None))
-    named = {picture(data, each) for each in target.execute(asked).scalars()}
+    named = pictures_showing(target, data, back)
     if back.people:
         happened = [Happened(ChangeKind.PERSON_FORGOTTEN, one) for one in sorted(back.people)]
         history.note(target, happened)
     erase(target, back)
-    return _Back(back, frozenset(each for each in named if each is not None))
+    return _Back(back, files_of(data, named))

@@ -17,8 +17,14 @@ from pipeline.gallery.keeping import audit
 from pipeline.gallery.keeping.audit import AuditLine
 from pipeline.gallery.keeping.backup_manifest import OnProgress, untold
 from pipeline.gallery.keeping.forgetting import Forgotten, forget
-from pipeline.gallery.keeping.picture_room import every_file, oldest_beyond
-from pipeline.gallery.keeping.snapshots import delete_pictures, expired_pictures, picture, with_faces
+from pipeline.gallery.keeping.picture_room import every_file, is_left_behind, oldest_beyond
+from pipeline.gallery.keeping.snapshots import (
+    delete_pictures,
+    expired_pictures,
+    frame_of,
+    picture,
+    with_faces,
+)
 from pipeline.gallery.past.past_keeping import wipe_past
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.sightings.strangers import Strangers
@@ -100,9 +106,11 @@ def due(database: Database, data: Path, rules: RetentionRules, at: datetime) -> 
     limit = _before(at, rules.snapshots)
     paths |= set() if limit is None else set(expired_pictures(data, limit))
     paths = set(with_faces(paths))
+    paths |= {Path(file.path) for file in every_file(data) if is_left_behind(file, at.timestamp())}
     if rules.snapshots_bytes is not None:
         staying = (file for file in every_file(data) if Path(file.path) not in paths)
-        paths |= with_faces(Path(file.path) for file in oldest_beyond(staying, rules.snapshots_bytes))
+        going = oldest_beyond(staying, rules.snapshots_bytes)
+        paths |= with_faces(frame_of(Path(file.path)) for file in going)
     return Due(gone, vectors, tuple(sorted(path for path in paths if path.exists())), ids)
 
 

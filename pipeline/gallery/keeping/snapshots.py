@@ -6,12 +6,18 @@ import os
 import shutil
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
 from pipeline.errors import StoreError
 from pipeline.gallery.names import PERSON_ID
 
 SNAPSHOTS_FOLDER = "snapshots"
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
+
+UNFINISHED = ".part"
+"""how the name of a file ends until it is whole"""
 
 FACE_ENDING = "-face.jpg"
 """of the picture of a face, beside its frame's, which sightings name"""
@@ -32,9 +38,15 @@ def picture(data: Path, named: str) -> Path | None:
     return data / path
 
 
-def face_of(path: Path) -> Path:
+def face_of(path: AnyPath) -> AnyPath:
     """Where the face's own picture is, beside that of its frame; it may not exist."""
     return path.with_name(f"{path.stem}{FACE_ENDING}")
+
+
+def frame_of(path: Path) -> Path:
+    """The picture of a frame that this one is, or is the face of."""
+    name = path.name
+    return path.with_name(name.removesuffix(FACE_ENDING) + ".jpg") if name.endswith(FACE_ENDING) else path
 
 
 def with_faces(paths: Iterable[Path]) -> frozenset[Path]:
@@ -43,13 +55,28 @@ def with_faces(paths: Iterable[Path]) -> frozenset[Path]:
     return frames | {face_of(path) for path in frames if not path.name.endswith(FACE_ENDING)}
 
 
+def files_of(data: Path, named: Iterable[str]) -> frozenset[Path]:
+    """The files of pictures that sightings name, frames and faces, which may not exist."""
+    return with_faces(path for each in named if (path := picture(data, each)) is not None)
+
+
+def without_backgrounds(paths: Iterable[Path]) -> frozenset[Path]:
+    """These pictures, but of a sighting that has both the face instead of the frame.
+
+    A frame is mostly a place. A camera that does not move puts the same bytes of it into everybody's pictures, so
+    that they are no trace of anybody.
+    """
+    there = frozenset(path for path in paths if path.exists())
+    return frozenset(path for path in there if face_of(path) not in there)
+
+
 def pictures(data: Path) -> tuple[Path, ...]:
     """All files below the snapshots' folder, in order of path. Raises StoreError."""
     return files_below(data / SNAPSHOTS_FOLDER)
 
 
 def files_below(folder: Path) -> tuple[Path, ...]:
-    """All files below a folder, in order of path; links to folders are not followed. Raises StoreError."""
+    """All whole files below a folder, in order of path; links to folders are not followed. Raises StoreError."""
 
     def refuse(error: OSError) -> None:
         raise StoreError(f"{error.filename}: {(error.strerror or 'not readable').lower()}; make it readable")
@@ -57,7 +84,7 @@ def files_below(folder: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     if folder.is_dir():
         for parent, _, names in os.walk(folder, onerror=refuse):
-            found += [Path(parent, name) for name in names]
+            found += [Path(parent, name) for name in names if not name.endswith(UNFINISHED)]
     return tuple(sorted(path for path in found if path.is_file() or path.is_symlink()))
 
 

@@ -19,7 +19,7 @@ MOST_CUTS = 16
 """of one blob: of a 512-D vector every 128 bytes"""
 
 HEADER = 1024
-"""bytes at the beginning of a picture that others have too: the tables of a JPEG, the head of a PNG"""
+"""bytes at the beginning of a picture that others have too; of a JPEG, whose comment may be long, all up to its scan"""
 
 PIECE = 1 << 22
 """bytes read at once"""
@@ -35,10 +35,24 @@ _WORD = np.dtype("<u4")
 
 
 def cuts_of(blob: bytes, most: int = MOST_CUTS, header: int = 0) -> tuple[bytes, ...]:
-    """Cuts of a blob, evenly over it, the last at its end. `header`: bytes at its beginning that say nothing."""
-    first, last = min(header, len(blob) // 2), len(blob) - CUT
+    """Cuts of a blob, evenly over it, the last at its end. `header`: bytes at its beginning that say nothing.
+
+    In a JPEG with a header that is all up to its scan: of a small one the tables are most, and all others have them.
+    """
+    first = (scan_of(blob) if header else None) or min(header, len(blob) // 2)
+    last = len(blob) - CUT
     starts = np.unique(np.linspace(last, first, most, dtype=np.int64)).tolist() if last >= first else []
     return tuple(cut for start in starts if len(set(cut := blob[start : start + CUT])) >= _DIFFERENT)
+
+
+def scan_of(blob: bytes) -> int | None:
+    """Where the pixels of a JPEG begin: behind its start of scan (ITU-T T.81, B.2.3). None in anything else."""
+    at = 2 if blob[:2] == b"\xff\xd8" else len(blob)
+    while at + 4 <= len(blob) and blob[at] == 0xFF:
+        at, marker = at + 2 + int.from_bytes(blob[at + 2 : at + 4]), blob[at + 1]
+        if marker == 0xDA:
+            return at
+    return None
 
 
 class Traces:

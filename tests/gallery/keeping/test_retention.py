@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.gallery.keeping.retention import RetentionRules, due, expire
+from pipeline.gallery.keeping.snapshots import face_of, is_taken
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.sightings.strangers import Strangers
 from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.store import Store
+from tests.gallery.keeping.written_pictures import write_picture
 from tests.gallery.made_sightings import sighting
 from tests.gallery.people import MODEL, template
 from tests.gallery.whole import picture
@@ -113,3 +115,55 @@ def test_people_past_their_date_are_forgotten(store: Store, tmp_path: Path) -> N
         ("forget", "done", "2026-05-01T09:00:00.000Z"),
         ("expire", "done", "2026-05-01T09:00:00.000Z"),
     ]
+
+
+def test_of_too_many_pictures_the_oldest_go_with_their_faces(store: Store, tmp_path: Path) -> None:
+    made = []
+    for number in range(10):
+        path = write_picture(tmp_path, f"snapshots/2026-05-01/door{number % 2}/k-{number}.jpg", BEGUN, number)
+        os.utime(path, (number, number))
+        os.utime(face_of(path), (number, number))
+        made.append(path)
+    total = sum(path.stat().st_size + face_of(path).stat().st_size for path in made)
+    rules = replace(FOR_GOOD, snapshots_bytes=total // 2)
+    announced = due(store.database, tmp_path, rules, BEGUN)
+    done = expire(store.database, tmp_path, rules, BEGUN)
+    assert announced.counts["snapshots"] == done.snapshots
+    assert [path.exists() for path in made] == [face_of(path).exists() for path in made]
+    gone = [path.exists() for path in made].index(True)
+    assert gone in (5, 6)
+    assert [path.exists() for path in made] == [False] * gone + [True] * (10 - gone)
+    assert expire(store.database, tmp_path, rules, BEGUN).snapshots == 0
+    expire(store.database, tmp_path, replace(FOR_GOOD, snapshots_bytes=0), BEGUN)
+    assert list((tmp_path / "snapshots").iterdir()) == []  # days and cameras without a picture go too
+
+
+def test_what_goes_for_its_age_makes_room_for_others(store: Store, tmp_path: Path) -> None:
+    old, young = (
+        write_picture(tmp_path, f"snapshots/d/c/k-{number}.jpg", BEGUN, number) for number in (1, 2)
+    )
+    for path in (old, face_of(old)):
+        os.utime(path, (0, 0))
+    for path in (young, face_of(young)):
+        os.utime(path, (BEGUN.timestamp(), BEGUN.timestamp()))
+    size = young.stat().st_size + face_of(young).stat().st_size
+    expire(store.database, tmp_path, replace(RULES, snapshots_bytes=size), BEGUN)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_sighting_stays_when_its_picture_goes(filled: Store, tmp_path: Path) -> None:
+    expire(filled.database, tmp_path, replace(FOR_GOOD, snapshots_bytes=0), BEGUN)
+    assert seen(filled) == 4
+    (one,) = Sightings(filled.database).at([1]).values()
+    assert one.snapshot == "snapshots/door/0.jpg"
+    assert not is_taken(tmp_path, one.snapshot)
+
+
+def test_a_picture_that_was_never_finished_goes(store: Store, tmp_path: Path) -> None:
+    part = tmp_path / "snapshots" / "2026-05-01" / "door" / ".k-1.jpg.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"cut")
+    os.utime(part, (BEGUN.timestamp(), BEGUN.timestamp()))
+    assert expire(store.database, tmp_path, FOR_GOOD, BEGUN + timedelta(minutes=5)).snapshots == 0
+    assert expire(store.database, tmp_path, FOR_GOOD, BEGUN + timedelta(minutes=15)).snapshots == 1
+    assert not part.exists()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipeline.gallery.keeping.traces as traces
-from pipeline.gallery.keeping.traces import CUT, Traces, cuts_of
+from pipeline.gallery.keeping.traces import CUT, Traces, cuts_of, scan_of
 from tests.gallery.people import face
 
 VECTOR = face(1, dimension=512).tobytes()
@@ -57,3 +58,23 @@ def test_heads_and_repetitions_are_nobodys() -> None:
 def test_cuts_have_one_length() -> None:
     with pytest.raises(ValueError, match="cuts must have 16 bytes"):
         Traces([b"short"])
+
+
+def test_the_tables_of_a_small_jpeg_are_nobodys() -> None:
+    """Of 24 pixels they are most of the file, and every other JPEG has them."""
+    rng = np.random.default_rng(1)
+    jpegs = [
+        cv2.imencode(".jpg", rng.integers(0, 255, (side, side, 3), np.uint8))[1].tobytes()
+        for side in (24, 24, 60, 200)
+    ]
+    for jpeg in jpegs:
+        assert cuts_of(jpeg, header=traces.HEADER)
+        for other in jpegs:
+            assert Traces(cuts_of(jpeg, header=traces.HEADER)).in_bytes(other) == (other is jpeg)
+
+
+@given(st.binary(max_size=200))
+def test_anything_may_claim_to_be_a_jpeg(content: bytes) -> None:
+    start = scan_of(b"\xff\xd8" + content)
+    assert start is None or start >= 4
+    cuts_of(b"\xff\xd8" + content, header=traces.HEADER)
