@@ -36,7 +36,8 @@ def beside(index: Index, write: Callable[[], None], check: Callable[[], None]) -
 
     thread = Thread(target=run)
     thread.start()
-    while not done.is_set():
+    # Who asks without a pause keeps the interpreter from the writer, for minutes where cores are idle.
+    while not done.wait(0.001):
         check()
     thread.join()
     assert failed == []

@@ -229,17 +229,19 @@ def test_one_thread_searches_while_another_adds_and_removes(tuned: Settings) -> 
     done = Event()
 
     def write() -> None:
-        for _ in range(6):
-            for start in range(200, 700, 20):
-                index.add(labels(start, start + 20), vectors[start : start + 20])
-            for start in range(200, 700, 50):
-                index.remove(labels(start, start + 50))
-        done.set()
+        try:
+            for _ in range(6):
+                for start in range(200, 700, 20):
+                    index.add(labels(start, start + 20), vectors[start : start + 20])
+                for start in range(200, 700, 50):
+                    index.remove(labels(start, start + 50))
+        finally:
+            done.set()
 
     writer = Thread(target=write)
     writer.start()
     searches = 0
-    while not done.is_set() or searches < 50:
+    while not done.wait(0.001) or searches < 50:
         row = searches % 200
         found = index.search(vectors[row : row + 1], 3, near=np.array([row]))
         if found.labels[0, 0] != row or found.distances[0, 0] != 0.0:

@@ -280,7 +280,8 @@ def test_writers_do_not_wait_for_a_log_that_a_reader_keeps(tmp_path: Path) -> No
             renaming = Thread(target=store.rename, args=(ann.id, "Anna"))
             renaming.start()
             while writer.known("Anna") is None:
-                pass
+                renaming.join(0.01)
+                assert renaming.is_alive()
             began = time.monotonic()
             writer.enroll("Bob", [template(2)])
             assert time.monotonic() - began < database.BUSY_TIMEOUT_S / 2
