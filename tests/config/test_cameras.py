@@ -168,7 +168,7 @@ def test_aliases_of_a_person_are_welcome() -> None:
     assert [camera.rotate for camera in parse_cameras(text, "c.yaml").cameras] == [90, 90]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80), st.integers(0, len(DOOR)), st.integers(0, 20))
 def test_whatever_is_written_is_cameras_or_one_line(noise: str, at: int, cut: int) -> None:
     text = DOOR[:at] + noise + DOOR[at + cut :]

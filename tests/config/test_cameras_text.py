@@ -166,7 +166,7 @@ KEYS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(KEYS, max_size=6, unique_by=lambda keys: keys["id"]), st.booleans(), st.data())
 def test_a_file_that_commands_wrote_says_what_they_were_told(
     cameras: list[dict[str, Any]], in_one_line: bool, data: st.DataObject

@@ -18,7 +18,7 @@ from pipeline.web.stated import StatedMonitor
 from tests.web.serving import client_of, serving
 from tests.web.statuses import camera, whole_status
 
-MANY = 250
+MANY = 120
 """connections at once, below the usual limit of open files"""
 
 
@@ -48,7 +48,7 @@ def test_of_too_many_connections_the_longest_idle_go(found: Announcement) -> Non
             idle = held.enter_context(connect(found))
             idle.sendall(b"GET /status HTTP/1.1\r\nX-Slow: ")
             closing.register(idle, selectors.EVENT_READ)
-            if number % 100 == 0:
+            if number % 40 == 0:
                 with client_of(found) as http:
                     assert http.get("/status").status_code == 200
         over, until_s = 0, time.monotonic() + 30.0
