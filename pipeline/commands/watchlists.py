@@ -27,7 +27,7 @@ NOTHING_DONE = 1
 
 watchlists = typer.Typer(
     name="watchlists",
-    help="Named lists of people: list, show, create, add, remove, delete.",
+    help="Named lists of people: list, show, create, purpose, add, remove, delete.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -125,6 +125,28 @@ def create(
             its.context.print_json({"name": made.name, "purpose": made.purpose, "people": 0})
         else:
             its.context.print(f"{made.name}: nobody is on it yet; see 'watchlists add --help'")
+
+
+@watchlists.command()
+def purpose(
+    name: ListArgument,
+    new: Annotated[str, typer.Argument(metavar="PURPOSE", help="What it is for; events carry it.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Say anew what a watchlist is for.
+
+    Example: python run_pipeline.py watchlists purpose vip "call the front desk"
+    """
+    with opened(make_context(config, data, set_, json_, debug)) as its:
+        kept = its.lists.set_purpose(name, new)
+        if its.context.json:
+            its.context.print_json(document(its.lists.find(kept.name)))
+        else:
+            its.context.print(f"{kept.name}: {kept.purpose}")
 
 
 @watchlists.command()

@@ -85,7 +85,8 @@ class MatchingStage(StageBase[Embedded, Matched]):
         """
         Args:
             handover_distance: squared L2; see TrackFace. With 4, a track is one face for good.
-            lists_of: the watchlists whose people alone are searched for a camera's faces; none: everybody.
+            lists_of: the watchlists whose people alone are searched for a camera's faces; none: everybody. Names are
+                given below the distance of the whole gallery: see gallery.memory.among_list.
         """
         self._gallery = gallery
         self._best_shots = best_shots

@@ -42,6 +42,7 @@ def test_a_list_from_its_beginning_to_its_end(data: Path, capsys: pytest.Capture
     assert run(data, "watchlists", "remove", "vip", "Bob [b]", "--json") == 0
     assert run(data, "watchlists", "list", "--json") == 0
     assert run(data, "watchlists", "show", "vip", "--json") == 0
+    assert run(data, "watchlists", "purpose", "vip", "call us", "--json") == 0
     assert run(data, "watchlists", "delete", "vip", "--json") == 0
     assert run(data, "watchlists", "list", "--json") == 0
     assert lines(capsys) == [
@@ -51,7 +52,8 @@ def test_a_list_from_its_beginning_to_its_end(data: Path, capsys: pytest.Capture
         {**vip, "people": 1, "removed": 1},
         {**vip, "people": 1},
         {**vip, "people": 1, "members": [{"id": ann, "name": "Ann Lee"}]},
-        {**vip, "people": 1},
+        {"name": "vip", "purpose": "call us", "people": 1},
+        {"name": "vip", "purpose": "call us", "people": 1},
     ]
 
 
@@ -66,6 +68,8 @@ def test_in_words(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "[b]vip: added 1, people now: 1" in capsys.readouterr().out
     assert run(data, "watchlists", "list") == 0
     assert "greet [at] the door" in capsys.readouterr().out
+    assert run(data, "watchlists", "purpose", "[b]vip", "call [us]") == 0
+    assert "[b]vip: call [us]" in capsys.readouterr().out
     assert run(data, "watchlists", "show", "[b]vip") == 0
     assert "Bob [b]" in capsys.readouterr().out
     assert run(data, "watchlists", "remove", "[b]vip", "Bob [b]") == 0
@@ -84,6 +88,8 @@ def test_in_words(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["add", "vips", "Ann Lee"], "there is no watchlist 'vips'; did you mean vip?"),
         (["add", "vip", "Ann Lee", "Ann Leee"], "nobody is called 'Ann Leee'; did you mean Ann Lee"),
         (["remove", "vip", "p_0123456789ab"], "nobody is called 'p_0123456789ab'"),
+        (["purpose", "vips", "x"], "there is no watchlist 'vips'"),
+        (["purpose", "vip", " "], "a watchlist needs a purpose"),
         (["show", "\udcff"], "there is no watchlist"),
         (["delete", "vips"], "there is no watchlist 'vips'"),
     ],

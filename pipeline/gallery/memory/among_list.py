@@ -51,8 +51,11 @@ class RunGallery(Protocol):
 class AmongList:
     """The people of one list. Implements `matching.stage.Search`.
 
-    Names are given below the same distance as in the whole gallery, which is stricter than so few people need: a
-    list that is searched alone never names a stranger more often than the gallery would.
+    Names are given below the same distance as in the whole gallery, here and where a camera has lists of its own.
+    That is stricter than so few people need, on purpose. Whoever is of the gallery and not on the list is a stranger
+    here, their own templates are not there to win, and nobody has measured how alike they are to those who are on it.
+    And one distance is in force in one run, so that a sighting, which events tell with its threshold, means the same
+    whichever camera it is by. A list that is searched alone names a stranger no more often than the gallery would.
     """
 
     def __init__(self, gallery: RunGallery, watchlist: str) -> None:
