@@ -61,14 +61,14 @@ class LiveSource:
         self._options = options
         self._clock = clock or SystemClock()
         self._closed = threading.Event()
-        self._backlog = Backlog()
-        self._reader = Reader(camera, connect, self._backlog, options, self._clock, port)
+        self._connect = connect
+        self._port = port
+        self._call_anew()
         self._record = HealthRecord(self._clock, options.park_after_s)
         self._timeline = LiveTimeline()
         self._converter = RgbConverter()
+        self._began = False
         self._began_s = 0.0
-        self._connection: Connection | None = None
-        self._patient_until_s: float | None = None
         self._flowing = False
         """frames were given that no StreamEnd followed"""
 
@@ -78,32 +78,47 @@ class LiveSource:
         return self._camera
 
     def frames(self) -> Iterator[Frame | StreamEnd]:
-        """The camera's frames, newest first come, until `close`; called once.
+        """The camera's frames, newest first come, until `close`; called once, and again only where a bug ended it.
 
         `index` counts the frames given and `pts_s` the seconds since this was called, over all outages; a frame's
         `at` is the wall clock's time when its data came. When the pictures stop, one StreamEnd with `pause` set
         comes, and frames again once the camera is back. Never raises for anything that the camera, the network
         or the disk does. Ends at the latest `read_timeout_s` after `close`.
         """
-        self._began_s = self._clock.monotonic_s()
-        self._reader.start()
+        if self._began:
+            self._call_anew()
+        else:
+            self._began, self._began_s = True, self._clock.monotonic_s()
+        reader = self._reader
+        reader.start()
         try:
             while not self._closed.is_set():
                 yield from self._take()
         finally:
-            self.close()
-            self._reader.join(self._options.read_timeout_s)
+            self._hang_up()
+            reader.join(self._options.read_timeout_s)
 
     def close(self) -> None:
         """End `frames`, hang up, and never call again. From any thread, at any time, once or more."""
         self._closed.set()
-        self._reader.stop()
-        self._backlog.close()
-        self._record.closed()
+        self._hang_up()
 
     def health(self) -> SourceHealth:
         """How the source is doing now. From any thread."""
         return self._record.health()
+
+    def _call_anew(self) -> None:
+        self._backlog = Backlog()
+        self._reader = Reader(
+            *(self._camera, self._connect, self._backlog, self._options, self._clock, self._port)
+        )
+        self._connection: Connection | None = None
+        self._patient_until_s: float | None = None
+
+    def _hang_up(self) -> None:
+        self._reader.stop()
+        self._backlog.close()
+        self._record.closed()
 
     def _take(self) -> Iterator[Frame | StreamEnd]:
         item = self._backlog.take(self._patience_s())

@@ -34,7 +34,8 @@ class FrameSource(Protocol):
         """Frames in order, each with this camera's name. Blocks as long as the next takes; ends soon after `close`.
 
         A live camera that is away for now says so with a StreamEnd that is a pause; frames after it have higher
-        indices and pts_s than those before.
+        indices and pts_s than those before. Called again only where a bug ended it, in a live run: then it goes on
+        like that.
 
         Raises:
             FacestreamError: it cannot be read, or no further. Frames given until then count.

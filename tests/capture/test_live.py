@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -272,3 +273,16 @@ def test_who_stops_looking_leaves_no_thread(tmp_path: Path) -> None:
     assert isinstance(next(frames), Frame)
     frames.close()  # type: ignore[attr-defined]
     assert not any(thread.name == "capture door" for thread in threading.enumerate())
+
+
+def test_after_a_bug_it_is_read_again_and_counts_on(tmp_path: Path) -> None:
+    source = live(Calls(plays(MP4.make(tmp_path)), plays(MP4.make(tmp_path)), away))
+    first = [each for _, each in zip(range(3), source.frames(), strict=False)]
+    gc.collect()  # what looked at it is gone, as after an exception
+    again = frames_of(take(source, ends=1))
+    indices = [frame.info.index for frame in (*frames_of(first), *again)]
+    assert indices == list(range(len(indices)))
+    assert len(again) == FRAMES
+    pts_s = [frame.info.pts_s for frame in (*frames_of(first), *again)]
+    assert pts_s == sorted(pts_s)
+    assert list(source.frames()) == []  # closed for good
