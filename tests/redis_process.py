@@ -43,7 +43,7 @@ class RedisProcess:
     ) -> None:
         """`user`: `name:password` that the test itself speaks to the server with."""
         self.folder = folder
-        self._server = server
+        self.executable = server
         self._settings = {"port": "0", "unixsocket": "s", "dir": ".", "save": "", **(settings or {})}
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +62,7 @@ class RedisProcess:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [str(self._server)]
+        command = [str(self.executable)]
         for key, value in self._settings.items():
             command += [f"--{key}", *value.split(" ")] if value else [f"--{key}", ""]
         with (self.folder / "log").open("ab") as log:
@@ -87,6 +87,12 @@ class RedisProcess:
     def kill(self) -> None:
         """As a power loss, but for what the kernel has."""
         self._end(signal.SIGKILL)
+
+    def append_only_file(self) -> Path:
+        """Where it writes what it does; up to Redis 6 one file, later the newest of several."""
+        files = [self.folder / "appendonly.aof", *self.folder.glob("appendonlydir/*.incr.aof")]
+        (file,) = [each for each in files if each.is_file()]
+        return file
 
     def freeze(self) -> None:
         """It takes connections, and answers nothing."""

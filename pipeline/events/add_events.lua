@@ -1,12 +1,17 @@
 -- Adds events to a stream, each once, and numbers them without holes: one step for every other program.
--- Redis 6.2 or newer; replicated and logged by its effects, so that an append-only file has all of it or nothing.
+-- Redis 6.2 or newer, replicated and logged by its effects.
 --
 -- KEYS   1 the stream   2 a hash beside it:  n -> entries ever added    PRODUCER -> "NUMBER ORDINAL" of its last one
 -- ARGV   1 producer, empty where nobody remembers what was added   2 number up to which the producer believes that
 --        all is added   3 entries to keep, about   then for each event, in order:
 --        number, ordinal, count of channels, event, type, camera, identity, watchlists, the channels
 -- Returns   number of the last that is added, how many were added, why one was not, why a copy was not published;
---           -1 added: Redis forgot some that the producer believes added, and nothing was done.
+--           -1 added: Redis has not all that the producer believes added, and nothing was done.
+--
+-- The number is stored before the event is added, and taken back where that fails. Redis (to 7.0 at least), when it
+-- starts with an append-only file that breaks off within a transaction, leaves that transaction open in the file, and
+-- carries out what is there of it at the next start. A number that is stored again then does no harm; an event would
+-- be there twice.
 
 local PRODUCERS = 256  -- remembered; of more the one goes that is silent for longest: numbers are times
 
@@ -15,6 +20,10 @@ local function ask(...)
   local reply = redis.pcall(...)
   if type(reply) == 'table' and reply.err then error(reply) end
   return reply
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
 end
 
 local function add()
@@ -37,9 +46,18 @@ local function add()
     if tonumber(last) < tonumber(ARGV[2]) then return {last, -1, '', ''} end
   end
 
-  -- Written before anything is added: a user who may not write here must not add what nobody remembers.
   local n = tonumber(ask('HGET', KEYS[2], 'n') or '0')
-  ask('HSET', KEYS[2], 'n', string.format('%.0f', n))
+  local function remember(of_stream, number, of_producer)
+    if producer == '' then return ask('HSET', KEYS[2], 'n', whole(of_stream)) end
+    if not of_producer then
+      ask('HDEL', KEYS[2], producer)
+      return ask('HSET', KEYS[2], 'n', whole(of_stream))
+    end
+    ask('HSET', KEYS[2], 'n', whole(of_stream), producer, number .. ' ' .. whole(of_producer))
+  end
+
+  -- Without an event it is only asked how far this is, and shown whether it could be written.
+  if #ARGV < 4 then remember(n, last, ordinal) end
 
   local added, refused, unheard = 0, '', ''
   local at = 4
@@ -48,10 +66,12 @@ local function add()
     if producer == '' or tonumber(number) > tonumber(last) then
       -- What the producer had to drop is a hole in the numbers, by which readers know how many they miss.
       local missed = ordinal and math.max(this - ordinal - 1, 0) or 0
+      remember(n + missed + 1, number, this)
       local reply = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', longest, '*',
         'event', ARGV[at + 3], 'type', ARGV[at + 4], 'camera', ARGV[at + 5],
-        'identity', ARGV[at + 6], 'watchlists', ARGV[at + 7], 'n', string.format('%.0f', n + missed + 1))
+        'identity', ARGV[at + 6], 'watchlists', ARGV[at + 7], 'n', whole(n + missed + 1))
       if type(reply) == 'table' and reply.err then
+        remember(n, last, ordinal)
         refused = reply.err
         break
       end
@@ -62,11 +82,6 @@ local function add()
       end
     end
     at = at + 8 + channels
-  end
-
-  if added > 0 then
-    ask('HSET', KEYS[2], 'n', string.format('%.0f', n))
-    if producer ~= '' then ask('HSET', KEYS[2], producer, last .. ' ' .. string.format('%.0f', ordinal)) end
   end
   return {last, added, refused, unheard}
 end

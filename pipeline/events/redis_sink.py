@@ -47,8 +47,8 @@ class RedisSink:
         try:
             for stream, some in groupby(ready, key=lambda each: each[0]):
                 added = add(self._client, stream, NOBODY, 0, self._max_events, [each[1] for each in some])
-                if added.refused:
-                    raise redis.ResponseError(added.refused)
+                if added.refusal is not None:
+                    raise added.refusal
         except (redis.RedisError, OSError) as error:
             raise BrokerError(
                 f"Redis at {self._broker.shown} did not confirm {len(events)} events, from "

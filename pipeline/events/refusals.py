@@ -21,6 +21,7 @@ _REPAIRS = {
     "MASTERDOWN": "it is a replica without its primary",
     "MOVED": "it is a node of a cluster: give redis.url the address of the node that has redis.stream",
     "CLUSTERDOWN": "its cluster is down",
+    "NOSCRIPT": "its scripts were flushed: it is given ours again",
     "BUSY": "a script of another program runs in it without end: SCRIPT KILL ends it",
 }
 """by the code that a reply begins with; none of them is about one event"""
@@ -31,6 +32,7 @@ _CLASSES: tuple[tuple[type[redis.RedisError], str], ...] = (
     (redis.exceptions.NoPermissionError, "NOPERM"),
     (redis.exceptions.BusyLoadingError, "LOADING"),
     (redis.exceptions.AuthenticationError, "WRONGPASS"),
+    (redis.exceptions.NoScriptError, "NOSCRIPT"),
     (redis.exceptions.MovedError, "MOVED"),
     (redis.exceptions.AskError, "MOVED"),
     (redis.exceptions.ClusterDownError, "CLUSTERDOWN"),

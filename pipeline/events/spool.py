@@ -121,16 +121,19 @@ class Spool:
         """Bring to disk what waits in memory; whether nothing waits there for a better moment."""
         with self.changed:
             taken = self._memory.take()
-        if not taken:
+        if not taken and self._problem is None:
             return True
         try:
+            if not taken:  # what waited went to Redis from memory; is there room again?
+                self._files.begin(self._head())
             dropped = self._files.write([each.record for each in taken], self._head())
         except OSError as error:
             self._not_written(error)
             return False
         with self.changed:
             self._memory.written()
-            self._flush_lag_s = self._clock.monotonic_s() - taken[0].since_s
+            if taken:
+                self._flush_lag_s = self._clock.monotonic_s() - taken[0].since_s
             self._drops = replace(self._drops, full=self._drops.full + dropped)
             if self._problem is not None:
                 self._problem = None

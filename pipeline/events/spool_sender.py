@@ -12,7 +12,7 @@ import redis
 
 from pipeline.clock import Clock
 from pipeline.errors import FacestreamError
-from pipeline.events.adding import Added, add, remembered
+from pipeline.events.adding import Added, add, add_each, remembered
 from pipeline.events.backoff import Backoff
 from pipeline.events.broker import Broker, connect
 from pipeline.events.refusals import code_of, refusal
@@ -29,6 +29,8 @@ MOST_WAIT_S = 30.0
 REFUSALS = 6
 """of one event by itself, for no reason that is known, before those behind it are tried instead"""
 TRIED_INSTEAD = 8
+TRIED_BYTES = 2**26
+"""of all that are tried: what cannot be taken may be large"""
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,7 @@ class SpoolSender:
         try:
             if self._client is None:
                 self._client = connect(self._broker.open(), self._broker.shown)
-                self._add(())  # asks how far Redis is, and shows whether it would take events
+                self._ask(self._client)
             sent = self._send_one() if self._careful else self._send_batch()
             if not sent:
                 if self._ending.is_set():
@@ -125,7 +127,7 @@ class SpoolSender:
         It is sent by itself, often, and then those behind it in its place. One of them that is taken shows that the
         reason is in those before it: they are dropped. While none is taken the reason is elsewhere, and nothing is.
         """
-        found = self._spool.read(self._sent, 1 + TRIED_INSTEAD, BATCH_BYTES)
+        found = self._spool.read(self._sent, 1 + TRIED_INSTEAD, TRIED_BYTES)
         if not found:
             self._careful, self._refusals = False, 0
             return False
@@ -149,22 +151,30 @@ class SpoolSender:
         if records:
             self._spool.give_up([each.number for each in records])
 
+    def _ask(self, client: redis.Redis) -> None:
+        """Find out how far Redis is, and whether it would take events; it has the script afterwards."""
+        self._go_on_behind(add(client, self._stream, self._spool.producer, 0, self._max_events, ()).last)
+
     def _add(self, records: Sequence[SpoolRecord]) -> Added:
-        """Add these, and find out how far Redis is. Raises redis.RedisError, also for what it refuses, and OSError."""
+        """Add these. Raises redis.RedisError, also for what it refuses, and OSError."""
         assert self._client is not None
         events = [each.numbered for each in records]
-        added = add(self._client, self._stream, self._spool.producer, self._sent, self._max_events, events)
+        producer = self._spool.producer
+        added = add_each(self._client, self._stream, producer, self._sent, self._max_events, events)
         self._published += added.added
-        self._go_on_behind(added.last)
-        if added.refused:
-            raise redis.ResponseError(added.refused)
+        if added.added or added.refusal is None:
+            self._go_on_behind(added.last)
         if added.added:
             self._note_copies(added.unheard)
-        self._works()
+        if added.refusal is not None:
+            raise added.refusal
+        if added.added:
+            self._works()
         return added
 
     def _wait_for_more(self) -> None:
         """Until there is something to send, or the end; now and then ask Redis whether it still has all."""
+        self._works()
         if not self._spool.wait_for_more(self._sent, self._ending, ASK_EVERY_S):
             assert self._client is not None
             self._go_on_behind(remembered(self._client, self._stream, self._spool.producer))

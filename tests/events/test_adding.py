@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
 import redis
 
-from pipeline.events.adding import NOBODY, Added, Numbered, add, numbers_key, remembered
+from pipeline.events.adding import NOBODY, Added, Numbered, add, add_each, numbers_key, remembered
 from pipeline.events.stream_entry import entry_of
 from tests.events.strategies import an_event
-from tests.redis_process import RedisProcess, executable
+from tests.redis_process import DURABLE, RedisProcess, executable
 
 pytestmark = pytest.mark.redis
 STREAM = "facestream:events"
@@ -56,9 +58,9 @@ def ns(client: redis.Redis) -> list[int]:
 
 
 def test_each_number_is_added_once(client: redis.Redis) -> None:
-    assert put(client, 1, 2, 3) == Added(3, 3, "", "", False)
-    assert put(client, 2, 3, 4) == Added(4, 1, "", "", False)
-    assert put(client, 1) == Added(4, 0, "", "", False)
+    assert put(client, 1, 2, 3) == Added(3, 3, None, "", False)
+    assert put(client, 2, 3, 4) == Added(4, 1, None, "", False)
+    assert put(client, 1) == Added(4, 0, None, "", False)
     assert ns(client) == [1, 2, 3, 4]
     assert remembered(client, STREAM, "one") == 4
     assert remembered(client, STREAM, "two") == 0
@@ -81,16 +83,16 @@ def test_producers_are_apart_and_the_streams_numbers_are_common(client: redis.Re
 
 def test_a_batch_without_events_asks_and_adds_nothing(client: redis.Redis) -> None:
     put(client, 7)
-    assert put(client) == Added(7, 0, "", "", False)
+    assert put(client) == Added(7, 0, None, "", False)
     assert ns(client) == [1]
 
 
 def test_what_redis_forgot_is_said_and_nothing_done(client: redis.Redis) -> None:
     put(client, 1, 2)
-    assert put(client, 9, believed=8) == Added(2, 0, "", "", True)
+    assert put(client, 9, believed=8) == Added(2, 0, None, "", True)
     assert put(client, 9, believed=2).added == 1
     client.flushall()
-    assert put(client, 10, believed=9) == Added(0, 0, "", "", True)
+    assert put(client, 10, believed=9) == Added(0, 0, None, "", True)
 
 
 def test_what_the_producer_dropped_is_a_hole_in_the_numbers(client: redis.Redis) -> None:
@@ -146,7 +148,7 @@ def test_a_key_that_is_something_else_is_a_refusal_and_nothing_is_added(
 ) -> None:
     client.set(key, "text")
     try:
-        refused = put(client, 1).refused
+        refused = str(put(client, 1).refusal)
     except redis.ResponseError as error:
         refused = str(error)
     assert refused.startswith("WRONGTYPE")
@@ -163,7 +165,7 @@ def test_a_full_server_refuses_a_batch_whole(client: redis.Redis) -> None:
             put(client, 2, 3)
     finally:
         client.config_set("maxmemory", "0")
-    assert put(client, 2, 3) == Added(3, 2, "", "", False)
+    assert put(client, 2, 3) == Added(3, 2, None, "", False)
 
 
 def test_who_may_not_write_the_numbers_adds_nothing(client: redis.Redis, server: RedisProcess) -> None:
@@ -185,6 +187,66 @@ def test_copies_that_may_not_be_published_are_said_and_the_event_is_added(
     assert added.added == 1
     assert added.unheard
     assert client.xlen(STREAM) == 1
+
+
+def put_each(client: redis.Redis, *numbers: int, believed: int = 0) -> Added:
+    """Add events one by one."""
+    return add_each(
+        client, STREAM, "one", believed, 100, [Numbered(number, number, ENTRY) for number in numbers]
+    )
+
+
+def test_one_by_one_each_is_added_once_too(client: redis.Redis) -> None:
+    put(client)
+    assert put_each(client, 1, 2, 3) == Added(3, 3, None, "", False)
+    assert put_each(client, 2, 3, 4, believed=1) == Added(4, 1, None, "", False)
+    assert put_each(client, 9, 10, believed=8) == Added(4, 0, None, "", True)
+    assert ns(client) == [1, 2, 3, 4]
+
+
+def test_behind_one_that_is_refused_none_is_added(client: redis.Redis) -> None:
+    put(client, 1)
+    events = [Numbered(number, number, ENTRY) for number in (2, 3, 4)]
+    client.rename(STREAM, "aside")
+    client.set(STREAM, "text")
+    added = add_each(client, STREAM, "one", 1, 100, events)
+    assert (added.last, added.added, added.forgotten) == (1, 0, False)
+    assert str(added.refusal).startswith("WRONGTYPE")
+    assert remembered(client, STREAM, "one") == 1
+    client.delete(STREAM)
+    client.rename("aside", STREAM)
+    assert add_each(client, STREAM, "one", 1, 100, events).added == 3
+    assert ns(client) == [1, 2, 3, 4]
+
+
+def test_without_the_script_one_by_one_is_refused(client: redis.Redis) -> None:
+    client.script_flush()
+    added = put_each(client, 1)
+    assert isinstance(added.refusal, redis.exceptions.NoScriptError)
+    assert added.added == 0
+
+
+def test_an_append_only_file_that_breaks_off_in_a_transaction_doubles_nothing(
+    tmp_path: Path, server: RedisProcess
+) -> None:
+    torn = RedisProcess(tmp_path / "redis", server.executable, DURABLE)
+    torn.start()
+    with torn.client() as client:
+        put(client)
+        put_each(client, 1, 2, 3)
+    for cut in (20, 200, 1000):
+        torn.kill()
+        file = torn.append_only_file()
+        os.truncate(file, file.stat().st_size - cut)
+        torn.start()
+        with torn.client() as client:
+            last = put(client).last
+            put_each(client, *range(last + 1, 5), believed=last)
+    torn.kill()
+    torn.start()
+    with torn.client() as client:
+        assert ns(client) == [1, 2, 3, 4]
+    torn.stop()
 
 
 def test_the_numbers_lie_in_the_streams_slot() -> None:
