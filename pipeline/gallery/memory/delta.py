@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from pipeline.arrays import I64, check_array
+from pipeline.errors import StoreError
 from pipeline.gallery.memory.contents import TemplateBlock
 from pipeline.gallery.storage.lookups import among, lists_of, names_of
 from pipeline.gallery.storage.records import ChangeKind
@@ -82,14 +83,19 @@ class Delta:
 
 
 def read_position(connection: Connection) -> Position:
-    """Where the history is now: one query of three rows, cheap enough for five times a second."""
+    """Where the history is now: one query of three rows, cheap enough for five times a second.
+
+    Raises StoreError where the database is no whole gallery, as while somebody reads a dump into it.
+    """
     asked = (
         select(gallery.c.id, change_counter.c.seq, changes.c.kind, changes.c.person_id, changes.c.label)
         .select_from(gallery)
         .join(change_counter, change_counter.c.id == CHANGES)
         .join(changes, changes.c.seq == change_counter.c.seq, isouter=True)
     )
-    row = connection.execute(asked).one()
+    row = connection.execute(asked).one_or_none()
+    if row is None:
+        raise StoreError("the gallery's database lacks its id or its counter; restore a backup of it")
     return Position(row.id, row.seq, _hash(row.seq, row.kind, row.person_id, row.label))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from pipeline.arrays import F32
 from pipeline.errors import BadInputError, StoreError
@@ -241,6 +241,21 @@ def test_a_database_that_is_away_is_told_once_and_caught_up_with(
         _wait_for_line(caplog, "followed again")
         assert followed.problem is None
     assert caplog.text.count("stays as it was") == 1
+
+
+def test_a_database_into_which_a_dump_is_being_read_is_waited_for(
+    store: Store, other: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = other.enroll("Ann", [template(1)]).version
+    with caplog.at_level(logging.INFO), follow(store) as followed:
+        with other.database.writing() as connection:
+            counted = connection.execute(select(change_counter)).all()
+            connection.execute(delete(change_counter))
+        _wait_for_line(caplog, "lacks its id or its counter")
+        with other.database.writing() as connection:
+            connection.execute(insert(change_counter), [row._asdict() for row in counted])
+        _wait_for_line(caplog, "followed again")
+        assert followed.state.version == version
 
 
 def _wait_for_line(caplog: pytest.LogCaptureFixture, words: str) -> None:
