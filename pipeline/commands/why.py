@@ -52,7 +52,7 @@ def why(
         ),
     ] = None,
     since: Annotated[
-        str, typer.Option(metavar="WHEN", help="Without SIGHTING: count those seen since; 1d, 2h, or a time.")
+        str, typer.Option(metavar="WHEN", help="Without SIGHTING: count those kept since; 1d, 2h, or a time.")
     ] = "1d",
     camera: Annotated[
         str | None,
@@ -66,7 +66,8 @@ def why(
 ) -> None:
     """Say why a face got no name, gate by gate; without SIGHTING, how many got one at each camera, and why others not.
 
-    Sightings of cameras and of replays, for as long as they are kept (retention.sightings_days).
+    Sightings of cameras and of replays, for as long as they are kept (retention.sightings_days). --since counts from
+    when a sighting was kept: for a replay, from when it was run.
 
     Example: python run_pipeline.py why door:k3f9:17
     """

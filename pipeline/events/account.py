@@ -97,11 +97,11 @@ def in_words(account: Account, threshold_from: str | None = None) -> tuple[str, 
     lines = [_who(account), *_where(account)]
     why = account.explanation
     if why is None:
-        return (*lines, "why: not known; it was kept by a Facestream that wrote down no reasons")
+        return (*lines, "why: not known; it was kept without reasons, or by a newer Facestream")
     lines.append(_best(why.facts))
     for gate in gates(why):
         mark = {True: "yes", False: "NO", None: "-"}[gate.passed]
-        lines.append(f"{gate.name + '?':<26} {mark:<4} {gate.said}")
+        lines.append(f"{gate.name + '?':<26} {mark:<4} {gate.said}".rstrip())
     limits = why.facts.limits
     origin = "" if threshold_from is None else f": {threshold_from}"
     lines.append(

@@ -28,8 +28,8 @@ from tests.web.serving import serving
 from tests.web.statuses import whole_status
 
 YARD = RunOfCamera("yard [old]\x1b[31m", "77")
-SINCE = "2026-04-01"
-"""before the sightings that are made up"""
+SINCE = "1h"
+"""before the sightings that are made up were kept"""
 
 
 def with_why(one: Sighting, why: Explanation) -> Sighting:
@@ -178,7 +178,9 @@ def test_a_hint_stands_below_the_table(data: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_day_is_counted_where_nothing_else_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(data) == 0
+    assert run(data, "--json") == 0
+    assert [one["camera"] for one in lines(capsys)] == ["door", YARD.camera]
+    assert run(data, "--since", "2100-01-01") == 0
     told = capsys.readouterr()
     assert told.out == ""
     assert "no sightings in this time; --since 7d looks further back" in told.err

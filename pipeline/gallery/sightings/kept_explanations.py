@@ -55,9 +55,12 @@ def kept_sighting(connection: Connection, sighting_id: str) -> KeptSighting | No
 def explanations_since(
     connection: Connection, since: datetime, camera: str | None = None
 ) -> Iterator[KeptExplanation]:
-    """Of every sighting that was last seen at this time or later, of one camera or of all."""
+    """Of every sighting that was written at this time or later, of one camera or of all.
+
+    A camera's is written when it is seen, and a recording's when it is replayed, whenever it was filmed.
+    """
     columns = (sightings.c.camera, sightings.c.person_id, sightings.c.over, sightings.c.explanation)
-    asked = select(*columns).where(sightings.c.seen_at >= since)
+    asked = select(*columns).where(sightings.c.written_at >= since)
     if camera is not None:
         asked = asked.where(sightings.c.camera == camera)
     for row in connection.execute(asked.execution_options(yield_per=ROWS_AT_ONCE)):

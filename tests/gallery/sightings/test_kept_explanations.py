@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from pipeline.gallery.sightings.kept_explanations import (
 )
 from pipeline.gallery.sightings.sighting_records import Called, RunOfCamera, Sighting
 from pipeline.gallery.sightings.sightings import Sightings
+from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.tables import sightings
 from tests.gallery.made_sightings import BEGUN, sighting
@@ -170,18 +171,20 @@ def test_a_backup_of_schema_2_comes_back_and_somebody_in_it_is_forgotten(tmp_pat
     verify(file)
 
 
-def test_explanations_of_a_time_and_a_camera(store: Store) -> None:
+def test_explanations_of_a_time_and_a_camera(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (ann,) = enrolled(store, "Ann")
-    yard = RunOfCamera("yard", "k3f9")
+    yard, kept = RunOfCamera("yard", "k3f9"), Sightings(store.database)
     day = timedelta(days=1)
-    early = near(sighting(1))
-    late = replace(near(sighting(2, face_of=2, over=False)), seen_at=BEGUN + day)
-    named = replace(near(sighting(3, run=yard, person=ann, stands=False)), seen_at=BEGUN + day)
-    Sightings(store.database).write([early, late, named])
+    monkeypatch.setattr(rows, "now", lambda: BEGUN)
+    kept.write([near(sighting(1))])
+    monkeypatch.setattr(rows, "now", lambda: BEGUN + day)
+    kept.write(
+        [near(sighting(2, face_of=2, over=False)), near(sighting(3, run=yard, person=ann, stands=False))]
+    )
 
-    def told(*asked: object) -> Sequence[tuple[str, bool, bool]]:
+    def told(since: datetime, camera: str | None = None) -> Sequence[tuple[str, bool, bool]]:
         with store.database.reading() as connection:
-            each = explanations_since(connection, *asked)  # type: ignore[arg-type]
+            each = explanations_since(connection, since, camera)
             return sorted((one.camera, one.named, one.over) for one in each)
 
     assert len(told(BEGUN)) == 3
