@@ -30,6 +30,7 @@ from pipeline.errors import BrokerError
 from pipeline.events.broker import connect, reason
 from pipeline.events.file_lock import POLL_S, is_held, locked
 from pipeline.events.socket_path import choose_socket, forget_socket
+from pipeline.events.torn_file import mend_torn_file
 
 START_TIMEOUT_S = 60.0
 """a hundred thousand events are read back in about two seconds"""
@@ -118,6 +119,9 @@ class EmbeddedRedis:
 
     def _start(self, lock: int) -> None:
         """Start the server with `lock` in its hands; it leaves our session, so that Ctrl-C is not for it."""
+        executable = redis_executable()
+        if (self._folder / "server.pid").exists():  # it removes that itself where it ends in order
+            mend_torn_file(self._folder, executable)
         socket = choose_socket(self._folder)
         (self._folder / "socket").write_bytes(os.fsencode(socket))
         settings = {
@@ -135,7 +139,7 @@ class EmbeddedRedis:
             "appendfsync": "everysec",
         }
         command = [
-            str(redis_executable()),
+            str(executable),
             *(part for key in settings for part in (f"--{key}", settings[key])),
         ]
         done = subprocess.run(

@@ -178,12 +178,15 @@ class Spool:
         with self.changed:
             self.changed.notify_all()
 
-    def confirm(self, number: int) -> None:
-        """Redis has all up to this number, and none above: it may also have forgotten some."""
-        self._files.confirm(number)
+    def confirm(self, number: int) -> int:
+        """Redis has all up to this number, and none above; how many events more than before, or, negative, fewer."""
         with self.changed:
+            before = self._waiting()
+            self._files.confirm(number)
+            more = before - self._waiting()
             if self._away() is not None:
                 self._memory.forget(number)
+            return more
 
     def give_up(self, numbers: Sequence[int]) -> None:
         """Redis will never take these; they are counted."""
@@ -212,7 +215,7 @@ class Spool:
                 first_ms = self._memory.first().record.at_ms
             age_s = None if first_ms is None else self._clock.now().timestamp() - first_ms / 1000
             return SpoolContent(
-                waiting=files.waiting + self._memory.waiting(confirmed),
+                waiting=self._waiting(),
                 oldest_waiting_s=None if age_s is None else max(age_s, 0.0),
                 bytes=files.bytes,
                 unflushed=len(self._memory),
@@ -242,6 +245,9 @@ class Spool:
         if self._files.slice(after, 1, 1) is not None:
             return True
         return self._away() is not None and self._memory.waiting(after) > 0
+
+    def _waiting(self) -> int:
+        return self._files.content().waiting + self._memory.waiting(self._files.confirmed)
 
     def _count(self, damaged: int = 0, refused: int = 0) -> None:
         with self.changed:

@@ -63,6 +63,8 @@ class SpoolSender:
         self._client: redis.Redis | None = None
         self._sent = 0
         """number of the last event that Redis says it has"""
+        self._asked = False
+        """that number is Redis' own"""
         self._careful = False
         """a batch failed, and nobody knows why: one event at a time"""
         self._refusals = 0
@@ -149,11 +151,13 @@ class SpoolSender:
                 "Redis at %s takes other events, and not one of %r: dropped", self._broker.shown, camera
             )
         if records:
+            self._published -= len(records)  # passed over, and not had
             self._spool.give_up([each.number for each in records])
 
     def _ask(self, client: redis.Redis) -> None:
         """Find out how far Redis is, and whether it would take events; it has the script afterwards."""
         self._go_on_behind(add(client, self._stream, self._spool.producer, 0, self._max_events, ()).last)
+        self._asked = True
 
     def _add(self, records: Sequence[SpoolRecord]) -> Added:
         """Add these. Raises redis.RedisError, also for what it refuses, and OSError."""
@@ -161,7 +165,6 @@ class SpoolSender:
         events = [each.numbered for each in records]
         producer = self._spool.producer
         added = add_each(self._client, self._stream, producer, self._sent, self._max_events, events)
-        self._published += added.added
         if added.added or added.refusal is None:
             self._go_on_behind(added.last)
         if added.added:
@@ -185,7 +188,9 @@ class SpoolSender:
         if number < self._sent:
             log.warning("Redis at %s has forgotten events: published again, where kept", self._broker.shown)
         self._sent = number
-        self._spool.confirm(number)
+        more = self._spool.confirm(number)
+        if self._asked:  # what Redis had from the beginning it had from an earlier run
+            self._published += max(more, 0)
 
     def _works(self) -> None:
         if self._problem is not None:
