@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from pipeline.commands.report import USAGE, Ended, explain, explain_at_length
+from pipeline.commands.report import USAGE, Ended, explain, explain_at_length, log_line
 
 PROGRAM = "run_pipeline.py"
 READER_GONE = 141  # 128 + SIGPIPE, as a shell reports it
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the program's border: no traceback reaches a user
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return READER_GONE
-        return report(error, debug="--debug" in argv)
+        return report(error, debug="--debug" in argv, as_json="--log-json" in argv)
     return code
 
 
@@ -54,15 +54,18 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def report(error: BaseException, debug: bool) -> int:
-    """Write the line, and with --debug the traceback before it, to standard error; the exit code."""
+def report(error: BaseException, debug: bool, as_json: bool = False) -> int:
+    """Write the line, and with --debug the traceback before it, to standard error; the exit code.
+
+    `as_json`: the line as one of the log's.
+    """
     if type(error).__name__ == "NoArgsIsHelpError":  # typer asks for the help so, and does not export it
         sys.stderr.write(f"{error}\n")
         return USAGE
     line, code = explain(error, PROGRAM, debug)
-    if debug:
+    if debug and not as_json:
         sys.stderr.write(explain_at_length(error))
-    sys.stderr.write(f"facestream: {line}\n")
+    sys.stderr.write(f"{log_line(line) if as_json else f'facestream: {line}'}\n")
     sys.stderr.flush()
     return code
 

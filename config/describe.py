@@ -14,15 +14,18 @@ import inspect
 import textwrap
 import types
 from functools import cache
+from types import ModuleType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 import yaml
 from pydantic.fields import FieldInfo
 
+import config.live_sections
 import config.schema
-from config.schema import Config, Section
+from config.schema import Config
 from config.secrets import Secret
+from config.section import Section
 
 WIDTH = 100
 """columns of default.yaml"""
@@ -98,7 +101,7 @@ def _limits(field: FieldInfo) -> str:
 def reasons() -> dict[tuple[str, str], str]:
     """The text under each field of the schema, by class and field name; pydantic does not keep it."""
     found: dict[tuple[str, str], str] = {}
-    for node in ast.parse(inspect.getsource(config.schema)).body:
+    for node in (*_statements(config.schema), *_statements(config.live_sections)):
         if not isinstance(node, ast.ClassDef):
             continue
         for field, text in zip(node.body, node.body[1:], strict=False):
@@ -121,3 +124,7 @@ def default_yaml() -> str:
             value = yaml.safe_dump({key: field.default}).strip()
             lines.append("\n".join([*wrapped, f"  {value}"]) + "\n")
     return "".join(lines)
+
+
+def _statements(module: ModuleType) -> list[ast.stmt]:
+    return ast.parse(inspect.getsource(module)).body

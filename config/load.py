@@ -17,15 +17,15 @@ from pydantic.fields import FieldInfo
 
 from config.describe import describe_allowed, is_secret, section_types, takes_none
 from config.errors import ConfigError
-from config.schema import Config, Section
+from config.schema import Config
 from config.secrets import mask
+from config.section import Section
+from config.text_file import read_text, shown
 from config.yaml_text import parse_mapping
 
 PREFIX = "FACESTREAM__"
 NOT_KEYS = frozenset({"FACESTREAM__DATA"})
 """variables of the same prefix that are no configuration keys"""
-MAX_BYTES = 1 << 20
-"""a configuration is a page of text; more is the wrong file"""
 BEYOND = 1e9
 """no key means anything from here on, while waits and native libraries overflow"""
 
@@ -48,7 +48,7 @@ class Setting:
         if self.origin.startswith(PREFIX):
             return self.origin
         joint = " " if self.origin == "--set" else ": "
-        return f"{self.origin}{joint}{_shown(self.section)}.{_shown(self.key)}"
+        return f"{self.origin}{joint}{shown(self.section)}.{shown(self.key)}"
 
 
 def load(file: Path | None, environment: Mapping[str, str], assignments: Sequence[str]) -> Config:
@@ -74,33 +74,16 @@ def load(file: Path | None, environment: Mapping[str, str], assignments: Sequenc
 def _from_file(file: Path) -> list[Setting]:
     """Settings of a YAML file: sections, and keys in them."""
     settings = []
-    for section, keys in parse_mapping(_read(file), str(file)).items():
-        _section(f"{file}: {_shown(section)}", str(section))
+    for section, keys in parse_mapping(
+        read_text(file, "keys and defaults are in config/default.yaml"), str(file)
+    ).items():
+        _section(f"{file}: {shown(section)}", str(section))
         if keys is None:
             continue  # all its keys are commented out
         if not isinstance(keys, dict):
-            raise ConfigError(f"{file}: {section}: expected keys and values below it, got {_shown(keys)}")
+            raise ConfigError(f"{file}: {section}: expected keys and values below it, got {shown(keys)}")
         settings += [Setting(str(file), str(section), str(key), value, False) for key, value in keys.items()]
     return settings
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: no such file; keys and defaults are in config/default.yaml") from error
-    except IsADirectoryError as error:
-        raise ConfigError(f"{file}: is a folder; name a YAML file") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{file}: cannot be read: {reason}") from error
-    if len(content) > MAX_BYTES:
-        raise ConfigError(f"{file}: more than {MAX_BYTES >> 20} MB; this is no configuration file")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: no UTF-8 text (byte {error.start}); name a YAML file") from error
 
 
 def _from_environment(environment: Mapping[str, str]) -> list[Setting]:
@@ -190,15 +173,8 @@ def _refusal(setting: Setting, field: FieldInfo) -> ConfigError:
     if is_secret(field):
         return ConfigError(f"{expected}; what was given is a secret and not shown")
     # Quotes tell a file's '640' from 640; in the environment and after --set everything is a text.
-    got = _shown(setting.value) if setting.is_text else _shown(reprlib.repr(setting.value))
+    got = shown(setting.value) if setting.is_text else shown(reprlib.repr(setting.value))
     return ConfigError(f"{expected}, got {got}")
-
-
-def _shown(value: object) -> str:
-    """A value for an error: short, on one line, secrets masked."""
-    text = value if isinstance(value, str) else reprlib.repr(value)
-    text = mask(text if text.isprintable() else repr(text))
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _reason(message: str) -> str:

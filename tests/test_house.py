@@ -77,8 +77,8 @@ def long_functions(text: str) -> list[str]:
 
 
 def is_shared_option(argument: ast.arg) -> bool:
-    """--config, --data, --set, --json and --debug: every command has them, and hands them on as they are."""
-    shared = ("ConfigOption", "DataOption", "SetOption", "JsonOption", "DebugOption")
+    """--config, --data, --set, --json, --debug and the like: commands share them, and hand them on as they are."""
+    shared = ("ConfigOption", "DataOption", "SetOption", "JsonOption", "LogJsonOption", "DebugOption")
     return isinstance(argument.annotation, ast.Name) and argument.annotation.id in shared
 
 

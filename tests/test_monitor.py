@@ -69,6 +69,21 @@ def published(data: Path, capsys: pytest.CaptureFixture[str], count: int) -> lis
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def check_events(events: list[dict[str, Any]], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every sighting has its `new`, its `end` and no gap, and Redis has what standard output had."""
+    told = defaultdict(list)
+    for event in events:
+        told[event["sighting_id"]].append((event["seq"], event["type"]))
+    for sighting in told.values():
+        assert [seq for seq, _ in sighting] == list(range(1, len(sighting) + 1))
+        assert (sighting[0][1], sighting[-1][1]) == ("new", "end")
+    assert published(data, capsys, len(events)) == events
+    # What a pause or the drain brought speaks of no frame that is under way.
+    timings = [event["timings_ms"] for event in events if event["timings_ms"]]
+    assert len(timings) > len(events) / 2
+    assert all(0.0 < each["total"] < 30_000.0 for each in timings)
+
+
 def test_a_day_of_a_monitor(
     start: Callable[..., MonitorProcess], data: Path, videos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,19 +143,7 @@ def test_a_day_of_a_monitor(
     assert time.monotonic() - began < DRAIN_S
     assert find_monitor(data) is None
 
-    # Every sighting has its new, its end and no gap, in Redis as on standard output, and frames are accounted for.
-    events = monitor.events()
-    told = defaultdict(list)
-    for event in events:
-        told[event["sighting_id"]].append((event["seq"], event["type"]))
-    for sighting in told.values():
-        assert [seq for seq, _ in sighting] == list(range(1, len(sighting) + 1))
-        assert (sighting[0][1], sighting[-1][1]) == ("new", "end")
-    assert published(data, capsys, len(events)) == events
-    # What a pause or the drain brought speaks of no frame that is under way.
-    timings = [event["timings_ms"] for event in events if event["timings_ms"]]
-    assert len(timings) > len(events) / 2
-    assert all(0.0 < each["total"] < 30_000.0 for each in timings)
+    check_events(monitor.events(), data, capsys)
 
 
 def test_what_is_wrong_is_told_before_the_models_are_loaded(

@@ -6,9 +6,11 @@ Imports nothing that may be missing, since a missing package is one of the error
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import traceback
+from datetime import UTC, datetime
 
 from config.secrets import mask
 
@@ -82,3 +84,9 @@ def _explain(error: BaseException, program: str, debug: bool) -> tuple[str, int]
 def explain_at_length(error: BaseException) -> str:
     """The traceback, secrets masked."""
     return mask("".join(traceback.format_exception(error)))
+
+
+def log_line(line: str) -> str:
+    """The line about an error as `--log-json` has all others."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return json.dumps({"time": f"{now}Z", "level": "error", "logger": "facestream", "message": line})

@@ -172,6 +172,14 @@ def test_report(error: BaseException, code: int, line: str, capsys: pytest.Captu
     assert capsys.readouterr().err == line
 
 
+def test_report_as_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_pipeline.report(BadInputError("a: \N{SNOWMAN}"), debug=True, as_json=True) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["message"]) == ("error", "a: \N{SNOWMAN}")
+    assert line.isascii()
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_pipeline.main(["--version"]) == 0
     assert capsys.readouterr().out == "facestream 0.1.0\n"

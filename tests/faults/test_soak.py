@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 
 from pipeline.web.monitored import CameraState
 from run_pipeline import main
-from tests.faults.servers import Starter
+from tests.faults.servers import RtspServer, Starter
 from tests.monitor_process import MonitorProcess
 from tests.redis_process import DURABLE, RedisProcess, executable
 
@@ -86,27 +86,15 @@ class Trouble:
         self.happened[name] += 1
 
 
-def test_half_an_hour_of_trouble(
+def troubles(
     photos: Path,
     videos: Path,
-    tmp_path: Path,
-    rtsp: Starter,
+    there: Sequence[str],
     redis_server: RedisProcess,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    data = tmp_path / "data"
-    there = ["--data", str(data)]
-    assert main(["enroll", "Lin-Manuel Miranda", str(photos / "lin-manuel-miranda.png"), *there]) == 0
-    test_picture = rtsp("--size", "640x360", "--rate", "25")
-    stage = rtsp("--file", str(remuxed(videos / "hamilton_640x360.mp4", tmp_path / "stage.mkv")))
-    for name, url in (
-        ("loop", str(videos / "hamilton_640x360.mp4")),
-        ("face", str(videos / "single_face.mp4")),
-        ("stage", stage.url),
-        ("flaps", test_picture.url),
-    ):
-        assert main(["cameras", "add", name, url, *there]) == 0
-    monitor = MonitorProcess(data, "--redis", redis_server.url)
+    test_picture: RtspServer,
+    stage: RtspServer,
+) -> Trouble:
+    """Everything that goes wrong around the four cameras."""
 
     def redis_away() -> None:
         redis_server.kill()
@@ -137,7 +125,7 @@ def test_half_an_hour_of_trouble(
         assert main(["enroll", "Joe Biden", str(photos / "biden.jpg"), *there]) == 0
         assert main(["people", "forget", "Joe Biden", "--yes", *there]) == 0
 
-    trouble = Trouble(
+    return Trouble(
         {
             "redis away 8 s": redis_away,
             "RTSP server killed 3 s": camera_dies,
@@ -147,6 +135,31 @@ def test_half_an_hour_of_trouble(
             "person enrolled and forgotten": people_come_and_go,
         }
     )
+
+
+def test_half_an_hour_of_trouble(
+    photos: Path,
+    videos: Path,
+    tmp_path: Path,
+    rtsp: Starter,
+    redis_server: RedisProcess,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = tmp_path / "data"
+    there = ["--data", str(data)]
+    assert main(["enroll", "Lin-Manuel Miranda", str(photos / "lin-manuel-miranda.png"), *there]) == 0
+    test_picture = rtsp("--size", "640x360", "--rate", "25")
+    stage = rtsp("--file", str(remuxed(videos / "hamilton_640x360.mp4", tmp_path / "stage.mkv")))
+    for name, url in (
+        ("loop", str(videos / "hamilton_640x360.mp4")),
+        ("face", str(videos / "single_face.mp4")),
+        ("stage", stage.url),
+        ("flaps", test_picture.url),
+    ):
+        assert main(["cameras", "add", name, url, *there]) == 0
+    monitor = MonitorProcess(data, "--redis", redis_server.url)
+
+    trouble = troubles(photos, videos, there, redis_server, test_picture, stage)
     try:
         samples = soak(monitor, trouble)
         with monitor.client() as client:
