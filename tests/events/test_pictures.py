@@ -14,7 +14,7 @@ from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.gallery.keeping.picture_about import About
 from pipeline.types import Faces, Frame, HostPixels, Match, Matched, StreamEnd
 from tests.events.made_shots import info, noise
-from tests.events.test_lifecycle import CONTEXT, GALLERY, RULES, face, people
+from tests.events.door import CONTEXT, GALLERY, RULES, face, people
 
 RUN = "door:abc"
 

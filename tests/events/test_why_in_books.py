@@ -12,7 +12,7 @@ from pipeline.events.explanation import Explanation
 from pipeline.events.shortfall import Facts, Reason, Shortfall
 from pipeline.events.stage import LifecycleStage, Outcome
 from pipeline.types import Faces, FrameInfo, GalleryState, Match, Matched, StreamEnd
-from tests.events.test_lifecycle import CONTEXT, EPOCH, GALLERY, RULES, Door, match, people
+from tests.events.door import CONTEXT, EPOCH, GALLERY, RULES, Door, match, people
 
 PARTS = np.array([[0.9, 0.2, 1.0, 1.0, 1.0, 1.0]], np.float32)
 
