@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psutil
 
 from benchmarks._live_cameras import PlayedCamera
 from config.schema import Config
@@ -87,6 +88,8 @@ class Measured:
     """share of the time that a stage was inside `process`"""
     cpu: float
     """cores used by the process"""
+    others_cpu: float
+    """cores used by the machine's other programs meanwhile: with more than a little, the row is not worth much"""
     late_s: float
     """how far a decoder fell behind its camera, at most"""
 
@@ -147,10 +150,11 @@ def run_live(
     run = build_paced_run(bench.config, bench.recognition, bench.gallery, plan, queues, pace)
     with run.supervisor as supervisor:
         supervisor.start(sources)
-        watch.began_s, cpu_s = time.monotonic(), time.process_time()
+        watch.began_s, cpu_s, machine_s = time.monotonic(), time.process_time(), machine_busy_s()
         for camera in cameras:
             camera.ended.wait()
         seconds, cpu_s = time.monotonic() - watch.began_s, time.process_time() - cpu_s
+        machine_s = machine_busy_s() - machine_s
         supervisor.drain()
         supervisor.wait()
     summary = run.metrics.summary()
@@ -166,8 +170,15 @@ def run_live(
         high_water={level.queue: level.high_water for level in summary.queues},
         busy={stage.stage: round(stage.busy_s / seconds, 2) for stage in summary.stages},
         cpu=round(cpu_s / seconds, 2),
+        others_cpu=round(max(0.0, machine_s - cpu_s) / seconds, 2),
         late_s=round(max(camera.late_s for camera in cameras), 3),
     )
+
+
+def machine_busy_s() -> float:
+    """Processor seconds used by all programs since the machine was started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 def _counted(counts: Sequence[CameraCounts], looked: int) -> Counted:

@@ -117,6 +117,7 @@ def measure_trouble(bench: Bench, videos: Sequence[Path], args: argparse.Namespa
             "against_decided_ms": vars_of(quiet.decided),
             "cpu": loud.cpu,
             "against_cpu": quiet.cpu,
+            "others_cpu": [loud.others_cpu, quiet.others_cpu],
             "exact": loud.counted.exact and quiet.counted.exact,
         }
     )
@@ -145,9 +146,9 @@ def contestant(config: Config, kind: str) -> tuple[Queues, Pace]:
     if kind == "controlled":
         return queues_of(config, Mode.LIVE), pace
     keys = config.runtime
-    queues = Queues(Overflow.DROP_OLDEST, keys.frames_queued, keys.items_queued, 0.02, None)
+    queues = Queues(Overflow.DROP_OLDEST, keys.frames_queued, keys.items_queued, 0.02)
     rate_hz = config.detection.rate_hz
-    admission = Admission(UNLIMITED, LookSchedule, lambda _: rate_hz, rate_hz)
+    admission = Admission(UNLIMITED, LookSchedule, lambda _: rate_hz, rate_hz, config.detection.max_batch)
     return queues, Pace(RuleBook(usual_rules(config)), admission, Timings(PublishingStage.name))
 
 
@@ -176,6 +177,7 @@ def row(config: Config, kind: str, cameras: int, middle: Mapping[str, Measured])
         "high_water": dict(measured.high_water),
         "busy": dict(measured.busy),
         "cpu": measured.cpu,
+        "others_cpu": measured.others_cpu,
         "late_s": measured.late_s,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from config.schema import Config
@@ -19,9 +18,6 @@ from pipeline.types import Frame, FrameInfo
 LIVE_QUEUED = 4
 """items between two stages of a live run: what waits there is late, and no more is needed to keep them busy
 (docs/latency.md)"""
-STALE = 0.5
-"""of runtime.max_latency_ms: a frame that waited so long for the detector is dropped, because what is left of the
-way could take it over the bound"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +31,19 @@ class Queues:
     """between two stages"""
     fill_s: float
     """how long crops wait for others, so that a batch fills"""
-    stale_ms: float | None
-    """frames that waited longer for the detector are dropped; None: none"""
 
-    def fan_in(self) -> FanIn[Frame]:
-        """Where the cameras' frames come together."""
-        stale_ms = self.stale_ms
-        if stale_ms is None:
-            return FanIn(self.frames, self.overflow, "frames")
-        return FanIn(self.frames, self.overflow, "frames", lambda frame: age_ms(frame.info) > stale_ms)
+    def fan_in(self, pace: Pace | None) -> FanIn[Frame]:
+        """Where the cameras' frames come together; what waits too long to be told of in time is dropped there."""
+        stale = None if pace is None else pace.is_stale
+        return FanIn(self.frames, self.overflow, "frames", stale)
 
 
 def queues_of(config: Config, mode: Mode) -> Queues:
     """Recordings wait for the stages; of live cameras the newest frame alone waits."""
     keys = config.runtime
     if mode is Mode.REPLAY:
-        return Queues(Overflow.BLOCK, keys.frames_queued, keys.items_queued, 0.0, None)
-    fill_s = config.embedding.max_wait_ms / 1e3
-    return Queues(Overflow.DROP_OLDEST, 1, LIVE_QUEUED, fill_s, STALE * keys.max_latency_ms)
-
-
-def age_ms(info: FrameInfo) -> float:
-    """Since the frame was decoded."""
-    return (time.monotonic_ns() - info.captured_ns) / 1e6
+        return Queues(Overflow.BLOCK, keys.frames_queued, keys.items_queued, 0.0)
+    return Queues(Overflow.DROP_OLDEST, 1, LIVE_QUEUED, config.embedding.max_wait_ms / 1e3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +53,10 @@ class Pace:
     rules: RuleBook
     admission: Admission
     timings: Timings
+
+    def is_stale(self, frame: Frame) -> bool:
+        """Whether the frame has waited too long to be told of in time."""
+        return self.admission.is_stale(frame.info)
 
     def timings_ms(self, info: FrameInfo) -> TimingsMs:
         """Where this frame's time went, for its events."""
@@ -82,6 +72,7 @@ def live_pace(config: Config, rules: RuleBook | None, last_stage: str) -> Pace:
         LookSchedule,
         lambda camera: book.of(camera).rate_hz,
         config.detection.min_rate_hz,
+        config.detection.max_batch,
     )
     return Pace(book, admission, Timings(last_stage))
 

@@ -103,7 +103,7 @@ def build_paced_run(
 ) -> Run:
     """As `build_run`, with queues and a pace of the caller's: for measuring what they are worth."""
     board = FeedbackBoard(exact=plan.mode is Mode.REPLAY)
-    fan_in = queues.fan_in()
+    fan_in = queues.fan_in(pace)
     metrics = Metrics(last=PublishingStage.name if plan.mode is Mode.LIVE else None)
     steps = _steps(config, recognition, gallery, plan, board, queues, pace)
     supervisor = Supervisor(

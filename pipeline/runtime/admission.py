@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.runtime.load import LoadRules, LoadState, share, step
+from pipeline.runtime.load import LoadRules, LoadState, patience_ms, share, step
 from pipeline.runtime.progress import Progress, TakeLatencies
 from pipeline.runtime.worker import WorkerHook
 from pipeline.types import FrameInfo
@@ -111,6 +111,7 @@ class Admission(WorkerHook):
         make_schedule: Callable[[float], Schedule],
         wanted_hz: Callable[[str], float],
         floor_hz: float,
+        batch: int,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """
@@ -119,12 +120,14 @@ class Admission(WorkerHook):
             make_schedule: a schedule of a rate in looks a second.
             wanted_hz: looks a second that a camera should have; asked again at every step, since it may change.
             floor_hz: no camera that wants as much has less, while the pipeline can do as much.
+            batch: frames that detection takes at once, at most.
             clock_ns: the clock that `FrameInfo.captured_ns` is read from.
         """
         self._rules = rules
         self._make_schedule = make_schedule
         self._wanted_hz = wanted_hz
         self._floor_hz = floor_hz
+        self._batch = batch
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._cameras: dict[str, _Camera] = {}
@@ -163,6 +166,11 @@ class Admission(WorkerHook):
             if camera.admitted == 1:
                 camera.schedule.postpone(self._met * GOLDEN % 1.0)
             return True
+
+    def is_stale(self, info: FrameInfo) -> bool:
+        """Whether this frame, admitted before, has waited too long to be told of in time; takes no lock."""
+        limit_ms = patience_ms(self._state, self._rules, self._batch)
+        return (self._clock_ns() - info.captured_ns) / 1e6 > limit_ms
 
     def forget(self, camera: str) -> None:
         """This camera was removed: nothing is kept of it, and its share goes to the others."""

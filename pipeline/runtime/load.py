@@ -114,6 +114,16 @@ def _relieved(state: LoadState, seen: Seen, rules: LoadRules) -> LoadState:
     return replace(state, relief=relief, hold_s=rules.max_latency_ms / 1e3)
 
 
+def patience_ms(state: LoadState, rules: LoadRules, batch: int) -> float:
+    """How long a frame may wait for detection and still be told of in time, in milliseconds.
+
+    What is left of the bound when a batch of looks, and a tenth of the bound for the rest of the way, are taken off;
+    at most half of the bound, at least a tenth, or a slow machine would look at nothing.
+    """
+    looks_ms = 1e3 * batch * (state.cost_s or 0.0)
+    return min(0.5, max(0.1, 0.9 - looks_ms / rules.max_latency_ms)) * rules.max_latency_ms
+
+
 def share(budget_hz: float, wanted_hz: Mapping[str, float], floor_hz: float) -> Mapping[str, float]:
     """Looks a second of each camera: what it wants, or the level that all who want more are held to.
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from config.schema import Config
-from pipeline.assemble.pace import age_ms, live_pace, queues_of, usual_rules
+from pipeline.assemble.pace import live_pace, queues_of, usual_rules
 from pipeline.detection.rules import CameraRules, RuleBook
 from pipeline.events.event import Mode
 from pipeline.runtime.buffer import Overflow
@@ -30,8 +30,8 @@ def aged(index: int, ms: float) -> Frame:
 def test_recordings_wait_and_lose_nothing() -> None:
     queues = queues_of(CONFIG, Mode.REPLAY)
     assert (queues.overflow, queues.frames, queues.items) == (Overflow.BLOCK, 7, 9)
-    assert (queues.fill_s, queues.stale_ms) == (0.0, None)
-    fan_in = queues.fan_in()
+    assert queues.fill_s == 0.0
+    fan_in = queues.fan_in(None)
     fan_in.add("door")
     fan_in.put(aged(0, 60_000.0))
     assert len(fan_in.take(4)) == 1
@@ -39,9 +39,9 @@ def test_recordings_wait_and_lose_nothing() -> None:
 
 def test_of_a_live_camera_the_newest_frame_alone_waits_and_not_for_long() -> None:
     queues = queues_of(CONFIG, Mode.LIVE)
-    assert (queues.overflow, queues.frames, queues.stale_ms) == (Overflow.DROP_OLDEST, 1, 100.0)
+    assert (queues.overflow, queues.frames) == (Overflow.DROP_OLDEST, 1)
     assert queues.items < CONFIG.runtime.items_queued
-    fan_in = queues.fan_in()
+    fan_in = queues.fan_in(live_pace(CONFIG, None, "publish"))
     fan_in.add("door")
     for index in range(3):
         fan_in.put(aged(index, 1.0))
@@ -54,10 +54,6 @@ def test_of_a_live_camera_the_newest_frame_alone_waits_and_not_for_long() -> Non
     fan_in.put(aged(4, 150.0))
     fan_in.put(aged(5, 1.0))
     assert len(fan_in.take(4)) == 1
-
-
-def test_age_is_counted_from_decoding() -> None:
-    assert 50.0 <= age_ms(aged(0, 50.0).info) < 5_000.0
 
 
 def test_the_rules_of_the_configuration_go_for_cameras_without_their_own() -> None:

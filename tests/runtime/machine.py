@@ -68,13 +68,14 @@ class Machine:
         """10 of a camera that is not in it"""
         self.looks: list[Look] = []
         self.decoded: Counter[str] = Counter()
-        self.fan_in: FanIn[Frame] = FanIn(1, Overflow.DROP_OLDEST, "frames", self._is_stale)
+        self.fan_in: FanIn[Frame] = FanIn(
+            1, Overflow.DROP_OLDEST, "frames", lambda each: self.admission.is_stale(each.info)
+        )
         self.admission = Admission(
-            rules, LookSchedule, lambda name: self.wanted_hz.get(name, 10.0), floor_hz, self._clock_ns
+            rules, LookSchedule, lambda name: self.wanted_hz.get(name, 10.0), floor_hz, BATCH, self._clock_ns
         )
         self._timings = Timings("detect", self._clock_ns)
         self.admission.watch(self._timings.take_latencies_ms, self.dropped)
-        self._stale_ms = rules.max_latency_ms / 2
         self._cost_s = cost_s
         self._cameras = list(cameras)
         for camera in cameras:
@@ -115,9 +116,6 @@ class Machine:
 
     def _clock_ns(self) -> int:
         return round(self.now_s * 1e9)
-
-    def _is_stale(self, frame: Frame) -> bool:
-        return (self._clock_ns() - frame.info.captured_ns) / 1e6 > self._stale_ms
 
     def _decode(self, camera: Camera) -> None:
         pts_s = camera.frames / camera.fps

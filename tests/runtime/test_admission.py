@@ -101,7 +101,7 @@ def test_it_settles_within_seconds_after_a_start_a_slow_down_and_a_recovery() ->
 def test_the_bound_is_kept_where_even_the_floor_is_too_much() -> None:
     machine = Machine(cameras(16), lambda _: 0.16)  # six looks a second, and the floor asks for eight
     machine.run(60.0)
-    assert machine.p99_ms(10.0) < 1.3 * RULES.max_latency_ms  # a batch of four alone takes 640 ms
+    assert machine.p99_ms(10.0) < RULES.max_latency_ms  # of which a batch of four alone takes 640
     rates = machine.rates(10.0)
     assert min(rates.values()) > 0.5 * max(rates.values())
     assert machine.dropped() < 0.2 * len(machine.looks)
@@ -157,7 +157,7 @@ def test_cameras_that_begin_together_are_not_looked_at_together() -> None:
 
 
 def admission() -> Admission:
-    return Admission(RULES, LookSchedule, lambda _: 10.0, 0.5)
+    return Admission(RULES, LookSchedule, lambda _: 10.0, 0.5, 4)
 
 
 def test_what_left_is_forgotten_and_what_is_away_keeps_its_counts() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.load import LoadRules, LoadState, Seen, share, step
+from pipeline.runtime.load import LoadRules, LoadState, Seen, patience_ms, share, step
 
 RULES = LoadRules(max_latency_ms=1000.0)
 RATES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=3), st.floats(0.1, 60.0), max_size=12)
@@ -91,6 +91,17 @@ def test_a_little_more_to_share_moves_every_camera_a_little(
 def test_nothing_to_share_leaves_the_floor() -> None:
     assert share(0.0, {"door": 10.0, "gate": 0.2}, 0.5) == {"door": 0.5, "gate": 0.2}
     assert share(5.0, {}, 0.5) == {}
+
+
+# patience
+
+
+def test_a_frame_may_wait_as_long_as_the_rest_of_its_way_leaves_time() -> None:
+    assert patience_ms(LoadState(10.0), RULES, 4) == 500.0
+    assert patience_ms(LoadState(10.0, cost_s=0.02), RULES, 4) == 500.0
+    assert patience_ms(LoadState(10.0, cost_s=0.15), RULES, 4) == pytest.approx(300.0)
+    assert patience_ms(LoadState(10.0, cost_s=0.15), RULES, 1) == 500.0
+    assert patience_ms(LoadState(10.0, cost_s=5.0), RULES, 4) == pytest.approx(100.0)
 
 
 # step
