@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from pipeline.events.encode import encode as encode_event
 from pipeline.events.explanation import Explanation, decode, encode, explain, nearest_ids, readable
 from pipeline.events.shortfall import Facts, Near, Reason
+from tests.events.strategies import an_event
 from tests.events.test_shortfall import ANN, SEEN, facts, look
 
 FAR = replace(SEEN, nearest=(Near("p_1", 1.25, "Ann"), Near("p_2", 1.5, "Bob")), best=look(size=0.8))
@@ -61,3 +63,11 @@ def test_a_reason_of_a_newer_facestream_is_not_understood() -> None:
     text["short"]["reason"] = "sneezed"
     assert readable(json.dumps(text)) is None
     assert readable(None) is None
+
+
+def test_no_event_says_anything_of_it() -> None:
+    event = an_event()
+    told = replace(event, explanation=explain(FAR, named=False))
+    assert encode_event(told) == encode_event(event)
+    assert told == event
+    assert "Ann" not in repr(replace(told, candidates=(), identity=None))
