@@ -103,12 +103,6 @@ class SightingBook:
         self.said = []
         return self._close(list(self._open.values()))
 
-    def give_up(self) -> list[IdentityEvent]:
-        """End what was told of, whatever state the book is in, and know nobody any more. Numbers go on counting."""
-        told = [s for s in self._open.values() if s.number is not None]
-        self._open, self._by_track, self.said = {}, {}, []
-        return [self._publish(Statement(EventType.END, s, s.named, self._gallery)) for s in told]
-
     @property
     def going_on(self) -> int:
         """Sightings that are open and were told of."""

@@ -155,8 +155,8 @@ class LifecycleStage(StageBase[Matched, Outcome]):
     """Keeps the books, and posts after each frame which tracks are recognised.
 
     When a frame is lost here, its camera's book stays, and what it had stated by then is told with the next frame:
-    whoever heard of a sighting hears of its end. A book that fails twice in a row is given up, its sightings end, and
-    an empty one goes on counting where it stopped.
+    whoever heard of a sighting hears of its end. When a camera's frames are lost twice in a row, its sightings end: what
+    is wrong with the book is gone with them.
     """
 
     name = "decide"
@@ -228,12 +228,18 @@ class LifecycleStage(StageBase[Matched, Outcome]):
         if book is None:
             return
         with self._lock:
-            owed = self._owed.setdefault(camera, [])
-            owed += book.said
-            book.said = []
+            self._owe(camera, book)
             if camera in self._doubted:
-                owed += book.give_up()
-        self._doubted.add(camera)
+                try:
+                    book.finish()
+                finally:
+                    self._owe(camera, book)
+            self._doubted.add(camera)
+
+    def _owe(self, camera: str, book: SightingBook) -> None:
+        """What the book stated last is told with the camera's next frame."""
+        self._owed.setdefault(camera, []).extend(book.said)
+        book.said = []
 
     def _forget(self, end: StreamEnd) -> None:
         self._last.pop(end.camera, None)

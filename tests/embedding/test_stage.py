@@ -58,3 +58,23 @@ def test_items_without_crops_pass_with_no_vectors() -> None:
 
     assert [each.vectors.shape for each in out] == [(0, DIMENSION), (0, DIMENSION)]
     assert {each.vectors.dtype for each in out} == {np.dtype(np.float32)}
+
+
+def test_after_a_failure_the_engine_is_made_anew_and_not_before() -> None:
+    engine = fake_embedder(SIDE, DIMENSION)
+    engine.open()
+    made: list[str] = []
+
+    def reopen() -> None:
+        made.append("anew")
+        engine.close()
+        engine.open()
+
+    embed = EmbeddingStage(Embedder(engine, Standardise(), "fake-1", 2), reopen)
+    embed.open()
+    assert made == []
+    engine.close()  # as a context that is lost
+    embed.close()
+    embed.open()
+    assert made == ["anew"]
+    assert len(embed.process([item(0, 1, [0])])) == 1

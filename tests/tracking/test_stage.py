@@ -112,3 +112,13 @@ def test_each_camera_may_have_its_own_limit_and_change_it() -> None:
     assert ids(list(stage.process(looks))) == [[], [], [], [1]]
     limits["a"] = 40.0
     assert ids(list(stage.process([item(index, face, "a") for index in (6, 9)]))) == [[], [1]]
+
+
+def test_after_a_lost_frame_a_camera_begins_anew_and_the_others_do_not() -> None:
+    stage, face = make(), faces_of([FACE])
+    looks = [item(index, face, camera) for index in (0, 3) for camera in "ab"]
+    assert ids(list(stage.process(looks))) == [[], [], [1], [1]]
+    stage.lost("a")
+    stage.lost("never there")
+    later = [item(index, face, camera) for index in (6, 9) for camera in "ab"]
+    assert ids(list(stage.process(later))) == [[], [1], [2], [1]]
