@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import BadInputError, BrokerError
+from pipeline.events.refusals import code_of, reason, refusal
 
 CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 10.0
@@ -74,7 +75,8 @@ def connect(address: str, shown: str) -> redis.Redis:
         )  # unlike PING it is answered with a full disk, unlike TIME not while loading
     except (redis.RedisError, OSError) as error:
         client.close()
-        raise BrokerError(f"Redis at {shown} cannot be reached: {reason(error)}; {REPAIR}") from error
+        repair = "" if code_of(error) else f"; {REPAIR}"
+        raise BrokerError(f"Redis at {shown} cannot be reached: {refusal(error)}{repair}") from error
     except (ValueError, TypeError) as error:  # an option of the address that only a connection looks at
         raise _no_address(shown, error) from error
     return client
@@ -100,11 +102,3 @@ def _no_address(shown: str, error: Exception) -> BadInputError:
 
 
 REPAIR = "start it, or correct redis.url (without one, a server of our own is started)"
-
-
-def reason(error: BaseException) -> str:
-    """Why, in one line, and without the events in which redis-py wraps what the server said."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    said = str(error).rpartition(" of pipeline caused error: ")[2]
-    return " ".join(said.split()).rstrip(".") or type(error).__name__

@@ -27,8 +27,9 @@ from urllib.parse import quote
 import redis
 
 from pipeline.errors import BrokerError
-from pipeline.events.broker import connect, reason
+from pipeline.events.broker import connect
 from pipeline.events.file_lock import POLL_S, is_held, locked
+from pipeline.events.refusals import reason
 from pipeline.events.socket_path import choose_socket, forget_socket
 from pipeline.events.torn_file import mend_torn_file
 

@@ -6,8 +6,6 @@ import re
 
 import redis
 
-from pipeline.events.broker import reason
-
 _REPAIRS = {
     "OOM": "its memory is full: raise its maxmemory, or lower redis.max_events",
     "READONLY": "it is a replica: give redis.url the address of the primary",
@@ -40,6 +38,9 @@ _CLASSES: tuple[tuple[type[redis.RedisError], str], ...] = (
 )
 """redis-py takes the code away where it has a class for it"""
 
+_MAY_NOT = re.compile(r"user executing the script can't (?:run|access)")
+"""how Redis 7 says NOPERM of a command within a script"""
+
 _USER = re.compile(r"\bUser .+? has no permissions")
 
 
@@ -55,5 +56,16 @@ def code_of(error: BaseException) -> str:
     for kind, code in _CLASSES:
         if isinstance(error, kind):
             return code
-    first = reason(error).partition(" ")[0]
+    said = reason(error)
+    if _MAY_NOT.search(said):
+        return "NOPERM"
+    first = said.partition(" ")[0]
     return first if first in _REPAIRS else ""
+
+
+def reason(error: BaseException) -> str:
+    """Why, in one line, and without the events in which redis-py wraps what the server said."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = str(error).rpartition(" of pipeline caused error: ")[2]
+    return " ".join(said.split()).rstrip(".") or type(error).__name__

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.events.adding import Numbered
-from pipeline.events.broker import reason
+from pipeline.events.refusals import reason
 from pipeline.events.spool_files import SpoolFiles
 from pipeline.events.spool_memory import SpoolMemory, Unwritten
 from pipeline.events.spool_opening import Opened, open_spool

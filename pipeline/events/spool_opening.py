@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.errors import OutsideError
-from pipeline.events.broker import reason
 from pipeline.events.file_lock import locked
+from pipeline.events.refusals import reason
 from pipeline.events.spool_segment import (
     FoundSegment,
     Segment,

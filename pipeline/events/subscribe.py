@@ -11,11 +11,11 @@ from typing import TypeVar
 import redis
 
 from pipeline.errors import BrokerError
-from pipeline.events.broker import Broker, connect, reason
+from pipeline.events.broker import Broker, connect
 from pipeline.events.encode import EventFormatError, decode
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.gap import Gap
-from pipeline.events.refusals import refusal
+from pipeline.events.refusals import reason, refusal
 from pipeline.events.stream import RawEntry, StreamReader
 
 FIRST_RETRY_S = 0.25

@@ -7,10 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-import redis
 
 from pipeline.errors import BadInputError, BrokerError
-from pipeline.events.broker import RemoteRedis, choose_broker, connect, reason
+from pipeline.events.broker import RemoteRedis, choose_broker, connect
 from pipeline.events.redis_server import EmbeddedRedis
 from tests.events.test_redis_server import is_running
 
@@ -76,9 +75,3 @@ def hang_up_on(server: socket.socket, address: str) -> None:
         connect(address, "SHOWN")
     finally:
         thread.join()
-
-
-def test_reasons_are_one_line() -> None:
-    assert reason(FileNotFoundError(2, "No such file or directory")) == "No such file or directory"
-    assert reason(redis.ResponseError("OOM\n command not allowed.")) == "OOM command not allowed"
-    assert reason(redis.TimeoutError()) == "TimeoutError"

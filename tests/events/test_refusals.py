@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from pipeline.events.refusals import code_of, refusal
+from pipeline.events.refusals import code_of, reason, refusal
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,11 @@ from pipeline.events.refusals import code_of, refusal
         (redis.exceptions.BusyLoadingError("Redis is loading the dataset in memory"), "LOADING", "wait"),
         (redis.exceptions.MovedError("3999 127.0.0.1:6381"), "MOVED", "node of a cluster"),
         (redis.exceptions.ClusterDownError("The cluster is down"), "CLUSTERDOWN", "its cluster is down"),
+        (
+            redis.ResponseError("ERR The user executing the script can't run this command or subcommand"),
+            "NOPERM",
+            "docs/redis.md",
+        ),
         (redis.ResponseError("ERR something"), "", "ERR something"),
         (redis.ConnectionError("Connection closed by server."), "", "Connection closed by server"),
         (ConnectionRefusedError(111, "Connection refused"), "", "Connection refused"),
@@ -51,3 +56,9 @@ def test_the_user_is_not_named() -> None:
     error = redis.exceptions.NoPermissionError("User t0ken has no permissions to run the 'evalsha' command")
     assert "t0ken" not in refusal(error)
     assert "docs/redis.md" in refusal(error)
+
+
+def test_reasons_are_one_line() -> None:
+    assert reason(FileNotFoundError(2, "No such file or directory")) == "No such file or directory"
+    assert reason(redis.ResponseError("OOM\n command not allowed.")) == "OOM command not allowed"
+    assert reason(redis.TimeoutError()) == "TimeoutError"
