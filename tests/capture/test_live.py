@@ -257,6 +257,29 @@ def frames_until_end(source: LiveSource, after_first: Callable[[], None]) -> Str
     raise AssertionError("frames ended without an end")
 
 
+# Devices
+
+
+@pytest.mark.parametrize(
+    ("device", "says"),
+    [
+        ("/dev/null", "/dev/null is not a camera"),
+        ("/dev/video251", "there is no /dev/video251; is the camera plugged in?"),
+    ],
+)
+def test_a_device_that_is_no_camera_is_waited_for(device: str, says: str) -> None:
+    source = open_source(device, "door", clock=ManualClock())
+    watcher = threading.Thread(target=lambda: list(source.frames()))
+    watcher.start()
+    pause = threading.Event()
+    while (problem := source.health().problem) is None:
+        assert not pause.wait(0.001)
+    assert source.health().state in (State.WAITING, State.PARKED)
+    source.close()
+    watcher.join()
+    assert problem.startswith(says)
+
+
 # Ending
 
 

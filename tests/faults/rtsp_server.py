@@ -28,8 +28,9 @@ PARSERS = {"h264": "h264parse", "h265": "h265parse"}
 
 def pipeline(options: argparse.Namespace) -> str:
     """What GStreamer's gst_parse_launch(3) makes a stream of."""
-    # Parameter sets before every keyframe: who comes late can begin.
-    interval = "" if options.codec == "jpeg" else " config-interval=-1"
+    # Parameter sets every second, so that who comes late can begin; -1 would put them between two slices of one
+    # picture, which makes two halves of it.
+    interval = "" if options.codec == "jpeg" else " config-interval=1"
     pay = f"rtp{options.codec}pay name=pay0 pt=96{interval}"
     if options.file is not None:
         return f'( filesrc location="{options.file}" ! matroskademux ! {PARSERS[options.codec]} ! {pay} )'

@@ -105,6 +105,41 @@ def test_a_path_that_is_not_there(rtsp: Starter) -> None:
         assert "nothing at this path (404)" in str(seen.source.health().problem)
 
 
+@pytest.mark.parametrize("keyframe_every", ["25", pytest.param("250", marks=pytest.mark.soak)])
+def test_who_is_too_slow_skips_and_never_falls_behind(
+    keyframe_every: str, rtsp: Starter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty-five pictures a second come, and each takes 100 ms to look at."""
+    slowly = threading.Event()
+    server = rtsp("--size", "160x120", "--keyframe-every", keyframe_every)
+    with Watching(open_source(server.url, "door"), lambda _: slowly.wait(0.1)) as seen:
+        seen.wait(lambda: seen.infos and seen.infos[-1].pts_s > 5.0)
+        health = seen.source.health()
+        late_s = [at_s - info.pts_s for at_s, info in zip(seen.at_s, seen.infos, strict=False)]
+    assert health.skipped > 40
+    # What is left out is never missed by what follows.
+    assert health.damaged == 0
+    assert max(late_s) - min(late_s) < 1.5
+    tell(
+        capsys,
+        f"{health.frames} frames, {health.skipped} skipped, at most {max(late_s) - min(late_s):.2f} s behind",
+    )
+
+
+@pytest.mark.soak
+def test_what_a_1080p_camera_costs(rtsp: Starter, capsys: pytest.CaptureFixture[str]) -> None:
+    server, process = rtsp("--size", "1920x1080", "--pattern", "ball"), psutil.Process()
+    with Watching(open_source(server.url, "door")) as seen:
+        seen.frames(50)
+        began_s, before = time.monotonic(), process.cpu_times()
+        seen.frames(500, 60.0)
+        after, took_s = process.cpu_times(), time.monotonic() - began_s
+        assert seen.source.health().skipped == 0
+    busy = (after.user + after.system - before.user - before.system) / took_s
+    tell(capsys, f"1080p at {500 / took_s:.1f} a second: {busy:.1%} of a core")
+    assert busy < 0.5
+
+
 def test_a_server_that_is_killed_and_comes_back(rtsp: Starter, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pipeline.capture")
     server = rtsp()
@@ -132,20 +167,17 @@ def test_twenty_restarts_leave_nothing_behind(rtsp: Starter, capsys: pytest.Capt
             threads.append(threading.active_count())
             files.append(len(os.listdir("/proc/self/fd")))
             memory.append(process.memory_info().rss / 2**20)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nframes {sorted(round(each, 2) for each in took_s)} s after the server's return\n"
-        )
-        sys.stdout.write(
-            f"threads {threads}\ndescriptors {files}\nMiB {[round(each, 1) for each in memory]}\n"
-        )
+    tell(capsys, f"frames {sorted(round(each, 2) for each in took_s)} s after the server's return")
+    tell(capsys, f"threads {threads}\ndescriptors {files}\nMiB {[round(each, 1) for each in memory]}")
     assert len(set(threads[2:])) == 1
     assert max(files[2:]) - min(files[2:]) <= 1
     assert memory[-1] - memory[4] < 8.0
 
 
 @pytest.mark.parametrize("frozen_s", [6.5, pytest.param(30.0, marks=pytest.mark.soak)])
-def test_a_frozen_server_is_noticed_and_recovers(frozen_s: float, rtsp: Starter) -> None:
+def test_a_frozen_server_is_noticed_and_recovers(
+    frozen_s: float, rtsp: Starter, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = rtsp()
     with Watching(open_source(server.url, "door")) as seen:
         seen.frames(5)
@@ -155,7 +187,13 @@ def test_a_frozen_server_is_noticed_and_recovers(frozen_s: float, rtsp: Starter)
         assert "no data came for 5 s" in str(seen.ends[0].problem)
         seen.wait(lambda: time.monotonic() - began_s > frozen_s, frozen_s + 1)
         server.thaw()
+        thawed_s = time.monotonic()
         seen.frames(5, 40.0)
+        noticed_s, back_s = seen.ended_at_s[0] - began_s, time.monotonic() - thawed_s
+        tell(
+            capsys,
+            f"frozen {frozen_s} s: noticed after {noticed_s:.2f} s, frames {back_s:.2f} s after its end",
+        )
     _times_are_true(seen)
 
 
@@ -166,6 +204,12 @@ def test_close_ends_a_wait_for_a_frozen_server_in_time(rtsp: Starter) -> None:
         server.freeze()
         began_s = time.monotonic()
     assert time.monotonic() - began_s < 6.0
+
+
+def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Print a figure, also where the test passes."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{line}\n")
 
 
 def _kill_and_restart(server: RtspServer, seen: Watching) -> float:

@@ -18,7 +18,7 @@ KEPT = 5000
 class Watching:
     """Iterates a source on a thread of its own. As a context manager it closes the source and waits for the end."""
 
-    def __init__(self, source: LiveSource, look: Callable[[Frame], None] | None = None) -> None:
+    def __init__(self, source: LiveSource, look: Callable[[Frame], object] | None = None) -> None:
         """`look` is done with every frame, in the watching thread."""
         self.source = source
         self.infos: list[FrameInfo] = []
