@@ -64,8 +64,13 @@ def name_of_source(source: str) -> str:
     '10.0.0.5-lobby-main'
     """
     if "://" in source:
+        scheme, _, rest = source.partition("://")
+        authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        if ":" in authority and "@" not in authority:
+            # "ann:pa/ss@cam/1": what looks like the path may be the rest of a password.
+            rest = rest[rest.rfind("@") + 1 :]
         try:
-            address = urlsplit(source)
+            address = urlsplit(f"{scheme}://{rest}")
         except ValueError:
             raise SourceError(
                 "a camera's address is not valid; write rtsp://user:password@host/path"

@@ -40,6 +40,8 @@ def test_credentials_never_become_a_name_or_a_message() -> None:
     for address in (
         "rtsp://ann:secret@cam/x",
         "rtsp://ann:sec@ret@cam/x",
+        "rtsp://ann:1/secret@cam/x",
+        "rtsp://ann:se/secret?x#@cam/x",
         "rtsp://:secret@cam",
         "rtsp://secret@",
     ):
