@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from config.schema import Config
-from config.secrets import mask
 from pipeline.alignment.gate import GateRules
 from pipeline.alignment.stage import AlignmentStage
 from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of
@@ -16,12 +14,10 @@ from pipeline.clock import SystemClock
 from pipeline.detection.rules import RuleBook
 from pipeline.detection.stage import DetectionStage
 from pipeline.embedding.stage import EmbeddingStage
-from pipeline.events.broker import Broker, choose_broker
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.merge import PtsMerge
 from pipeline.events.pictures import KeepsPictures, Pictures
 from pipeline.events.publish import Observe, PublishingStage
-from pipeline.events.redis_sink import RedisSink
 from pipeline.events.shots import ShotBoard
 from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
@@ -35,18 +31,6 @@ from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.supervisor import Supervisor
 from pipeline.runtime.worker import WorkerHook
 from pipeline.tracking.stage import TrackingStage
-
-
-def redis_broker(config: Config, data: Path) -> Broker:
-    """The Redis that redis.url names, or one of our own below `data`. Starts nothing yet."""
-    url = None if config.redis.url is None else config.redis.url.reveal()
-    return choose_broker(url, "" if url is None else mask(url), data)
-
-
-def redis_sink(config: Config, data: Path) -> RedisSink:
-    """Publishes to Redis; opened by the run."""
-    keys = config.redis
-    return RedisSink(redis_broker(config, data), keys.stream, keys.replay_stream, keys.max_events)
 
 
 @dataclass(frozen=True, slots=True)

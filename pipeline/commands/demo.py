@@ -120,7 +120,7 @@ def replay_and_check(
     context: Context, recording: Path, recognition: Recognition, gallery: Replica, out: Path
 ) -> int:
     """Replay the recording, print who is seen as sightings close, write the video, and compare with the script."""
-    from pipeline.assemble.run import redis_sink
+    from pipeline.assemble.publishing import redis_sink
     from pipeline.commands.output import EventPrinter, Tally
     from pipeline.commands.replaying import (
         ReplayRequest,

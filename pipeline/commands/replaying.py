@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.assemble.gallery import open_gallery, open_store
+from pipeline.assemble.publishing import redis_sink
 from pipeline.assemble.recognition import Recognition, open_recognition
-from pipeline.assemble.run import Run, RunPlan, build_run, redis_sink
+from pipeline.assemble.run import Run, RunPlan, build_run
 from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
 from pipeline.capture.file import FileSource

@@ -22,7 +22,7 @@ def publish_waiting(context: Context, store: Store) -> int:
     sightings = Sightings(store.database)
     if not sightings.due(count=1):
         return 0
-    from pipeline.assemble.run import redis_sink
+    from pipeline.assemble.publishing import redis_sink
     from pipeline.events.corrections import publish_due
 
     return publish_due(sightings, redis_sink(context.config, context.data), SystemClock().now())

@@ -77,15 +77,13 @@ def connect(address: str, shown: str) -> redis.Redis:
         client.close()
         repair = "" if code_of(error) else f"; {REPAIR}"
         raise BrokerError(f"Redis at {shown} cannot be reached: {refusal(error)}{repair}") from error
-    except (ValueError, TypeError) as error:  # an option of the address that only a connection looks at
-        raise _no_address(shown, error) from error
     return client
 
 
 def client_for(address: str, shown: str) -> redis.Redis:
     """A client that has not connected yet. Raises BadInputError for an address that is none."""
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             address,
             protocol=2,  # the replies that every version since streams came (5.0) gives
             socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -93,12 +91,11 @@ def client_for(address: str, shown: str) -> redis.Redis:
             health_check_interval=IDLE_CHECK_S,
             retry=Retry(NoBackoff(), 0),
         )
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # which alone looks at the options of an address
     except (ValueError, TypeError) as error:
-        raise _no_address(shown, error) from error
-
-
-def _no_address(shown: str, error: Exception) -> BadInputError:
-    return BadInputError(f"redis.url: {shown} is no address of a Redis: {reason(error)}")
+        raise BadInputError(f"redis.url: {shown} is no address of a Redis: {reason(error)}") from error
+    return client
 
 
 REPAIR = "start it, or correct redis.url (without one, a server of our own is started)"

@@ -7,9 +7,9 @@ import threading
 from pipeline.clock import Clock
 from pipeline.events.spool import Spool
 
-PACE_S = 0.02
+PACE_S = 0.01
 """from one flush to the next at least: an event waits for that and a flush of the disk, 50 ms together, and a disk is
-flushed fifty times a second at most"""
+flushed a hundred times a second at most"""
 PRUNE_EVERY_S = 1.0
 RETRY_S = 1.0
 """until a disk that took nothing is tried again"""

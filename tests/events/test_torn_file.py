@@ -34,7 +34,7 @@ def test_rubbish_in_it_does_not_only_break_off(length: int, rubbish: bytes) -> N
 @pytest.mark.redis
 @pytest.mark.parametrize("kind", ["embedded", "system"])
 def test_a_torn_transaction_is_cut_off_and_nothing_else(tmp_path: Path, kind: str) -> None:
-    server = RedisProcess(tmp_path, executable(kind), DURABLE)
+    server = RedisProcess(tmp_path, executable(kind), {**DURABLE, "appendfsync": "always"})
     server.start()
     with server.client() as client:
         for value in "ab":
