@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import StoreError
@@ -58,8 +59,7 @@ class SnapshotRoom:
     def step(self) -> None:
         """Do a little of what is to be done: milliseconds."""
         if self._going:
-            for file in self._going[: -AT_ONCE - 1 : -1]:
-                self._delete(file)
+            self._delete(self._going[-AT_ONCE:])
             del self._going[-AT_ONCE:]
         elif self._look is not None:
             self._look.step()
@@ -86,9 +86,9 @@ class SnapshotRoom:
                 excess -= file.bytes
         self._going = going[::-1]
 
-    def _delete(self, file: PictureFile) -> None:
+    def _delete(self, files: Sequence[PictureFile]) -> None:
         try:
-            self.removed += delete_pictures([frame_of(Path(file.path))])
-            self._total -= file.bytes
+            self.removed += delete_pictures(frame_of(Path(file.path)) for file in files)
+            self._total -= sum(file.bytes for file in files)
         except StoreError:  # said by whoever cannot write there either
             self._not_before_s = time.monotonic() + AGAIN_S

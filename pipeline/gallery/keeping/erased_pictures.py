@@ -8,9 +8,12 @@ nothing of anybody.
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 from time import time
 
@@ -37,15 +40,37 @@ def tell_erased(data: Path, named: Iterable[str]) -> None:
         return
     path = data / ERASED_FILE
     try:
-        if path.exists() and abs(time() - path.stat().st_mtime) > KEEP_S:
-            path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(lines)
+        with _locked(path) as file:
+            old = os.fstat(file.fileno())
+            if old.st_size and abs(time() - old.st_mtime) > KEEP_S:
+                _replace(path, lines)
+            else:
+                file.write(lines)
     except OSError as error:
         raise StoreError(
             f"{path}: {(error.strerror or 'not writable').lower()}; make room, or make it writable, and run this again"
         ) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[FileIO]:
+    """The list, to be appended to by nobody else meanwhile. Raises OSError."""
+    while True:
+        with FileIO(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if (
+                os.stat(path).st_ino == os.fstat(file.fileno()).st_ino
+            ):  # else it was begun anew while we waited
+                yield file
+                return
+
+
+def _replace(path: Path, lines: bytes) -> None:
+    """Begin a list anew, in a file that readers can tell from the old one: both are there for a moment."""
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(lines)
+    os.replace(part, path)
 
 
 class ErasedPictures:

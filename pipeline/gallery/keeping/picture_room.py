@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,17 +31,25 @@ class PictureFile:
     bytes: int = field(compare=False)
 
 
-def oldest_beyond(files: Iterable[PictureFile], max_bytes: int) -> list[PictureFile]:
-    """The oldest of these files without which the others take no more than this."""
-    ordered = sorted(files)
-    excess = sum(file.bytes for file in ordered) - max_bytes
-    going = []
-    for file in ordered:
-        if excess <= 0:
-            break
-        going.append(file)
-        excess -= file.bytes
-    return going
+def oldest_beyond(files: Callable[[], Iterable[PictureFile]], max_bytes: int) -> list[PictureFile]:
+    """The oldest of these files without which the others take no more than this, the oldest first.
+
+    They are gone through twice, and only those that go are held in memory.
+    """
+    excess = sum(file.bytes for file in files()) - max_bytes
+    newest_first: list[tuple[float, bytes, PictureFile]] = []
+    held = 0
+    for file in files() if excess > 0 else ():
+        heapq.heappush(newest_first, _newest_first(file))
+        held += file.bytes
+        while held - newest_first[0][-1].bytes >= excess:
+            held -= heapq.heappop(newest_first)[-1].bytes
+    return sorted(file for *_, file in newest_first)
+
+
+def _newest_first(file: PictureFile) -> tuple[float, bytes, PictureFile]:
+    """An entry of a heap with the newest file on top."""
+    return -file.written_s, bytes(255 - byte for byte in os.fsencode(file.path)) + b"\xff", file
 
 
 def every_file(data: Path) -> Iterator[PictureFile]:
@@ -84,7 +92,7 @@ class Look:
         """never finished: whoever wrote them was killed"""
         self._now_s = time.time()
         self._left = every_file(data)
-        self._newest_first: list[tuple[float, str, PictureFile]] = []
+        self._newest_first: list[tuple[float, bytes, PictureFile]] = []
         """a heap of the OLDEST oldest, the newest of them on top"""
 
     def step(self) -> None:
@@ -99,7 +107,7 @@ class Look:
             if is_left_behind(file, self._now_s):
                 self.left_behind.append(file)
                 continue
-            entry = (-file.written_s, file.path, file)
+            entry = _newest_first(file)
             if len(self._newest_first) < OLDEST:
                 heapq.heappush(self._newest_first, entry)
             else:

@@ -108,8 +108,10 @@ def due(database: Database, data: Path, rules: RetentionRules, at: datetime) -> 
     paths = set(with_faces(paths))
     paths |= {Path(file.path) for file in every_file(data) if is_left_behind(file, at.timestamp())}
     if rules.snapshots_bytes is not None:
-        staying = (file for file in every_file(data) if Path(file.path) not in paths)
-        going = oldest_beyond(staying, rules.snapshots_bytes)
+        known = {str(path) for path in paths}
+        going = oldest_beyond(
+            lambda: (file for file in every_file(data) if file.path not in known), rules.snapshots_bytes
+        )
         paths |= with_faces(frame_of(Path(file.path)) for file in going)
     return Due(gone, vectors, tuple(sorted(path for path in paths if path.exists())), ids)
 

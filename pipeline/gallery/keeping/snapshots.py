@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
@@ -77,15 +77,19 @@ def pictures(data: Path) -> tuple[Path, ...]:
 
 def files_below(folder: Path) -> tuple[Path, ...]:
     """All whole files below a folder, in order of path; links to folders are not followed. Raises StoreError."""
+    return tuple(sorted(_walk(folder)))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The same, one at a time and in no order."""
 
     def refuse(error: OSError) -> None:
         raise StoreError(f"{error.filename}: {(error.strerror or 'not readable').lower()}; make it readable")
 
-    found: list[Path] = []
     if folder.is_dir():
         for parent, _, names in os.walk(folder, onerror=refuse):
-            found += [Path(parent, name) for name in names if not name.endswith(UNFINISHED)]
-    return tuple(sorted(path for path in found if path.is_file() or path.is_symlink()))
+            whole = (Path(parent, name) for name in names if not name.endswith(UNFINISHED))
+            yield from (path for path in whole if path.is_file() or path.is_symlink())
 
 
 def erase_snapshots(data: Path, person_id: str) -> int:
@@ -104,7 +108,7 @@ def erase_snapshots(data: Path, person_id: str) -> int:
 def expired_pictures(data: Path, written_before: datetime) -> tuple[Path, ...]:
     """The pictures whose file was last written before this time. Raises StoreError."""
     limit = written_before.timestamp()
-    return tuple(path for path in pictures(data) if _written(path) < limit)
+    return tuple(sorted(path for path in _walk(data / SNAPSHOTS_FOLDER) if _written(path) < limit))
 
 
 def delete_pictures(paths: Iterable[Path]) -> int:
@@ -114,8 +118,8 @@ def delete_pictures(paths: Iterable[Path]) -> int:
     """
     going = with_faces(paths)
     count = sum(map(_delete, sorted(going)))
-    for path in going:
-        _tidy(path.parent)
+    for folder in {path.parent for path in going}:
+        _tidy(folder)
     return count
 
 
@@ -148,9 +152,12 @@ def _tidy(folder: Path) -> None:
         if each.name == SNAPSHOTS_FOLDER or SNAPSHOTS_FOLDER not in each.parts:
             return
         try:
+            with os.scandir(each) as entries:
+                if next(entries, None) is not None:
+                    return  # asked first: some file systems read the whole folder before they refuse
             each.rmdir()
         except OSError:
-            return  # not empty, gone already, or not ours to delete: an empty folder harms nobody
+            return  # filled or gone meanwhile, or not ours to delete: an empty folder harms nobody
 
 
 def _undeletable(path: Path, error: OSError) -> StoreError:

@@ -42,14 +42,13 @@ def test_a_list_of_yesterday_is_begun_anew_and_heard_from_its_beginning(tmp_path
     tell_erased(tmp_path, [f"snapshots/{number}.jpg" for number in range(9)])
     heard = ErasedPictures(tmp_path)
     path = tmp_path / ERASED_FILE
-    keep = path.open()  # so that the new file cannot get the old one's number
     for away in (KEEP_S + 60.0, -KEEP_S - 60.0):  # also after the clock was set back
         then = path.stat().st_mtime - away
         os.utime(path, (then, then))
         tell_erased(tmp_path, ["snapshots/a.jpg"])
         assert path.read_text() == print_of("snapshots/a.jpg") + "\n"
-    assert heard.news() == prints("snapshots/a.jpg")
-    keep.close()
+        assert heard.news() == prints("snapshots/a.jpg")
+    assert [each.name for each in tmp_path.iterdir()] == [ERASED_FILE]
 
 
 def test_half_a_line_is_heard_when_it_is_whole(tmp_path: Path) -> None:
