@@ -39,7 +39,10 @@ class AsideSink:
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
-        """Open the inner sink, and begin. Raises what it raises."""
+        """Open the inner sink, and begin; after `close` too. Raises what it raises."""
+        self._closing = False
+        if self._thread is not None and self._thread.is_alive():
+            return  # blocked since before `close`, which therefore left the inner sink open
         self._inner.open()
         # A daemon: a write that nobody reads must not keep the program.
         self._thread = threading.Thread(target=self._tell, name="facestream-aside", daemon=True)

@@ -18,7 +18,7 @@ from pipeline.runtime.line import Line, Step, end_without
 from pipeline.runtime.restarting import StageFailures
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.tally import CameraCounts, Tally
-from pipeline.runtime.watchdog import STUCK_AFTER_S, HangsError, Stuck
+from pipeline.runtime.watchdog import STUCK_AFTER_S, HangsError, Stuck, Watchdog
 from pipeline.runtime.worker import Admit, FrameSource, Worker, WorkerHook
 from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread, stage_error
 from pipeline.types import Frame
@@ -188,9 +188,10 @@ class Supervisor:
         Raises:
             StageError: a stage failed, too often or for good; names it, the camera, the frame and the reason.
         """
+        watchdog = Watchdog()
         while not self._wait_a_while():
             if self._restarts is not None:
-                for hung in self._line.stuck(self._restarts.hung_after_s):
+                for hung in watchdog.look(self._line.stuck(self._restarts.hung_after_s)):
                     self._give_up(hung)
         left = self._join(STOP_S if self._aborted and self._failure is None else CLOSE_S)
         if self._failure is not None:

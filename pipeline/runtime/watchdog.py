@@ -21,6 +21,26 @@ class Stuck:
     place: Place | None
     """first item of the batch; None while the stage is opened again"""
     seconds: float
+    since_s: float
+    """of the stage's clock"""
+
+
+class Watchdog:
+    """Says which stages hang.
+
+    Only who is found stuck at the same batch in two looks does: after a program was frozen, as with its machine,
+    every batch under way seems to have taken that long.
+    """
+
+    def __init__(self) -> None:
+        self._before: set[tuple[str, float]] = set()
+
+    def look(self, found: Iterable[Stuck]) -> list[Stuck]:
+        """Those of the stages stuck now that hang."""
+        now = {(each.stage, each.since_s): each for each in found}
+        hung = [each for key, each in now.items() if key in self._before]
+        self._before = set(now)
+        return hung
 
 
 class HangsError(Exception):
@@ -35,5 +55,5 @@ def stuck(workers: Iterable[Worker[Any, Any]], after_s: float) -> tuple[Stuck, .
     for worker in workers:
         busy = None if worker.live is None else worker.live.busy
         if worker.live is not None and busy is not None and (seconds := worker.live.busy_s()) > after_s:
-            found.append(Stuck(worker.name, busy.place, seconds))
+            found.append(Stuck(worker.name, busy.place, seconds, busy.since_s))
     return tuple(found)

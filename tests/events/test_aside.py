@@ -91,3 +91,20 @@ def test_closing_does_not_wait_for_a_reader_who_never_reads(monkeypatch: pytest.
     sink.close()
     assert inner.events == []
     inner.let_go.set()
+
+
+def test_it_may_be_opened_again_though_its_thread_is_blocked_still() -> None:
+    inner = Gate()
+    sink = AsideSink(inner, "the pipe")
+    sink.open()
+    sink.close()
+    sink.open()
+    events = [an_event(seq=seq) for seq in (1, 2)]
+    sink.publish(events[:1])
+    assert inner.reached.wait(WAIT_S)
+    sink.close()  # waits a moment, and leaves it blocked
+    sink.open()
+    sink.publish(events[1:])
+    inner.let_go.set()
+    sink.close()
+    assert inner.events == events

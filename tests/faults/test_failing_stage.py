@@ -35,8 +35,8 @@ from tests.faults.failing_parts import (
     UnsureJudge,
     UnsureSink,
 )
+from tests.runtime.live import until
 from tests.runtime.streams import JOIN_S
-from tests.runtime.test_live_run import until
 
 ANN, STRANGER = (220, 40, 40), (40, 40, 220)
 SCENE = SyntheticScene(

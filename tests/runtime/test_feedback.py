@@ -150,3 +150,23 @@ def test_a_new_camera_of_an_old_name_starts_with_nobody_known() -> None:
     board.finish("a")
     board.publish("a", 0, frozenset())
     assert board.state_at("a", 0) == frozenset()
+
+
+def test_a_camera_that_is_away_is_known_nobody_in_until_it_goes_on() -> None:
+    newest = FeedbackBoard(exact=False)
+    newest.publish("a", 7, frozenset({1}))
+    newest.pause("a", 12)
+    newest.pause("never there", 3)
+    assert newest.latest("a") == frozenset()
+    newest.publish("a", 12, frozenset({2}))
+    assert newest.latest("a") == frozenset({2})
+
+    exact = FeedbackBoard()
+    exact.publish("a", 0, frozenset({1}))
+    exact.pause("a", 3)  # two frames more were decoded, and none of them came here
+    assert exact.state_at("a", 0) == frozenset({1})
+    assert exact.state_at("a", 2) == frozenset({1})
+    exact.publish("a", 3, frozenset())
+    assert exact.state_at("a", 3) == frozenset()
+    exact.publish("a", 4, frozenset({2}))
+    assert exact.state_at("a", 4) == frozenset({2})

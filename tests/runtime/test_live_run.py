@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 
 from pipeline.errors import StageError
-from pipeline.runtime.buffer import ChannelClosed, Overflow
-from pipeline.runtime.fan_in import FanIn
-from pipeline.runtime.line import Step
 from pipeline.runtime.restarts import RestartRules
-from pipeline.runtime.supervisor import Supervisor
-from pipeline.runtime.tally import GONE, CameraCounts
+from pipeline.runtime.tally import GONE
 from pipeline.runtime.worker import WorkerHook
-from pipeline.types import Frame, FrameInfo, StreamEnd
+from pipeline.types import Frame, StreamEnd
 from tests.runtime.failing import BuggySource, DeafSource, SteppedSource, TroubledStage
+from tests.runtime.live import counts_of, live, until
 from tests.runtime.streams import (
     JOIN_S,
     EndlessSource,
@@ -28,42 +25,6 @@ from tests.runtime.streams import (
     SilentSource,
     no_threads_left,
 )
-
-FAST = RestartRules(max_restarts=3, window_s=600.0, backoff_s=0.001, hung_after_s=600.0)
-
-
-def live(
-    *stages: PassStage | TroubledStage,
-    rules: RestartRules = FAST,
-    admit: Callable[[FrameInfo], bool] | None = None,
-    hooks: Sequence[WorkerHook] = (),
-    drain_timeout_s: float = JOIN_S,
-    overflow: Overflow = Overflow.BLOCK,
-) -> Supervisor:
-    """A run over short queues that goes on when its cameras are gone."""
-    fan_in: FanIn[Frame] = FanIn(2, overflow, "frames")
-    return Supervisor(
-        fan_in,
-        [Step(stage, 4, queued=2) for stage in stages],
-        hooks=hooks,
-        admit=admit,
-        drain_timeout_s=drain_timeout_s,
-        ends_with_sources=False,
-        restarts=rules,
-    )
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for this to become true."""
-    deadline_s = time.monotonic() + JOIN_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "it never happened"
-        threading.Event().wait(0.001)
-
-
-def counts_of(run: Supervisor, camera: str) -> CameraCounts:
-    """Of this camera."""
-    return next(each for each in run.counts() if each.camera == camera)
 
 
 def waiting(free: threading.Event) -> TroubledStage:
@@ -270,41 +231,6 @@ def test_an_old_source_that_comes_back_cannot_speak_for_the_camera_that_took_its
     assert [call for call in sink.calls if call.startswith("end")] == ["end a 1 None", "end a 2 None"]
 
 
-def test_frames_are_skipped_dropped_lost_or_done() -> None:
-    block = threading.Event()
-
-    def trouble(camera: str, index: int) -> Exception | None:
-        block.wait(JOIN_S)
-        return ValueError("odd") if index == 0 else None
-
-    with (
-        no_threads_left(),
-        live(
-            TroubledStage(trouble), admit=lambda info: info.index % 2 == 0, overflow=Overflow.DROP_OLDEST
-        ) as run,
-    ):
-        run.start([])
-        source = SteppedSource("a")
-        run.add(source)
-        source.step()
-        until(lambda: bool(run.stuck(0.0)))
-        source.step(9)
-        until(lambda: counts_of(run, "a").decoded == 10)
-        here = counts_of(run, "a")
-        assert (here.skipped, here.dropped[0].count, here.under_way) == (5, 2, 3)
-        block.set()
-        until(lambda: counts_of(run, "a").under_way == 0)
-        here = counts_of(run, "a")
-        assert (here.lost[0].frames, here.done) == (1, 2)
-        run.remove("a")
-        until(lambda: len(run.counts()) == 1)
-        gone = counts_of(run, GONE)
-        assert (gone.decoded, gone.skipped, gone.dropped[0].count, gone.done) == (10, 5, 2, 2)
-        assert run.fan_in.dropped() == {}
-        run.drain()
-        run.wait()
-
-
 def test_a_hook_that_fails_costs_no_frame() -> None:
     class Broken(WorkerHook):
         called = 0
@@ -323,30 +249,6 @@ def test_a_hook_that_fails_costs_no_frame() -> None:
         run.wait()
     assert sink.of("a") == list(range(20))
     assert hook.called == 1
-
-
-def test_cameras_come_and_go_ten_thousand_times_and_nothing_grows() -> None:
-    sink = PassStage("sink")
-    with no_threads_left(), live(sink, overflow=Overflow.DROP_OLDEST) as run:
-        run.start([])
-        for number in range(10_000):
-            run.add(ListSource(f"camera-{number}", 3))
-            if number % 2:
-                run.remove(f"camera-{number}")
-            if number % 100 == 99:
-                sink.calls.clear()
-                until(lambda: len(run.counts()) == 1)
-        until(lambda: run.cameras == ())
-        assert len(run.fan_in) == 0
-        assert run.fan_in.dropped() == {}
-        assert len(run._threads) < 50
-        assert len(run._running) == 1
-        assert all(not worker._frames for worker in run._line.workers)
-        assert counts_of(run, GONE).under_way == 0
-        run.drain()
-        with pytest.raises(ChannelClosed):
-            run.add(ListSource("late", 1))
-        assert run.wait().complete
 
 
 def test_a_pause_goes_through_and_is_no_end() -> None:

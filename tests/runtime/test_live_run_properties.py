@@ -21,8 +21,8 @@ from pipeline.runtime.tally import GONE
 from pipeline.stage import StageBase
 from pipeline.types import Frame, StreamEnd
 from tests.runtime.failing import TroubledStage
+from tests.runtime.live import until
 from tests.runtime.streams import JOIN_S, ListSource, frame, no_threads_left
-from tests.runtime.test_live_run import until
 
 
 @dataclass(frozen=True)
