@@ -103,7 +103,7 @@ def build_paced_run(
     )
     metrics.watch(fan_in, *supervisor.channels)
     if pace is not None:
-        pace.admission.watch(pace.timings.take_latencies_ms, lambda: sum(fan_in.dropped().values()))
+        pace.admission.watch(pace.timings.take_waits_ms, lambda: sum(fan_in.dropped().values()))
     (decide,) = (step.stage for step in steps if isinstance(step.stage, LifecycleStage))
     return Run(supervisor, metrics, pace, decide.state_of, decide.going_on)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.runtime.load import LoadRules, LoadState, patience_ms, share, step
-from pipeline.runtime.progress import Progress, TakeLatencies
+from pipeline.runtime.progress import Progress, TakeWaits
 from pipeline.runtime.worker import WorkerHook
 from pipeline.types import FrameInfo
 
@@ -76,7 +76,7 @@ class Load:
     cost_ms: float | None
     """of a look, in the busiest stage; None before the first"""
     relief: float
-    """below 1 while latency came near its bound or frames were dropped"""
+    """below 1 while frames waited long or were dropped"""
 
     @property
     def slowed(self) -> bool:
@@ -139,14 +139,14 @@ class Admission(WorkerHook):
         """when all cameras last had what they want, or nearly"""
         self._told_s = -math.inf
 
-    def watch(self, latencies_ms: TakeLatencies, dropped: Callable[[], int]) -> None:
-        """Learn how long frames took, and how many waited in vain; called once, before the workers start.
+    def watch(self, waits_ms: TakeWaits, dropped: Callable[[], int]) -> None:
+        """Learn how long frames waited, and how many in vain; called once, before the workers start.
 
         Args:
-            latencies_ms: of the frames done with since it was last asked, from capture to published.
+            waits_ms: in queues, of the frames done with since it was last asked.
             dropped: frames dropped before detection, of all cameras since the start.
         """
-        self._progress = Progress(latencies_ms, dropped)
+        self._progress = Progress(waits_ms, dropped)
 
     def __call__(self, info: FrameInfo) -> bool:
         """Whether this frame, just decoded, is to be worked on. Frames of a camera come in order."""

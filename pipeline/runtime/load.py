@@ -22,8 +22,10 @@ class LoadRules:
     """from capture to published event: 99 in 100 stay below it"""
     utilisation: float = 0.85
     """of the busiest stage. Waiting grows as u / (1 - u): 5.7 times the work at 0.85, 19 times at 0.95"""
-    margin: float = 0.5
-    """of max_latency_ms: where relief begins, so that the bound itself is not reached while it takes effect"""
+    waiting: float = 0.3
+    """of max_latency_ms: relief begins where 1 in 100 frames waits longer in queues. The rest of the bound is for the
+    work itself, which fewer looks do not shorten: with other programs on the cores, rates that went by the whole
+    latency fell to the floor and gained nothing"""
     memory_s: float = 1.5
     """a look's cost is a mean over about this time: half a second brings a dozen looks, and each costs what it costs"""
     start_hz: float = 10.0
@@ -48,8 +50,8 @@ class Seen:
     """frames that came through detection"""
     busy_s: float
     """of the busiest stage, inside `process`"""
-    p99_ms: float | None
-    """from capture to published of the frames that came through; None where none did"""
+    waited_p99_ms: float | None
+    """in all queues, of the frames that came through; None where none did"""
     dropped: int
     """frames that waited for detection in vain: a newer one came, or they were too old"""
 
@@ -63,7 +65,7 @@ class LoadState:
     cost_s: float | None = None
     """of the busiest stage for a look, lately; None before the first"""
     relief: float = 1.0
-    """what the budget is multiplied with, below 1 after latency came near its bound or frames were dropped"""
+    """what the budget is multiplied with, below 1 after frames waited long or were dropped"""
     hold_s: float = 0.0
     """until all frames are done with that were under way when relief was last given: they tell of before it"""
 
@@ -96,15 +98,15 @@ def _cost_s(before: float | None, seen: Seen, rules: LoadRules) -> float | None:
 
 
 def _relieved(state: LoadState, seen: Seen, rules: LoadRules) -> LoadState:
-    """Relief in proportion to latency over its mark and to frames dropped, at most to a half; else slowly back to 1.
+    """Relief in proportion to waiting over its mark and to frames dropped, at most to a half; else slowly back to 1.
 
     Once it was given, it is given again only after max_latency_ms: what was under way tells of before.
     """
     hold_s = max(0.0, state.hold_s - seen.seconds)
-    mark_ms = rules.margin * rules.max_latency_ms
-    p99_ms = 0.0 if seen.p99_ms is None else seen.p99_ms
+    mark_ms = rules.waiting * rules.max_latency_ms
+    waited_ms = 0.0 if seen.waited_p99_ms is None else seen.waited_p99_ms
     wasted = seen.dropped / (seen.dropped + seen.looks) if seen.dropped else 0.0
-    factor = max(0.5, min(mark_ms / max(p99_ms, mark_ms), 1.0 - wasted))
+    factor = max(0.5, min(mark_ms / max(waited_ms, mark_ms), 1.0 - wasted))
     if factor == 1.0:
         relief = min(1.0, state.relief * math.pow(rules.recovery, seen.seconds))
         return replace(state, relief=relief, hold_s=hold_s)

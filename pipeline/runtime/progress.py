@@ -10,16 +10,16 @@ import numpy as np
 from pipeline.runtime.load import Seen
 from pipeline.types import Detected
 
-TakeLatencies = Callable[[], Sequence[float]]
-"""milliseconds from capture to published of the frames that were done with since the last call"""
+TakeWaits = Callable[[], Sequence[float]]
+"""milliseconds in queues of the frames that were done with since the last call"""
 
 
 class Progress:
-    """Busy time, looks and latencies between two questions. Not thread-safe: its owner holds the lock."""
+    """Busy time, looks and waiting between two questions. Not thread-safe: its owner holds the lock."""
 
-    def __init__(self, latencies_ms: TakeLatencies, dropped: Callable[[], int]) -> None:
+    def __init__(self, waits_ms: TakeWaits, dropped: Callable[[], int]) -> None:
         """`dropped` counts the frames that waited for detection in vain, in all."""
-        self._latencies_ms = latencies_ms
+        self._waits_ms = waits_ms
         self._dropped = dropped
         self._dropped_before = 0
         self._looks = 0
@@ -32,12 +32,12 @@ class Progress:
 
     def seen(self, seconds: float) -> Seen:
         """Everything in the time since the last question; then it begins anew."""
-        dropped, latencies_ms = self._dropped(), self._latencies_ms()
+        dropped, waits_ms = self._dropped(), self._waits_ms()
         seen = Seen(
             seconds=seconds,
             looks=self._looks,
             busy_s=max(self._busy_s.values(), default=0.0),
-            p99_ms=float(np.quantile(latencies_ms, 0.99)) if latencies_ms else None,
+            waited_p99_ms=float(np.quantile(waits_ms, 0.99)) if waits_ms else None,
             dropped=max(0, dropped - self._dropped_before),
         )
         self._dropped_before = dropped

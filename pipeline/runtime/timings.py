@@ -16,7 +16,7 @@ from pipeline.types import Detected, Embedded, FrameInfo, Tracked
 MOST_FRAMES = 4096
 """under way at once; live queues are short, so that more are lost ones, of stages that were restarted"""
 MOST_RECENT = 10_000
-"""latencies kept until somebody takes them, the newest"""
+"""waits kept until somebody takes them, the newest"""
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """upper ends of a histogram's buckets: a match takes a millisecond, and ten seconds are a breakdown"""
 
@@ -148,8 +148,8 @@ class Timings(WorkerHook):
             stages = tuple(StageLatency(name, each.values()) for name, each in self._stages.items())
             return LatencyValues(stages, self._queue.values(), self._total.values())
 
-    def take_latencies_ms(self) -> list[float]:
-        """From capture to published, of the frames done with since the last call."""
+    def take_waits_ms(self) -> list[float]:
+        """In all queues, of the frames done with since the last call."""
         with self._lock:
             recent = list(self._recent_ms)
             self._recent_ms.clear()
@@ -170,8 +170,9 @@ class Timings(WorkerHook):
             del self._underway[key]
             total_s = (now_ns - info.captured_ns) / 1e9
             self._total.add(total_s)
-            self._queue.add(max(0.0, total_s - frame.spent_s))
-            self._recent_ms.append(total_s * 1e3)
+            waited_s = max(0.0, total_s - frame.spent_s)
+            self._queue.add(waited_s)
+            self._recent_ms.append(waited_s * 1e3)
 
 
 def info_of(item: object) -> FrameInfo | None:

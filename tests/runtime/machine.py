@@ -75,7 +75,7 @@ class Machine:
             rules, LookSchedule, lambda name: self.wanted_hz.get(name, 10.0), floor_hz, BATCH, self._clock_ns
         )
         self._timings = Timings("detect", self._clock_ns)
-        self.admission.watch(self._timings.take_latencies_ms, self.dropped)
+        self.admission.watch(self._timings.take_waits_ms, self.dropped)
         self._cost_s = cost_s
         self._cameras = list(cameras)
         for camera in cameras:
