@@ -229,6 +229,6 @@ class GroupReader:
             self._claimed_at_s = float("-inf")  # there may be more
         for gone in reply[2] if len(reply) > 2 else ():  # Redis 7 lets go of them by itself
             self._held.append(self._gone(RawEntry(gone.decode("ascii"), {})))
-        with suppress(redis.exceptions.NoPermissionError):
+        with suppress(redis.ResponseError):  # a user who may not: then they stay listed
             forget_ms = milliseconds(FORGET_AFTER_S)
             client.eval(FORGET_MEMBERS, 1, self.stream, self._group, forget_ms, self._member)

@@ -8,8 +8,8 @@ from pipeline.clock import Clock
 from pipeline.events.spool import Spool
 
 PACE_S = 0.01
-"""from one flush to the next at least: an event waits for that and a flush of the disk, 50 ms together, and a disk is
-flushed a hundred times a second at most"""
+"""from the beginning of one flush to that of the next at least: an event waits for that and for the disk, 50 ms
+together, and the disk is flushed a hundred times a second at most"""
 PRUNE_EVERY_S = 1.0
 RETRY_S = 1.0
 """until a disk that took nothing is tried again"""
@@ -38,6 +38,7 @@ class SpoolFlusher:
             if began_s - pruned_s >= PRUNE_EVERY_S:
                 self._spool.prune()
                 pruned_s = began_s
-            self._clock.wait(self._ending, PACE_S if written else RETRY_S)
+            took_s = self._clock.monotonic_s() - began_s
+            self._clock.wait(self._ending, max(PACE_S - took_s, 0.0) if written else RETRY_S)
         if self._spool.write():
             self._spool.prune()
