@@ -12,17 +12,19 @@ from pathlib import Path
 import pytest
 
 import run_pipeline
+from pipeline.events.broker import connect
 from pipeline.events.encode import encode
 from pipeline.events.event import Identity, IdentityEvent, Mode
 from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.events.redis_sink import RedisSink
+from pipeline.types import Watchlist
 from tests.events.strategies import an_event
 
 ROOT = Path(__file__).parents[2]
 EVENTS = [
     replace(event, mode=Mode.LIVE)
     for event in (
-        an_event(),
+        replace(an_event(), watchlists=(Watchlist("vip", "greet"),)),
         an_event("yard", 3, who=None),
         an_event(seq=2, who=Identity("p_77", "Bob\x1b[2J")),
     )
@@ -62,6 +64,7 @@ def lines(events: list[IdentityEvent]) -> list[str]:
         (["--count", "1", "--type", "update"], EVENTS[2:]),
         (["--count", "1", "--replay"], [an_event(number=99)]),
         (["--count", "3", "--group", "alarm"], EVENTS),
+        (["--count", "1", "--watchlist", "VIP"], EVENTS[:1]),
     ],
 )
 def test_events_are_printed_as_they_were_published(
@@ -83,6 +86,26 @@ def test_a_group_goes_on_where_it_was(
     for event in EVENTS:
         assert subscribe(tmp_path, "--since", "0", "--json", "--count", "1", "--group", "alarm") == 0
         assert capsys.readouterr().out.splitlines() == lines([event])
+
+
+def test_members_have_names_of_their_own(
+    sink: RedisSink, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert subscribe(tmp_path, "--since", "0", "--count", "1", "--group", "alarm") == 0
+    with EmbeddedRedis(tmp_path) as broker, connect(broker.open(), broker.shown) as client:
+        assert len(client.xinfo_consumers("facestream:events", "alarm")) == 2
+
+
+def test_what_is_missing_is_said_beside_the_events(
+    sink: RedisSink, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with EmbeddedRedis(tmp_path) as broker, connect(broker.open(), broker.shown) as client:
+        client.xdel("facestream:events", client.xrange("facestream:events")[1][0])
+    assert subscribe(tmp_path, "--since", "0", "--json", "--count", "2") == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == lines([EVENTS[0], EVENTS[2]])
+    assert "1 events of facestream:events are missing" in said.err
 
 
 def test_people_read_one_line_an_event(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 
 from pipeline.events.broker import connect
 from pipeline.events.encode import EventFormatError, encode
-from pipeline.events.event import Mode
+from pipeline.events.event import Identity, IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.events.redis_sink import RedisSink
 from pipeline.events.sink import EventSink
-from tests.events.strategies import an_event
+from pipeline.events.spool import SpoolRules
+from pipeline.events.spooled_sink import SpooledSink
+from tests.events.strategies import ANN, an_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,13 @@ class Case:
     told: Callable[[], list[str]]
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("spooled", marks=pytest.mark.redis),
+    ]
+)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     """Each sink in turn."""
     if request.param == "memory":
@@ -34,14 +43,31 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
         yield Case(memory, lambda: memory.lines)
         return
     with EmbeddedRedis(tmp_path) as broker, connect(broker.open(), broker.shown) as client:
-        yield Case(
-            RedisSink(EmbeddedRedis(tmp_path), "live", "replay", 1000),
-            lambda: [fields[b"event"].decode() for _, fields in client.xrange("replay")],
-        )
+
+        def told() -> list[str]:
+            return [fields[b"event"].decode() for _, fields in client.xrange("live")]
+
+        if request.param == "redis":
+            yield Case(RedisSink(EmbeddedRedis(tmp_path), "live", "replay", 1000), told)
+            return
+        rules = SpoolRules(keep_s=300.0, max_bytes=2**20)
+        spooled = SpooledSink(tmp_path / "spool", EmbeddedRedis(tmp_path), "live", 1000, rules)
+
+        def told_later() -> list[str]:
+            while spooled.state().waiting:
+                time.sleep(0.005)
+            return told()
+
+        yield Case(spooled, told_later)
+
+
+def live(seq: int = 1, number: int = 17, who: Identity | None = ANN) -> IdentityEvent:
+    """An event of a camera."""
+    return replace(an_event(seq=seq, number=number, who=who), mode=Mode.LIVE)
 
 
 def test_events_are_told_in_order_and_stay_told(case: Case) -> None:
-    events = [an_event(), an_event(seq=2), an_event(number=18, who=None)]
+    events = [live(), live(seq=2), live(number=18, who=None)]
     case.sink.open()
     case.sink.publish(events[:1])
     case.sink.publish([])
@@ -53,30 +79,30 @@ def test_events_are_told_in_order_and_stay_told(case: Case) -> None:
 def test_a_batch_with_a_bad_event_is_told_not_at_all(case: Case) -> None:
     case.sink.open()
     with pytest.raises(EventFormatError):
-        case.sink.publish([an_event(), replace(an_event(seq=2), quality=1.5)])
+        case.sink.publish([live(), replace(live(seq=2), quality=1.5)])
     assert case.told() == []
-    case.sink.publish([an_event()])
+    case.sink.publish([live()])
     assert len(case.told()) == 1
     case.sink.close()
 
 
 def test_it_must_be_open(case: Case) -> None:
     with pytest.raises(RuntimeError, match="not open"):
-        case.sink.publish([an_event()])
+        case.sink.publish([live()])
     case.sink.open()
     case.sink.close()
     with pytest.raises(RuntimeError, match="not open"):
-        case.sink.publish([an_event(who=None), replace(an_event(), mode=Mode.LIVE)])
+        case.sink.publish([live(who=None), live()])
     assert case.told() == []
 
 
 def test_it_may_be_closed_twice_and_opened_again(case: Case) -> None:
     case.sink.close()
     case.sink.open()
-    case.sink.publish([an_event()])
+    case.sink.publish([live()])
     case.sink.close()
     case.sink.close()
     case.sink.open()
-    case.sink.publish([an_event()])
+    case.sink.publish([live()])
     case.sink.close()
-    assert case.told() == [encode(an_event())] * 2
+    assert case.told() == [encode(live())] * 2

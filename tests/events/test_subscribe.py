@@ -7,6 +7,7 @@ import signal
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis
@@ -14,11 +15,13 @@ import redis
 from pipeline.errors import BrokerError
 from pipeline.events.broker import RemoteRedis
 from pipeline.events.event import EventType, Identity, IdentityEvent
+from pipeline.events.gap import Gap
 from pipeline.events.group import GroupReader
 from pipeline.events.redis_server import EmbeddedRedis
 from pipeline.events.redis_sink import RedisSink
 from pipeline.events.stream import LastIdReader, Since, parse_since
 from pipeline.events.subscribe import Interest, Subscription
+from pipeline.types import Watchlist
 from tests.events.strategies import ANN, an_event
 from tests.events.test_redis_server import is_running, server_pid
 
@@ -54,10 +57,12 @@ def follow(broker: EmbeddedRedis, said: list[str], since: str = "0") -> Subscrip
         (Interest(types=frozenset({EventType.NEW})), True),
         (Interest(types=frozenset({EventType.END, EventType.UPDATE})), False),
         (Interest(frozenset({"door"}), frozenset({"Bob"})), False),
+        (Interest(watchlists=frozenset({"VIP"})), True),
+        (Interest(watchlists=frozenset({"banned"})), False),
     ],
 )
 def test_interest(interest: Interest, wanted: bool) -> None:
-    assert interest.wants(an_event()) == wanted
+    assert interest.wants(replace(an_event(), watchlists=(Watchlist("vip", "greet"),))) == wanted
 
 
 def test_a_name_taken_back_concerns_both_and_a_stranger_has_an_id() -> None:
@@ -139,6 +144,39 @@ def test_in_a_group_an_event_counts_as_done_when_the_next_is_asked_for(
         assert event == an_event(seq=2)
         again.stop()
     assert client.xpending(STREAM, "g")["pending"] == 0
+
+
+@pytest.mark.redis
+def test_a_gap_is_told_before_the_event_that_follows_it(broker: EmbeddedRedis, client: redis.Redis) -> None:
+    publish(broker, *(an_event(number=number) for number in range(4)))
+    _, second, third, _ = (
+        entry_id for entry_id, _ in cast("list[tuple[bytes, object]]", client.xrange(STREAM))
+    )
+    client.xdel(STREAM, second, third)
+    said: list[str] = []
+    gaps: list[Gap] = []
+    reader = LastIdReader(STREAM, parse_since("0"))
+    subscription = Subscription(RemoteRedis(broker.open(), "here"), reader, said.append, gaps.append)
+    with closing(iter(subscription)) as events:
+        assert next(events) == an_event(number=0)
+        assert gaps == []
+        assert next(events) == an_event(number=3)
+    assert [gap.missed for gap in gaps] == [2]
+    assert said == [str(gaps[0])]
+
+
+@pytest.mark.redis
+def test_in_a_group_what_the_caller_failed_on_is_not_done(broker: EmbeddedRedis, client: redis.Redis) -> None:
+    publish(broker, an_event(), an_event(seq=2))
+    reader = GroupReader(STREAM, "g", "one", parse_since("0"))
+
+    def handle_all() -> None:
+        for _ in Subscription(RemoteRedis(broker.open(), "here"), reader, print):
+            raise KeyError("a fault of the handler")
+
+    with pytest.raises(KeyError):
+        handle_all()
+    assert client.xpending(STREAM, "g")["pending"] == 2
 
 
 @pytest.mark.redis
