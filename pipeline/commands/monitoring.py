@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -46,6 +47,9 @@ CAMERAS_EVERY_S = 0.25
 
 CORRECTIONS_EVERY_S = 60.0
 """between two looks whether past sightings were corrected meanwhile; the commands that do publish by themselves"""
+
+GARBAGE_EVERY_S = 20.0
+"""between two looks for what only cycles hold"""
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +169,7 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
 
     chores = (
         Repeating("cameras", CAMERAS_EVERY_S, follow_cameras),
+        Repeating("garbage", GARBAGE_EVERY_S, collect_garbage),
         Repeating("corrections", CORRECTIONS_EVERY_S, lambda: correct(context, parts)),
         Repeating(
             "retention",
@@ -176,10 +181,24 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
     with parts.run.supervisor as supervisor, ended_by_signals(supervisor), ExitStack() as beside:
         supervisor.start([])
         monitor.begin(parts)
+        keep_what_is_loaded()
         parts.cameras.load()
         for chore in chores:
             beside.enter_context(chore)
         supervisor.wait()
+
+
+def keep_what_is_loaded() -> None:
+    """Take all that is there now out of the collector's sight: it lives as long as the program, and what is left to
+    look at is looked through in milliseconds, during which nothing else runs."""
+    gc.collect()
+    gc.freeze()
+
+
+def collect_garbage() -> None:
+    """Free what only cycles hold. A camera's connection is such: FFmpeg's decoder and buffers, megabytes, hang on a few
+    Python objects, too few to bring the collector about by themselves."""
+    gc.collect()
 
 
 def correct(context: Context, parts: MonitorParts) -> None:
