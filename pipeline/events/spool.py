@@ -196,12 +196,12 @@ class Spool:
     def prune(self) -> None:
         """Delete what Redis has had for long enough, and note how far it has come; called now and then."""
         confirmed = self._files.confirmed
+        can_write = self._problem is None
         try:
-            if self._problem is None:
-                self._files.prune(self._head())
-                if self._opened is not None and confirmed != self._noted:
-                    self._opened.note_published(confirmed)
-                    self._noted = confirmed
+            self._files.prune(self._head() if can_write else None)
+            if can_write and self._opened is not None and confirmed != self._noted:
+                self._opened.note_published(confirmed)
+                self._noted = confirmed
         except OSError as error:
             self._not_written(error)
 

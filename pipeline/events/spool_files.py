@@ -87,7 +87,7 @@ class SpoolFiles:
             raise
         with self._lock:
             for each, part in zip(records, packed, strict=True):
-                writer.segment.note(each, start, start + len(part))
+                writer.segment.note(each.number, each.at_ms, start, start + len(part))
                 start += len(part)
         self.confirm(self.confirmed)
         return dropped
@@ -114,17 +114,18 @@ class SpoolFiles:
                 elif each.done_at_s is None:
                     each.done_at_s = now_s
 
-    def prune(self, head: SegmentHead) -> None:
+    def prune(self, head: SegmentHead | None) -> None:
         """Delete segments that Redis has had for long enough; a newest one that is old is closed for that.
 
-        One stays, which knows the numbers. Raises OSError.
+        One stays, which knows the numbers. `head` is of the one that is then begun, None where none can be. Raises
+        OSError.
         """
         now_s = self._clock.monotonic_s()
         with self._lock:
             newest = self._segments[-1] if self._segments else None
             aged = newest is not None and newest.numbers and newest.done_at_s is not None
             close = aged and now_s - self._begun_s >= self._keep_s / 2
-        if close:
+        if close and head is not None:
             self.begin(head)
         with self._lock:
             told = [

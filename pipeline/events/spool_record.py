@@ -55,15 +55,18 @@ class SpoolRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
-    """A record, and where the next one may begin."""
+class RecordHead:
+    """What a record is without its body."""
 
-    record: SpoolRecord
+    number: int
+    ordinal: int
+    at_ms: int
     end: int
+    """where the next one may begin"""
 
 
-def unpack(data: bytes, start: int) -> Unpacked | None:
-    """The record that begins at `start`; None where there is none, or not a whole and undamaged one."""
+def head_at(data: bytes, start: int) -> RecordHead | None:
+    """The head of the record that begins at `start`; None where there is none, or not a whole and undamaged one."""
     body_start = start + HEAD_SIZE
     if body_start > len(data):
         return None
@@ -71,10 +74,20 @@ def unpack(data: bytes, start: int) -> Unpacked | None:
     end = body_start + length
     if mark != MARK or end > len(data):
         return None
-    body = memoryview(data)[body_start:end]
-    if zlib.crc32(body, zlib.crc32(_SIGNED.pack(length, number, ordinal, at_ms))) != checksum:
+    signed = zlib.crc32(_SIGNED.pack(length, number, ordinal, at_ms))
+    if zlib.crc32(memoryview(data)[body_start:end], signed) != checksum:
         return None
-    return Unpacked(SpoolRecord(Numbered(number, ordinal, _entry(bytes(body))), at_ms), end)
+    return RecordHead(number, ordinal, at_ms, end)
+
+
+def unpack(data: bytes, start: int) -> SpoolRecord | None:
+    """The record that begins at `start`; None where there is none, or not a whole and undamaged one."""
+    head = head_at(data, start)
+    if head is None:
+        return None
+    return SpoolRecord(
+        Numbered(head.number, head.ordinal, _entry(data[start + HEAD_SIZE : head.end])), head.at_ms
+    )
 
 
 def next_mark(data: bytes, start: int) -> int:

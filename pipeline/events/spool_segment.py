@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.events.spool_record import SpoolRecord, Unpacked, next_mark, unpack
+from pipeline.events.spool_record import RecordHead, SpoolRecord, head_at, next_mark, unpack
 
 _HEAD = struct.Struct("<8s32sQQI")
 _MAGIC = b"FSSPOOL1"
@@ -79,10 +79,10 @@ class Segment:
         at = bisect_right(self.numbers, confirmed)
         return self.times_ms[at] if at < len(self.times_ms) else None
 
-    def note(self, record: SpoolRecord, start: int, end: int) -> None:
+    def note(self, number: int, at_ms: int, start: int, end: int) -> None:
         """Remember a record that lies on disk from `start` to `end`."""
-        self.numbers.append(record.number)
-        self.times_ms.append(record.at_ms)
+        self.numbers.append(number)
+        self.times_ms.append(at_ms)
         self.starts.append(start)
         self.end = end
 
@@ -121,8 +121,8 @@ class Slice:
         records, damaged = [], []
         for number, start in zip(self.numbers, self.starts, strict=True):
             found = unpack(data, start - self.starts[0])
-            if found is not None and found.record.number == number:
-                records.append(found.record)
+            if found is not None and found.number == number:
+                records.append(found)
             else:
                 damaged.append(number)
         return Read(records, damaged)
@@ -169,14 +169,13 @@ def find_segment(path: Path, above: int, published: int) -> FoundSegment:
     whole_end = min(_HEAD.size, len(data))
     last_ordinal = damaged = 0
     for start, found in _records(data):
-        record = found.record
-        if start != whole_end and record.number > published:
-            lost = record.numbered.ordinal - last_ordinal - 1 if last_ordinal else 1
+        if start != whole_end and found.number > published:
+            lost = found.ordinal - last_ordinal - 1 if last_ordinal else 1
             damaged += max(lost, 1)
         whole_end = found.end
-        last_ordinal = record.numbered.ordinal
-        if record.number > max(above, segment.last):
-            segment.note(record, start, found.end)
+        last_ordinal = found.ordinal
+        if found.number > max(above, segment.last):
+            segment.note(found.number, found.at_ms, start, found.end)
     return FoundSegment(segment, SegmentHead.unpack(data), last_ordinal, damaged, len(data) - whole_end)
 
 
@@ -186,11 +185,11 @@ def cut_off(found: FoundSegment) -> None:
     os.truncate(found.segment.path, found.segment.size)
 
 
-def _records(data: bytes) -> Iterator[tuple[int, Unpacked]]:
-    """Where each whole record begins, and the record."""
+def _records(data: bytes) -> Iterator[tuple[int, RecordHead]]:
+    """Where each whole record begins, and its head."""
     at = min(_HEAD.size, len(data))
     while at < len(data):
-        found = unpack(data, at)
+        found = head_at(data, at)
         if found is None:
             at = next_mark(data, at + 1)
         else:

@@ -196,6 +196,25 @@ def test_what_is_published_goes_after_a_while(spool: Spool, clock: ManualClock) 
     assert [each.numbered.ordinal for each in spool.read(0, 10, 10**6)] == [2]
 
 
+def test_a_full_disk_does_not_keep_what_may_go(tmp_path: Path, clock: ManualClock) -> None:
+    spool = Spool(tmp_path / "spool", SpoolRules(300.0, 8_000), clock)
+    spool.open()
+    for number in range(3):
+        spool.append([entry(number)])
+        spool.write()
+    spool.confirm(numbers(spool)[-1])
+    clock.advance(301.0)
+    with full_disk():
+        spool.append([entry(3)])
+        spool.write()
+        before = spool.content().bytes
+        spool.prune()
+        assert spool.content().bytes < before
+    spool.write()
+    assert [each.numbered.entry for each in all_of(spool)][-1] == entry(3)
+    spool.close()
+
+
 def test_a_restart_knows_what_was_published(spool: Spool, clock: ManualClock) -> None:
     spool.append([entry(1), entry(2)])
     spool.write()
