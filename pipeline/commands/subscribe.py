@@ -24,50 +24,47 @@ from pipeline.errors import BadInputError
 from pipeline.events.event import EventType
 
 if TYPE_CHECKING:
-    from pipeline.events.stream import StreamReader
+    from pipeline.events.stream import Since, StreamReader
     from pipeline.events.subscribe import Interest, Subscription
 
 log = logging.getLogger(__name__)
 
 
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Begin with what was published at a time (2026-05-01T09:00:00Z), some time ago (10m, 1h30m, 2d), "
+        "behind a stream id, or with everything (0). [now]",
+    ),
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[/MEMBER]",
+        parser=text_given,
+        help="Share the events with others of this group, and go on where it was; --since counts for a new one. Who "
+        "comes back as the same MEMBER goes on at once with what it had not finished. [a new member]",
+    ),
+]
+PersonOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WHO",
+        parser=text_given,
+        help="Only of this person, by id or name, or stranger id; repeatable.",
+    ),
+]
+
+
 def subscribe(
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            help="Begin with what was published at a time (2026-05-01T09:00:00Z), some time ago (10m, 1h30m, 2d), "
-            "behind a stream id, or with everything (0). [now]",
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            parser=text_given,
-            help="Share the events with others of this group, and go on where it was; --since counts for a new one.",
-        ),
-    ] = None,
-    member: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            parser=text_given,
-            help="Own name within the group, one for each subscriber: who comes back under it goes on at once with "
-            "what it had not finished. [a new one]",
-        ),
-    ] = None,
+    since: SinceOption = None,
+    group: GroupOption = None,
     camera: Annotated[
         list[str] | None,
         typer.Option(metavar="CAMERA", parser=text_given, help="Only of this camera; repeatable."),
     ] = None,
-    person: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHO",
-            parser=text_given,
-            help="Only of this person, by id or name, or stranger id; repeatable.",
-        ),
-    ] = None,
+    person: PersonOption = None,
     watchlist: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", parser=text_given, help="Only of people on this watchlist; repeatable."),
@@ -92,12 +89,9 @@ def subscribe(
 
     Example: python run_pipeline.py subscribe --since 10m --person Ann --json
     """
-    from pipeline.events.group import GroupReader, own_name
-    from pipeline.events.stream import LastIdReader, Since, parse_since
+    from pipeline.events.stream import Since, parse_since
     from pipeline.events.subscribe import Interest
 
-    if member is not None and group is None:
-        raise BadInputError("--member names a member of a group: give --group too")
     start = Since() if since is None else parse_since(since)
     interest = Interest(
         frozenset(camera or ()), frozenset(person or ()), frozenset(type_ or ()), frozenset(watchlist or ())
@@ -105,10 +99,20 @@ def subscribe(
     keys = [*(set_ or ()), *([f"redis.url={redis}"] if redis is not None else ())]
     context = make_context(config, data, keys, json_, debug)
     stream = context.config.redis.replay_stream if replay else context.config.redis.stream
+    follow(context, choose_reader(stream, group, start), interest, count)
+
+
+def choose_reader(stream: str, group: str | None, start: Since) -> StreamReader:
+    """For oneself, or as a member of `NAME` or `NAME/MEMBER`. Raises BadInputError."""
+    from pipeline.events.group import GroupReader, own_name
+    from pipeline.events.stream import LastIdReader
+
     if group is None:
-        follow(context, LastIdReader(stream, start), interest, count)
-    else:
-        follow(context, GroupReader(stream, group, member or own_name(), start), interest, count)
+        return LastIdReader(stream, start)
+    name, named, member = group.partition("/")
+    if not name or (named and not member):
+        raise BadInputError(f"--group {group}: give the group's name, or NAME/MEMBER")
+    return GroupReader(stream, name, member or own_name(), start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,9 @@ def test_members_have_names_of_their_own(
         assert subscribe(tmp_path, "--since", "0", "--count", "1", "--group", "alarm") == 0
     with EmbeddedRedis(tmp_path) as broker, connect(broker.open(), broker.shown) as client:
         assert len(client.xinfo_consumers("facestream:events", "alarm")) == 2
+        assert subscribe(tmp_path, "--count", "1", "--group", "alarm/siren") == 0
+        names = [each["name"] for each in client.xinfo_consumers("facestream:events", "alarm")]
+    assert b"siren" in names
 
 
 def test_what_is_missing_is_said_beside_the_events(
@@ -151,7 +154,8 @@ def test_it_follows_until_a_signal_and_ends_well(
     ("options", "code", "says"),
     [
         (["--since", "yesterday"], 2, "--since yesterday: give a time"),
-        (["--member", "one"], 2, "give --group too"),
+        (["--group", "/one"], 2, "give the group's name, or NAME/MEMBER"),
+        (["--group", "alarm/"], 2, "give the group's name, or NAME/MEMBER"),
         (["--count", "0"], 2, "--count"),
         (["--type", "seen"], 2, "--type"),
         (["--redis", "http://ann:secret@far/0"], 2, "redis.url"),

@@ -10,6 +10,9 @@ import redis
 
 from pipeline.events.broker import connect
 from pipeline.events.redis_server import EmbeddedRedis
+from pipeline.events.spooled_sink import SpooledSink
+from tests.events.spooling import a_sink
+from tests.redis_process import DURABLE, RedisProcess, executable
 
 
 @pytest.fixture
@@ -24,3 +27,20 @@ def client(broker: EmbeddedRedis) -> Iterator[redis.Redis]:
     """A connection to it."""
     with connect(broker.open(), broker.shown) as connected:
         yield connected
+
+
+@pytest.fixture
+def redis_process(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A server that can be killed; not started yet."""
+    made = RedisProcess(tmp_path / "redis", executable("system"), DURABLE)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def spooled(tmp_path: Path, redis_process: RedisProcess) -> Iterator[SpooledSink]:
+    """An open sink to it, by way of the disk."""
+    made = a_sink(tmp_path, redis_process.url)
+    made.open()
+    yield made
+    made.close()
