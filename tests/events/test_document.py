@@ -32,7 +32,7 @@ def test_page_schema_and_model_name_the_same_keys_in_one_order() -> None:
 
 @pytest.mark.redis
 def test_the_page_s_example_prints_each_new_sighting_once(tmp_path: Path) -> None:
-    example = PAGE.split("```python\n")[1].split("```")[0]
+    example = PAGE.split("```python\n")[-1].split("```")[0]
     live = [replace(e, mode=Mode.LIVE) for e in (an_event(), an_event(seq=2), an_event("yard", who=None))]
     with EmbeddedRedis(tmp_path) as broker:
         sink = RedisSink(EmbeddedRedis(tmp_path), "facestream:events", "facestream:replay", 100)
