@@ -21,7 +21,7 @@ from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.events.stage import Outcome
 from pipeline.matching.stage import Search
-from pipeline.runtime.tally import CameraCounts
+from pipeline.runtime.measuring.tally import CameraCounts
 from pipeline.runtime.worker import FrameSource, WorkerHook
 from pipeline.types import Detected
 

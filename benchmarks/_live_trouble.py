@@ -16,8 +16,8 @@ import numpy as np
 
 from pipeline.arrays import U8
 from pipeline.capture.file import FileSource
-from pipeline.capture.live import LiveSource
-from pipeline.capture.open_source import open_source
+from pipeline.capture.live.live import LiveSource
+from pipeline.capture.live.open_source import open_source
 from pipeline.capture.recorder import Recorder
 
 BOUNDARY = b"frame"

@@ -34,10 +34,10 @@ from pipeline.errors import BadInputError
 from pipeline.events.event import Mode
 from pipeline.events.publish import PublishingStage
 from pipeline.gallery.memory.pinned import PinnedGallery
-from pipeline.runtime.admission import Admission
 from pipeline.runtime.buffer import Overflow
-from pipeline.runtime.load import LoadRules
-from pipeline.runtime.timings import Timings
+from pipeline.runtime.measuring.timings import Timings
+from pipeline.runtime.pace.admission import Admission
+from pipeline.runtime.pace.load import LoadRules
 
 VIDEOS = ("hamilton_640x360.mp4", "person_d10.mp4", "person_d14.mp4", "single_face.mp4")
 """640x360 and 512x512, a quarter to a third of a millisecond a frame to decode: what is measured is the looks. Sixteen

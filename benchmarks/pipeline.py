@@ -31,7 +31,7 @@ from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.matching.stage import Search
-from pipeline.runtime.metrics import MetricsSummary
+from pipeline.runtime.measuring.metrics import MetricsSummary
 
 DEFAULT_VIDEOS = ("hamilton_640x360.mp4", "opera_1080p.mp4")
 

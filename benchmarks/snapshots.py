@@ -25,11 +25,11 @@ import numpy as np
 
 from pipeline.arrays import U8
 from pipeline.capture.file import FileSource
-from pipeline.events.pictures import Pictures
-from pipeline.events.shots import Kept, Shot, ShotBoard, Still
-from pipeline.events.snapshot_files import develop, write_pictures
-from pipeline.events.snapshot_room import SnapshotRoom
-from pipeline.events.snapshots import SnapshotRules, SnapshotWriter
+from pipeline.events.pictures.pictures import Pictures
+from pipeline.events.pictures.shots import Kept, Shot, ShotBoard, Still
+from pipeline.events.pictures.snapshot_files import develop, write_pictures
+from pipeline.events.pictures.snapshot_room import SnapshotRoom
+from pipeline.events.pictures.snapshots import SnapshotRules, SnapshotWriter
 from pipeline.gallery.keeping.picture_about import About
 from pipeline.gallery.keeping.picture_room import every_file
 from pipeline.types import Faces, Frame, FrameInfo, GalleryState, HostPixels, Matched

@@ -21,13 +21,13 @@ from itertools import count
 from pathlib import Path
 
 from pipeline.errors import BrokerError
-from pipeline.events.broker import Broker
+from pipeline.events.delivery.broker import Broker
+from pipeline.events.delivery.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_sink import RedisSink
 from pipeline.events.event import EventCandidate, EventType, FrameRef, Identity, IdentityEvent, Mode
-from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.events.redis_sink import RedisSink
 from pipeline.events.sink import EventSink
-from pipeline.events.spool import SpoolRules
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.spool.spool import SpoolRules
+from pipeline.events.spool.spooled_sink import SpooledSink
 
 STREAM = "facestream:events"
 RULES = SpoolRules(keep_s=300.0, max_bytes=2**30)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline.events.redis_server import redis_executable
+from pipeline.events.delivery.redis_server import redis_executable
 
 START_TIMEOUT_S = 30.0
 DURABLE = {"appendonly": "yes", "appendfsync": "everysec", "save": ""}

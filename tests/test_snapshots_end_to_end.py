@@ -19,7 +19,7 @@ from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.capture.synthetic import Actor, Colour, SyntheticScene, SyntheticSource
 from pipeline.events.event import EventType, IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.events.snapshots import SnapshotState
+from pipeline.events.pictures.snapshots import SnapshotState
 from pipeline.gallery.indexes.exact import ExactIndex
 from pipeline.gallery.keeping.picture_about import head_of, taken_at
 from pipeline.gallery.keeping.snapshots import face_of

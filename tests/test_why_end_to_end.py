@@ -13,11 +13,11 @@ from pipeline.assemble.recognition import Recognition
 from pipeline.assemble.run import Run, RunPlan, build_run
 from pipeline.assemble.strangers import strangers_of_replay
 from pipeline.capture.synthetic import Actor, SyntheticScene, SyntheticSource
-from pipeline.events.account import Account
 from pipeline.events.event import Mode
-from pipeline.events.funnel import FunnelCounts
 from pipeline.events.memory_sink import MemorySink
-from pipeline.events.shortfall import Reason
+from pipeline.events.why.account import Account
+from pipeline.events.why.funnel import FunnelCounts
+from pipeline.events.why.shortfall import Reason
 from pipeline.gallery.indexes.exact import ExactIndex
 from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.gallery.memory.replica import Replica

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from config.cameras import Camera
 from config.schema import Config
 from pipeline.assemble.pace import Pace
-from pipeline.capture.live_options import LiveOptions
-from pipeline.capture.open_source import open_source
+from pipeline.capture.live.live_options import LiveOptions
+from pipeline.capture.live.open_source import open_source
 from pipeline.detection.rules import CameraRules
 from pipeline.runtime.worker import FrameSource
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from config.schema import Config
-from pipeline.events.account import Account, account_of, account_of_kept, document
 from pipeline.events.event import IdentityEvent
+from pipeline.events.why.account import Account, account_of, account_of_kept, document
 from pipeline.gallery.sightings.kept_explanations import kept_sighting
 from pipeline.gallery.storage.database import Database
 

@@ -20,17 +20,17 @@ from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
 from pipeline.assemble.watched_cameras import WatchedCameras
-from pipeline.events.funnel import FunnelCounts
+from pipeline.events.pictures.snapshots import SnapshotWriter
 from pipeline.events.publish import Observe
-from pipeline.events.snapshots import SnapshotWriter
-from pipeline.events.spool_state import SpoolDrops, SpoolState
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.spool.spool_state import SpoolDrops, SpoolState
+from pipeline.events.spool.spooled_sink import SpooledSink
+from pipeline.events.why.funnel import FunnelCounts
 from pipeline.gallery.memory.among_list import AmongList
 from pipeline.gallery.memory.following import FollowedGallery
 from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.gallery.storage.store import Store
-from pipeline.runtime.exposition import registry_of
-from pipeline.runtime.readings import EngineReading, GalleryReading, MonitorReadings
+from pipeline.runtime.measuring.exposition import registry_of
+from pipeline.runtime.measuring.readings import EngineReading, GalleryReading, MonitorReadings
 from pipeline.web.monitored import (
     CamerasApplied,
     Explanation,

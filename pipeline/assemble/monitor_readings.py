@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pipeline.assemble.crew import CrewCamera
-from pipeline.capture.live import LiveSource
-from pipeline.events.funnel import CameraFunnel
-from pipeline.events.spool_state import SpoolState
-from pipeline.runtime.readings import EventsDropped, SightingCount, SourceReading, SpoolReading
+from pipeline.capture.live.live import LiveSource
+from pipeline.events.spool.spool_state import SpoolState
+from pipeline.events.why.funnel import CameraFunnel
+from pipeline.runtime.measuring.readings import EventsDropped, SightingCount, SourceReading, SpoolReading
 
 
 def source_readings(crew: Sequence[CrewCamera]) -> tuple[SourceReading, ...]:

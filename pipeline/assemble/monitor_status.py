@@ -9,13 +9,13 @@ from pipeline.assemble.crew import CrewCamera
 from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
-from pipeline.capture.live import LiveSource
-from pipeline.events.funnel import CameraFunnel
-from pipeline.events.hints import ADVICE, IN_WORDS
-from pipeline.events.spool_state import SpoolState as Spooled
-from pipeline.runtime.admission import CameraLoad
-from pipeline.runtime.metrics import CameraCounted
-from pipeline.runtime.tally import CameraCounts
+from pipeline.capture.live.live import LiveSource
+from pipeline.events.spool.spool_state import SpoolState as Spooled
+from pipeline.events.why.funnel import CameraFunnel
+from pipeline.events.why.hints import ADVICE, IN_WORDS
+from pipeline.runtime.measuring.metrics import CameraCounted
+from pipeline.runtime.measuring.tally import CameraCounts
+from pipeline.runtime.pace.admission import CameraLoad
 from pipeline.web.monitored import (
     CameraState,
     CameraStatus,

@@ -8,11 +8,11 @@ from config.schema import Config
 from pipeline.detection.rules import CameraRules, RuleBook
 from pipeline.detection.stage import LookSchedule
 from pipeline.events.event import Mode, TimingsMs
-from pipeline.runtime.admission import Admission
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.fan_in import FanIn
-from pipeline.runtime.load import LoadRules
-from pipeline.runtime.timings import Timings
+from pipeline.runtime.measuring.timings import Timings
+from pipeline.runtime.pace.admission import Admission
+from pipeline.runtime.pace.load import LoadRules
 from pipeline.types import Frame, FrameInfo
 
 LIVE_QUEUED = 4

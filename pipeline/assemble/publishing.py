@@ -6,10 +6,10 @@ from pathlib import Path
 
 from config.schema import Config
 from config.secrets import mask
-from pipeline.events.broker import Broker, choose_broker, client_for
-from pipeline.events.redis_sink import RedisSink
-from pipeline.events.spool import SpoolRules
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.delivery.broker import Broker, choose_broker, client_for
+from pipeline.events.delivery.redis_sink import RedisSink
+from pipeline.events.spool.spool import SpoolRules
+from pipeline.events.spool.spooled_sink import SpooledSink
 
 
 def redis_broker(config: Config, data: Path) -> Broker:

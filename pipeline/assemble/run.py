@@ -16,17 +16,17 @@ from pipeline.detection.stage import DetectionStage
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.merge import PtsMerge
-from pipeline.events.pictures import KeepsPictures, Pictures
+from pipeline.events.pictures.pictures import KeepsPictures, Pictures
+from pipeline.events.pictures.shots import ShotBoard
 from pipeline.events.publish import Observe, PublishingStage
-from pipeline.events.shots import ShotBoard
 from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
-from pipeline.events.strangers import StrangerIds
+from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.matching.stage import ListsOf, MatchingStage, Search, everybody
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.runtime.line import Step
-from pipeline.runtime.metrics import Metrics
+from pipeline.runtime.measuring.metrics import Metrics
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.supervisor import Supervisor
 from pipeline.runtime.worker import WorkerHook

@@ -7,7 +7,7 @@ from pathlib import Path
 from config.schema import Config
 from pipeline.assemble.retention import megabytes
 from pipeline.events.event import Mode
-from pipeline.events.snapshots import SnapshotRules, SnapshotWriter
+from pipeline.events.pictures.snapshots import SnapshotRules, SnapshotWriter
 
 
 def snapshot_writer(config: Config, data: Path, mode: Mode) -> SnapshotWriter | None:

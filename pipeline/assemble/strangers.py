@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config.schema import Config
-from pipeline.events.sighting_log import CollectedSightings, WrittenSightings
-from pipeline.events.stranger_watch import StrangerWatch
-from pipeline.events.strangers import StrangerIds
+from pipeline.events.strangers.sighting_log import CollectedSightings, WrittenSightings
+from pipeline.events.strangers.stranger_watch import StrangerWatch
+from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.gallery.indexes.choose import choose_index
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.gallery.sightings.sighting_records import KnownStrangers, RunOfCamera

@@ -16,7 +16,7 @@ from pipeline.commands.machine import PACKAGES, Hardware, Versions, existing
 from pipeline.errors import FacestreamError
 
 if TYPE_CHECKING:
-    from pipeline.events.broker import Broker
+    from pipeline.events.delivery.broker import Broker
 
 LOW_DISK_BYTES = 500_000_000
 """below this a day of events and snapshots may not fit"""
@@ -213,7 +213,7 @@ def check_thresholds(config: Config, data: Path, problems: Problems) -> None:
 
 def check_redis(config: Config, data: Path, problems: Problems) -> RedisHealth | None:
     """The user's Redis must answer; our own must be installed, and answer where it runs."""
-    from pipeline.events.broker import RemoteRedis
+    from pipeline.events.delivery.broker import RemoteRedis
 
     try:
         if config.redis.url is None:
@@ -230,9 +230,9 @@ def check_redis(config: Config, data: Path, problems: Problems) -> RedisHealth |
 
 def _check_embedded_redis(data: Path) -> RedisHealth:
     from pipeline.errors import BrokerError
+    from pipeline.events.delivery.redis_server import REINSTALL as OTHER_REDIS
+    from pipeline.events.delivery.redis_server import EmbeddedRedis, redis_executable
     from pipeline.events.file_lock import is_held
-    from pipeline.events.redis_server import REINSTALL as OTHER_REDIS
-    from pipeline.events.redis_server import EmbeddedRedis, redis_executable
 
     executable = redis_executable()
     lock = data / "redis" / "server.lock"
@@ -253,7 +253,7 @@ def _check_embedded_redis(data: Path) -> RedisHealth:
 
 
 def _redis_version(broker: Broker) -> str | None:
-    from pipeline.events.broker import connect
+    from pipeline.events.delivery.broker import connect
 
     try:
         with connect(broker.open(), broker.shown) as client:

@@ -21,8 +21,8 @@ from pipeline.assemble.run import RunPlan, build_run
 from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.assemble.strangers import strangers_of_cameras
 from pipeline.assemble.watched_cameras import WatchedCameras
+from pipeline.capture.live.open_source import open_source
 from pipeline.capture.naming import name_cameras
-from pipeline.capture.open_source import open_source
 from pipeline.clock import SystemClock
 from pipeline.commands.chores import erase_what_is_due
 from pipeline.commands.context import Context
@@ -34,10 +34,10 @@ from pipeline.events.aside import AsideSink
 from pipeline.events.by_mode import ByMode
 from pipeline.events.corrections import publish_due
 from pipeline.events.event import Mode
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.spool.spooled_sink import SpooledSink
 from pipeline.gallery.keeping.retention import EVERY
 from pipeline.gallery.sightings.sightings import Sightings
-from pipeline.runtime.readings import EngineReading
+from pipeline.runtime.measuring.readings import EngineReading
 from pipeline.runtime.repeating import Repeating
 from pipeline.runtime.signals import ended_by_signals
 from pipeline.web.server import HttpServer

@@ -27,8 +27,8 @@ from pipeline.commands.thresholds import naming
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
+from pipeline.events.pictures.snapshots import SnapshotWriter
 from pipeline.events.sink import EventSink
-from pipeline.events.snapshots import SnapshotWriter
 from pipeline.events.trace import Trace, TracedFace
 from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.keeping.pictures_named import pictures_of_runs
@@ -36,7 +36,7 @@ from pipeline.gallery.keeping.snapshots import delete_pictures
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.storage.store import Store
 from pipeline.matching.stage import Search
-from pipeline.runtime.metrics import MetricsSummary
+from pipeline.runtime.measuring.metrics import MetricsSummary
 from pipeline.runtime.signals import ended_by_signals
 from pipeline.runtime.supervisor import RunReport
 

@@ -24,8 +24,8 @@ from pipeline.errors import BadInputError
 from pipeline.events.event import EventType
 
 if TYPE_CHECKING:
-    from pipeline.events.stream import Since, StreamReader
-    from pipeline.events.subscribe import Interest, Subscription
+    from pipeline.events.delivery.stream import Since, StreamReader
+    from pipeline.events.delivery.subscribe import Interest, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +89,8 @@ def subscribe(
 
     Example: python run_pipeline.py subscribe --since 10m --person Ann --json
     """
-    from pipeline.events.stream import Since, parse_since
-    from pipeline.events.subscribe import Interest
+    from pipeline.events.delivery.stream import Since, parse_since
+    from pipeline.events.delivery.subscribe import Interest
 
     start = Since() if since is None else parse_since(since)
     interest = Interest(
@@ -104,8 +104,8 @@ def subscribe(
 
 def choose_reader(stream: str, group: str | None, start: Since) -> StreamReader:
     """For oneself, or as a member of `NAME` or `NAME/MEMBER`. Raises BadInputError."""
-    from pipeline.events.group import GroupReader, own_name
-    from pipeline.events.stream import LastIdReader
+    from pipeline.events.delivery.group import GroupReader, own_name
+    from pipeline.events.delivery.stream import LastIdReader
 
     if group is None:
         return LastIdReader(stream, start)
@@ -132,10 +132,10 @@ class Following:
 
 def follow(context: Context, reader: StreamReader, interest: Interest, count: int | None) -> None:
     """Print the events of interest as they come, each at once, until `count`, SIGINT or SIGTERM."""
-    from pipeline.events.broker import choose_broker
+    from pipeline.events.delivery.broker import choose_broker
+    from pipeline.events.delivery.subscribe import Subscription
     from pipeline.events.encode import encode
     from pipeline.events.readable import readable
-    from pipeline.events.subscribe import Subscription
     from pipeline.runtime.signals import ended_by_signals
 
     url = context.config.redis.url

@@ -26,7 +26,7 @@ from pipeline.errors import BadInputError, OutsideError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from pipeline.events.funnel import CameraFunnel, ReasonCount
+    from pipeline.events.why.funnel import CameraFunnel, ReasonCount
 
 OFFERED = 3
 """ids that are told where one does not exist"""
@@ -80,7 +80,7 @@ def run_why(context: Context, request: WhyRequest) -> None:
     """Print it. Raises BadInputError for an id or a camera that is not there, StoreError."""
     from pipeline.assemble.explaining import account_kept, threshold_from
     from pipeline.assemble.gallery import open_store
-    from pipeline.events.account import document
+    from pipeline.events.why.account import document
 
     with open_store(context.config, context.data) as store:
         if request.sighting is None:
@@ -126,8 +126,8 @@ def print_funnels(context: Context, funnels: Sequence[CameraFunnel]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.events.hints import IN_WORDS, hint
-    from pipeline.events.shortfall import Reason
+    from pipeline.events.why.hints import IN_WORDS, hint
+    from pipeline.events.why.shortfall import Reason
 
     if context.json:
         for one in funnels:
@@ -157,7 +157,7 @@ def print_funnels(context: Context, funnels: Sequence[CameraFunnel]) -> None:
 
 def funnel_document(funnel: CameraFunnel) -> Mapping[str, object]:
     """The keys of a camera's line."""
-    from pipeline.events.hints import hint
+    from pipeline.events.why.hints import hint
     from pipeline.geometry import EDGES_PX
 
     return {
@@ -190,8 +190,8 @@ def _unknown(connection: Connection, sighting_id: str) -> str:
 
 def _funnels(connection: Connection, request: WhyRequest) -> tuple[CameraFunnel, ...]:
     """Counted from what is kept. Raises BadInputError for a camera that nothing is kept of."""
-    from pipeline.events.explanation import readable
-    from pipeline.events.funnel import FunnelOfKept
+    from pipeline.events.why.explanation import readable
+    from pipeline.events.why.funnel import FunnelOfKept
     from pipeline.gallery.sightings.kept_explanations import cameras_of, explanations_since
 
     counted = FunnelOfKept()

@@ -12,7 +12,7 @@ from pipeline.errors import BadInputError, OutsideError
 
 if TYPE_CHECKING:
     from pipeline.commands.output import Tally
-    from pipeline.runtime.metrics import MetricsSummary
+    from pipeline.runtime.measuring.metrics import MetricsSummary
 
 
 def check_file(option: str, path: Path) -> None:

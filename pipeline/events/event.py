@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline.arrays import F32
-from pipeline.events.explanation import Explanation
+from pipeline.events.why.explanation import Explanation
 from pipeline.types import Watchlist
 
 SCHEMA_VERSION = 1

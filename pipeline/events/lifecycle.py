@@ -18,9 +18,9 @@ import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.events.event import EventType, IdentityEvent
-from pipeline.events.explanation import Explanation, explain
-from pipeline.events.shots import Shot
+from pipeline.events.pictures.shots import Shot
 from pipeline.events.sighting import Sighting, SightingRules, same_person
+from pipeline.events.why.explanation import Explanation, explain
 from pipeline.gallery.decision import Decision, assign_names
 from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
 

@@ -11,7 +11,7 @@ from pipeline.events.event import IdentityEvent
 from pipeline.events.merge import PtsMerge
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import Outcome
-from pipeline.events.strangers import StrangerIds, Told
+from pipeline.events.strangers.strangers import StrangerIds, Told
 from pipeline.stage import StageBase
 from pipeline.types import StreamEnd
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pipeline.arrays import F32
-from pipeline.events.shortfall import BestLook, Facts, Limits, Near
-from pipeline.events.shots import Kept, Shot, best_shot
+from pipeline.events.pictures.shots import Kept, Shot, best_shot
+from pipeline.events.why.shortfall import BestLook, Facts, Limits, Near
 from pipeline.gallery.decision import Decision, decide
 from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
 

@@ -21,7 +21,7 @@ from pipeline.events.event import (
     TimingsMs,
 )
 from pipeline.events.lifecycle import NO_SHOTS, Closed, SightingBook, Statement
-from pipeline.events.pictures import Pictures
+from pipeline.events.pictures.pictures import Pictures
 from pipeline.events.sighting import SightingRules, same_person
 from pipeline.geometry import fraction_box
 from pipeline.stage import StageBase
@@ -155,8 +155,8 @@ class LifecycleStage(StageBase[Matched, Outcome]):
     """Keeps the books, and posts after each frame which tracks are recognised.
 
     When a frame is lost here, its camera's book stays, and what it had stated by then is told with the next frame:
-    whoever heard of a sighting hears of its end. When a camera's frames are lost twice in a row, its sightings end: what
-    is wrong with the book is gone with them.
+    whoever heard of a sighting hears of its end. When a camera's frames are lost twice in a row, its sightings end:
+    what is wrong with the book is gone with them.
     """
 
     name = "decide"

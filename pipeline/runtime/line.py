@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.channel import Channel, Inbox, Outbox
 from pipeline.runtime.fan_in import FanIn
-from pipeline.runtime.metrics import Drops
+from pipeline.runtime.measuring.metrics import Drops
 from pipeline.runtime.restarting import StageFailures
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.watchdog import Stuck, stuck

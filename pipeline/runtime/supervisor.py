@@ -15,9 +15,9 @@ from pipeline.errors import FacestreamError, StageError
 from pipeline.runtime.capture_worker import CaptureWorker
 from pipeline.runtime.fan_in import Entry, FanIn
 from pipeline.runtime.line import Line, Step, end_without
+from pipeline.runtime.measuring.tally import CameraCounts, Tally
 from pipeline.runtime.restarting import StageFailures
 from pipeline.runtime.restarts import RestartRules
-from pipeline.runtime.tally import CameraCounts, Tally
 from pipeline.runtime.watchdog import STUCK_AFTER_S, HangsError, Stuck, Watchdog
 from pipeline.runtime.worker import Admit, FrameSource, Worker, WorkerHook
 from pipeline.runtime.worker_thread import WorkerFailure, WorkerThread, stage_error

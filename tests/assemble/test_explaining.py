@@ -10,13 +10,13 @@ import pytest
 
 from config.schema import Config, Matching
 from pipeline.assemble.explaining import account_kept, explained, threshold_from
-from pipeline.events.account import account_of
 from pipeline.events.event import IdentityEvent
-from pipeline.events.explanation import encode, explain
+from pipeline.events.why.account import account_of
+from pipeline.events.why.explanation import encode, explain
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.storage.store import Store
 from tests.events.strategies import an_event
-from tests.events.test_shortfall import SEEN, look
+from tests.events.why.test_shortfall import SEEN, look
 from tests.gallery.made_sightings import sighting
 
 FAR = explain(replace(SEEN, nearest=(replace(SEEN.nearest[0], distance=1.4),)), named=False)

@@ -11,11 +11,11 @@ import pytest
 from config.cameras import Camera
 from pipeline.assemble.crew import CrewCamera
 from pipeline.assemble.monitor_readings import sighting_counts, source_readings, spool_reading
-from pipeline.capture.source_health import State
-from pipeline.events.funnel import CameraFunnel, ReasonCount
-from pipeline.events.shortfall import Reason
-from pipeline.events.spool_state import SpoolDrops, SpoolState
-from pipeline.runtime.readings import STATES, SightingCount, SourceReading
+from pipeline.capture.live.source_health import State
+from pipeline.events.spool.spool_state import SpoolDrops, SpoolState
+from pipeline.events.why.funnel import CameraFunnel, ReasonCount
+from pipeline.events.why.shortfall import Reason
+from pipeline.runtime.measuring.readings import STATES, SightingCount, SourceReading
 from pipeline.types import Frame, StreamEnd
 from pipeline.web.monitored import CameraState
 

@@ -9,7 +9,7 @@ import pytest
 from config.load import load
 from pipeline.assemble.publishing import redis_broker, redis_sink, spooled_sink
 from pipeline.errors import BadInputError
-from pipeline.events.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_server import EmbeddedRedis
 
 
 def test_without_an_address_it_is_our_own_server(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from config.schema import Config
 from pipeline.assemble.strangers import strangers_of_cameras, strangers_of_replay
 from pipeline.events.event import EventType, IdentityEvent
-from pipeline.events.strangers import StrangerIds
+from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.sightings.sightings import Sightings

@@ -24,7 +24,7 @@ from pipeline.commands.health import (
     check_versions,
 )
 from pipeline.commands.machine import Hardware, Versions
-from pipeline.events.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_server import EmbeddedRedis
 from pipeline.gallery.storage.records import NewTemplate
 from pipeline.gallery.storage.store import DATABASE_FILE, Store
 from tests.gallery.schema_1 import begin_schema_1

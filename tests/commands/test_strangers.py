@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import pipeline.gallery.storage.database as database
-from pipeline.events.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_server import EmbeddedRedis
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.storage.store import Store

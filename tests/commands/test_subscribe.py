@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import run_pipeline
-from pipeline.events.broker import connect
+from pipeline.events.delivery.broker import connect
+from pipeline.events.delivery.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_sink import RedisSink
 from pipeline.events.encode import encode
 from pipeline.events.event import Identity, IdentityEvent, Mode
-from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.events.redis_sink import RedisSink
 from pipeline.types import Watchlist
 from tests.events.strategies import an_event
 

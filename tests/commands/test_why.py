@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 import pipeline.gallery.storage.database as database
-from pipeline.events.explanation import Explanation, encode, explain, nearest_ids
-from pipeline.events.shortfall import Near
+from pipeline.events.why.explanation import Explanation, encode, explain, nearest_ids
+from pipeline.events.why.shortfall import Near
 from pipeline.gallery.sightings.sighting_records import RunOfCamera, Sighting
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.storage.store import Store
 from pipeline.web.announcement import Announcement, announced, only_monitor
 from pipeline.web.stated import StatedMonitor
 from run_pipeline import main
-from tests.events.test_shortfall import SEEN, look
+from tests.events.why.test_shortfall import SEEN, look
 from tests.gallery.made_sightings import sighting
 from tests.gallery.people import template
 from tests.web.serving import serving

@@ -12,7 +12,7 @@ import run_pipeline
 from pipeline.commands.output import Tally
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.errors import BadInputError, OutsideError
-from pipeline.runtime.metrics import Metrics
+from pipeline.runtime.measuring.metrics import Metrics
 from tests.capture.films import MP4
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline.events.broker import connect
-from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.delivery.broker import connect
+from pipeline.events.delivery.redis_server import EmbeddedRedis
+from pipeline.events.spool.spooled_sink import SpooledSink
 from tests.events.spooling import a_sink
 from tests.redis_process import DURABLE, RedisProcess, executable
 

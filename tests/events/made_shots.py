@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipeline.arrays import U8
-from pipeline.events.shots import Shot, Still
+from pipeline.events.pictures.shots import Shot, Still
 from pipeline.gallery.keeping.picture_about import About
 from pipeline.types import FrameInfo, HostPixels, Pixels
 

@@ -11,11 +11,11 @@ from typing import cast
 
 import redis
 
-from pipeline.events.broker import RemoteRedis
+from pipeline.events.delivery.broker import RemoteRedis
 from pipeline.events.event import IdentityEvent, Mode
-from pipeline.events.spool import SpoolRules
-from pipeline.events.spool_state import SpoolState
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.spool.spool import SpoolRules
+from pipeline.events.spool.spool_state import SpoolState
+from pipeline.events.spool.spooled_sink import SpooledSink
 from tests.events.strategies import an_event
 
 STREAM = "facestream:events"

@@ -12,14 +12,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 import pipeline.events
 from pipeline.errors import BrokerError
-from pipeline.events.broker import RemoteRedis
 from pipeline.events.corrections import publish_due
+from pipeline.events.delivery.broker import RemoteRedis
+from pipeline.events.delivery.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_sink import RedisSink
+from pipeline.events.delivery.stream import LastIdReader, Since
+from pipeline.events.delivery.subscribe import Subscription
 from pipeline.events.event import EventCandidate, EventType, Identity, IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.events.redis_sink import RedisSink
-from pipeline.events.stream import LastIdReader, Since
-from pipeline.events.subscribe import Subscription
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.sightings.strangers import Strangers

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import pipeline.events
+from pipeline.events.delivery.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_sink import RedisSink
 from pipeline.events.document import EventDocument, rounded, utc_text, utc_time
 from pipeline.events.event import Mode
-from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.events.redis_sink import RedisSink
 from tests.events.strategies import an_event
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.events.broker import connect
+from pipeline.events.delivery.broker import connect
+from pipeline.events.delivery.redis_server import EmbeddedRedis
+from pipeline.events.delivery.redis_sink import RedisSink
 from pipeline.events.encode import EventFormatError, encode
 from pipeline.events.event import Identity, IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
-from pipeline.events.redis_server import EmbeddedRedis
-from pipeline.events.redis_sink import RedisSink
 from pipeline.events.sink import EventSink
-from pipeline.events.spool import SpoolRules
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.spool.spool import SpoolRules
+from pipeline.events.spool.spooled_sink import SpooledSink
 from tests.events.strategies import ANN, an_event
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.events.event import IdentityEvent
-from pipeline.events.explanation import Explanation
-from pipeline.events.shortfall import Facts, Reason, Shortfall
 from pipeline.events.stage import LifecycleStage, Outcome
+from pipeline.events.why.explanation import Explanation
+from pipeline.events.why.shortfall import Facts, Reason, Shortfall
 from pipeline.types import Faces, FrameInfo, GalleryState, Match, Matched, StreamEnd
 from tests.events.door import CONTEXT, EPOCH, GALLERY, RULES, Door, match, people
 

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.events.broker import RemoteRedis
-from pipeline.events.group import GroupReader, own_name
-from pipeline.events.stream import parse_since
-from pipeline.events.subscribe import Subscription
+from pipeline.events.delivery.broker import RemoteRedis
+from pipeline.events.delivery.group import GroupReader, own_name
+from pipeline.events.delivery.stream import parse_since
+from pipeline.events.delivery.subscribe import Subscription
 
 STREAM = "facestream:events"
 WORK_S = 0.01

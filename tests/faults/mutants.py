@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from pipeline.capture.live import LiveSource
-from pipeline.capture.live_options import LiveOptions
-from pipeline.capture.open_source import open_source
+from pipeline.capture.live.live import LiveSource
+from pipeline.capture.live.live_options import LiveOptions
+from pipeline.capture.live.open_source import open_source
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
 from pipeline.types import Frame

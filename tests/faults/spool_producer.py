@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from pipeline.events.broker import RemoteRedis
+from pipeline.events.delivery.broker import RemoteRedis
 from pipeline.events.event import Mode
-from pipeline.events.spool import SpoolRules
-from pipeline.events.spooled_sink import SpooledSink
+from pipeline.events.spool.spool import SpoolRules
+from pipeline.events.spool.spooled_sink import SpooledSink
 from tests.events.strategies import an_event
 
 STREAM = "facestream:events"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.capture.live_options import LiveOptions, Transport
-from pipeline.capture.open_source import open_source
-from pipeline.capture.source_health import State
+from pipeline.capture.live.live_options import LiveOptions, Transport
+from pipeline.capture.live.open_source import open_source
+from pipeline.capture.live.source_health import State
 from tests.faults.lossy_proxy import Line, LossyProxy
 from tests.faults.servers import Starter
 from tests.faults.watching import Watching

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.events.broker import RemoteRedis
+from pipeline.events.delivery.broker import RemoteRedis
+from pipeline.events.delivery.redis_sink import RedisSink
 from pipeline.events.event import Mode
-from pipeline.events.redis_sink import RedisSink
 from tests.events.strategies import an_event
 from tests.faults.group_member import STREAM
 from tests.redis_process import RedisProcess, executable

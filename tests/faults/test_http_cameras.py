@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import trustme
 
-from pipeline.capture.open_source import open_source
-from pipeline.capture.source_health import State
+from pipeline.capture.live.open_source import open_source
+from pipeline.capture.live.source_health import State
 from pipeline.types import Frame
 from tests.capture.films import Film
 from tests.faults.strange_cameras import StrangeCamera, http_then, jpeg, mjpeg_part

@@ -15,15 +15,15 @@ import trustme
 
 from config.secrets import mask
 from pipeline.errors import BrokerError
-from pipeline.events.broker import RemoteRedis, connect
+from pipeline.events.delivery.broker import RemoteRedis, connect
+from pipeline.events.delivery.group import GroupReader
+from pipeline.events.delivery.redis_sink import RedisSink
+from pipeline.events.delivery.stream import LastIdReader, StreamReader, parse_since
+from pipeline.events.delivery.subscribe import Subscription
 from pipeline.events.event import IdentityEvent, Mode
-from pipeline.events.group import GroupReader
-from pipeline.events.redis_sink import RedisSink
-from pipeline.events.spool import SpoolRules
-from pipeline.events.spool_state import SpoolState
-from pipeline.events.spooled_sink import SpooledSink
-from pipeline.events.stream import LastIdReader, StreamReader, parse_since
-from pipeline.events.subscribe import Subscription
+from pipeline.events.spool.spool import SpoolRules
+from pipeline.events.spool.spool_state import SpoolState
+from pipeline.events.spool.spooled_sink import SpooledSink
 from tests.events.strategies import an_event
 from tests.faults.servers import free_port
 from tests.redis_process import RedisProcess, system_redis

@@ -17,9 +17,9 @@ import av
 import psutil
 import pytest
 
-from pipeline.capture.live_options import LiveOptions, Transport
-from pipeline.capture.open_source import open_source
-from pipeline.capture.source_health import State
+from pipeline.capture.live.live_options import LiveOptions, Transport
+from pipeline.capture.live.open_source import open_source
+from pipeline.capture.live.source_health import State
 from tests.faults.servers import RtspServer, Starter
 from tests.faults.watching import Watching
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from pipeline.capture import live
-from pipeline.capture.live_options import LiveOptions
-from pipeline.capture.open_source import open_source
-from pipeline.capture.source_health import State
+from pipeline.capture.live import live
+from pipeline.capture.live.live_options import LiveOptions
+from pipeline.capture.live.open_source import open_source
+from pipeline.capture.live.source_health import State
 from tests.faults.servers import free_port
 from tests.faults.strange_cameras import (
     StrangeCamera,

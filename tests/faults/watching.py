@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from pipeline.capture.live import LiveSource
+from pipeline.capture.live.live import LiveSource
 from pipeline.types import Frame, FrameInfo, StreamEnd
 
 KEPT = 5000

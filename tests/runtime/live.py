@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.line import Step
+from pipeline.runtime.measuring.tally import CameraCounts
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.supervisor import Supervisor
-from pipeline.runtime.tally import CameraCounts
 from pipeline.runtime.worker import WorkerHook
 from pipeline.types import Frame, FrameInfo
 from tests.runtime.failing import TroubledStage

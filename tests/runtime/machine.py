@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pipeline.detection.stage import LookSchedule
-from pipeline.runtime.admission import Admission
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.fan_in import FanIn
-from pipeline.runtime.load import LoadRules
-from pipeline.runtime.timings import Timings
+from pipeline.runtime.measuring.timings import Timings
+from pipeline.runtime.pace.admission import Admission
+from pipeline.runtime.pace.load import LoadRules
 from pipeline.types import Detected, Faces, Frame, FrameInfo, HostPixels, StreamEnd
 
 START = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.runtime.admission import CameraLoad, Load
-from pipeline.runtime.metrics import Drops
-from pipeline.runtime.readings import (
+from pipeline.runtime.measuring.metrics import Drops
+from pipeline.runtime.measuring.readings import (
     EngineReading,
     EventsDropped,
     GalleryReading,
@@ -13,9 +12,10 @@ from pipeline.runtime.readings import (
     SourceReading,
     SpoolReading,
 )
+from pipeline.runtime.measuring.tally import GONE, CameraCounts, StageLoss
+from pipeline.runtime.measuring.timings import BOUNDS_S, HistogramValues, LatencyValues, StageLatency
+from pipeline.runtime.pace.admission import CameraLoad, Load
 from pipeline.runtime.restarting import StageFailures
-from pipeline.runtime.tally import GONE, CameraCounts, StageLoss
-from pipeline.runtime.timings import BOUNDS_S, HistogramValues, LatencyValues, StageLatency
 
 QUICK = HistogramValues(BOUNDS_S, (2, 1, *(0 for _ in BOUNDS_S[1:])), 0.003)
 

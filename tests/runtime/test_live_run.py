@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.errors import StageError
+from pipeline.runtime.measuring.tally import GONE
 from pipeline.runtime.restarts import RestartRules
-from pipeline.runtime.tally import GONE
 from pipeline.runtime.worker import WorkerHook
 from pipeline.types import Frame, StreamEnd
 from tests.runtime.failing import BuggySource, DeafSource, SteppedSource, TroubledStage

@@ -15,9 +15,9 @@ from pipeline.errors import StageError
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.line import Step
+from pipeline.runtime.measuring.tally import GONE
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.supervisor import Supervisor
-from pipeline.runtime.tally import GONE
 from pipeline.stage import StageBase
 from pipeline.types import Frame, StreamEnd
 from tests.runtime.failing import TroubledStage

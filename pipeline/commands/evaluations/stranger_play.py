@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.commands.evaluations.tracks import product_rule
 from pipeline.events.event import EventType, FrameRef, Identity, IdentityEvent, Mode
-from pipeline.events.sighting_log import CollectedSightings
-from pipeline.events.strangers import StrangerIds
+from pipeline.events.strangers.sighting_log import CollectedSightings
+from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.gallery.decision import decide
 from pipeline.gallery.indexes.choose import choose_index
 from pipeline.gallery.sightings.sighting_records import KnownStrangers

@@ -1,0 +1,1 @@
+"""Cameras: called, read, decoded, and called again."""

@@ -1,0 +1,1 @@
+"""Events to Redis, and from there to subscribers."""

@@ -1,0 +1,1 @@
+"""Pictures of sightings: the best shot and its frame."""

@@ -1,0 +1,1 @@
+"""Live events on disk, until Redis has them and a while longer."""

@@ -1,0 +1,1 @@
+"""Unknown people in a run, and what is kept of sightings."""

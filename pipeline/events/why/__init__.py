@@ -1,0 +1,1 @@
+"""Why a face got its name, or none."""

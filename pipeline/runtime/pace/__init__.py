@@ -1,0 +1,1 @@
+"""How often live cameras are looked at."""
