@@ -10,6 +10,7 @@ from typing import Protocol
 from pipeline.errors import FacestreamError
 from pipeline.runtime.buffer import ChannelClosed
 from pipeline.runtime.place import Place, place_of
+from pipeline.runtime.priority import step_behind
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.worker import Admit, FrameSource
 from pipeline.runtime.worker_thread import WorkerThread, reason_of
@@ -71,6 +72,7 @@ class CaptureWorker(WorkerThread):
         self._restarts = restarts
         self._wait_s = 0.0 if restarts is None else restarts.backoff_s
         self._stopping = threading.Event()
+        self._behind = False
 
     @property
     def label(self) -> str:
@@ -141,6 +143,11 @@ class CaptureWorker(WorkerThread):
         self._stopping.wait(wait_s)
 
     def _give(self, frame: Frame) -> None:
+        if self._admit is not None and not self._behind:
+            # Live, decoding can be left out, and looking comes first. Not before now: what reads the network was
+            # started for the first frame, and must not wait.
+            self._behind = True
+            step_behind()
         if self._admit is None or self._admit(frame.info):
             self._entrance.put(frame)
         else:
