@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.schema import Config, Runtime
+from config.schema import Config
 from pipeline.assemble.recognition import Recognition
 from pipeline.assemble.run import RunPlan, build_run
 from pipeline.assemble.strangers import strangers_of_cameras, strangers_of_replay
@@ -30,8 +30,6 @@ RED, GREEN, BLUE = (220, 40, 40), (40, 220, 40), (40, 40, 220)
 CONFIG = Config.model_validate(
     {"detection": {"rate_hz": 6.25, "min_face_px": 20}, "matching": {"index": "exact"}}
 )
-PATIENT = CONFIG.model_copy(update={"runtime": Runtime(frames_queued=TWICE_FRAMES)})
-"""no frame of the recording is dropped, though cameras are watched"""
 REACH = 0.85
 
 TWICE = SyntheticScene(
@@ -171,11 +169,11 @@ def test_a_run_of_cameras_writes_as_it_goes_and_learns_from_others(
 ) -> None:
     with Store(tmp_path) as store:
         red = ids(replay(recognition, store, {"door": TWICE}))[0]
-        sink, source = LastEndSink(), SyntheticSource(TWICE, "live")
+        sink, source = LastEndSink(), SyntheticSource(TWICE, "live", realtime=True)
         gallery = PinnedGallery(Replica.load(store, "painted", ExactIndex(64)), REACH)
-        strangers = strangers_of_cameras(PATIENT, store, recognition, lambda _: REACH)
+        strangers = strangers_of_cameras(CONFIG, store, recognition, lambda _: REACH)
         plan = RunPlan(Mode.LIVE, {"live": "k3f9"}, False, [sink], strangers=strangers)
-        run = build_run(PATIENT, recognition, gallery, plan)
+        run = build_run(CONFIG, recognition, gallery, plan)
         with run.supervisor as supervisor:
             supervisor.start([source])
             assert sink.over.wait(30.0)
