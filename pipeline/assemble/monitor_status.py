@@ -12,7 +12,7 @@ from pipeline.assemble.run import Run
 from pipeline.capture.live.live import LiveSource
 from pipeline.events.spool.spool_state import SpoolState as Spooled
 from pipeline.events.why.funnel import CameraFunnel
-from pipeline.events.why.hints import ADVICE, IN_WORDS
+from pipeline.events.why.hints import ADVICE, IN_WORDS, hint
 from pipeline.runtime.measuring.metrics import CameraCounted
 from pipeline.runtime.measuring.tally import CameraCounts
 from pipeline.runtime.pace.admission import CameraLoad
@@ -91,6 +91,7 @@ def camera_statuses(
             rates.of(f"looks {each.camera.id}"),
             funnels.get(each.camera.id),
             going_on.get(each.camera.id, 0),
+            pace.rules.of(each.camera.id).min_face_px,
         )
         for each in crew
     )
@@ -104,6 +105,7 @@ def _camera_status(
     looks_hz: float,
     funnel: CameraFunnel | None,
     going_on: int,
+    min_face_px: float,
 ) -> CameraStatus:
     health = one.source.health() if isinstance(one.source, LiveSource) else None
     if one.refused is not None:
@@ -138,5 +140,8 @@ def _camera_status(
         else tuple(
             Shortfalls(IN_WORDS[each.reason], each.sightings, ADVICE[each.reason]) for each in funnel.unnamed
         ),
+        hint=None
+        if funnel is None
+        else hint(funnel, None if counted is None else counted.sizes, min_face_px),
         last_frame_at=None if health is None else health.last_frame_at,
     )

@@ -112,10 +112,8 @@ def troubles_of(status: MonitorStatus) -> list[Text]:
         *(_trouble("gallery", problem) for problem in (status.gallery.problem,) if problem is not None),
     ]
     for camera in status.cameras:
-        for unnamed in camera.unnamed[:1]:
-            line = Text(f"{visible(camera.id)}: ", "dim")
-            line.append(f"{unnamed.faces:,} faces {visible(unnamed.reason)}: {visible(unnamed.hint)}", "")
-            lines.append(line)
+        if camera.hint is not None:
+            lines.append(Text(f"{visible(camera.id)}: ", "dim").append(visible(camera.hint), ""))
     if len(lines) > MANY:
         lines = [*lines[: MANY - 1], Text(f"and {len(lines) - MANY + 1} more; see --json", "dim")]
     return [Text(), *lines] if lines else []

@@ -50,7 +50,7 @@ class CameraState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shortfalls:
-    """Faces of one camera that got no name for one reason, and what to change about the camera."""
+    """Faces of one camera that got no name for one reason, and what there is to do about that."""
 
     reason: str
     faces: int
@@ -97,6 +97,8 @@ class CameraStatus:
     sightings: int = 0
     unnamed: tuple[Shortfalls, ...] = ()
     """most faces first"""
+    hint: str | None = None
+    """what to change about the camera; None where nothing stands out, or too few were seen to tell"""
     last_frame_at: Time | None = None
 
 
