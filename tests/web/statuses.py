@@ -45,7 +45,7 @@ def camera(id_: str = "front-door", state: CameraState = CameraState.STREAMING) 
             Shortfalls("too small", 5120, "move the camera nearer, or use a longer lens"),
             Shortfalls("turned away", 311, "let people look towards the camera"),
         ),
-        hint="94 % too small: move the camera nearer, or use a longer lens",
+        hint="move the camera nearer, or use a longer lens",
         last_frame_at=AT - timedelta(milliseconds=40),
     )
     if state is CameraState.STREAMING:
