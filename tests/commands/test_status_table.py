@@ -32,7 +32,7 @@ def test_figures_are_whole_in_every_width(width: int) -> None:
 
 
 def test_sixteen_cameras_fit_a_usual_terminal() -> None:
-    cameras = [replace(camera(f"camera-{number}"), unnamed=()) for number in range(16)]
+    cameras = [replace(camera(f"camera-{number}"), unnamed=(), hint=None) for number in range(16)]
     assert len(drawn(whole_status(*cameras), 80)) <= 26
 
 
