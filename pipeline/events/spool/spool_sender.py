@@ -26,6 +26,8 @@ ASK_EVERY_S = 2.0
 """while there is nothing to send: so soon is noticed that Redis was killed, or has forgotten some"""
 FIRST_WAIT_S = 0.25
 MOST_WAIT_S = 30.0
+LAST_TRY_S = 1.0
+"""a server that failed within it is tried once more at the end: it may be back, and cannot hold us up for long"""
 REFUSALS = 6
 """of one event by itself, for no reason that is known, before those behind it are tried instead"""
 TRIED_INSTEAD = 8
@@ -81,7 +83,7 @@ class SpoolSender:
         return SenderState(connected, self._published, self._problem, self._copies_problem)
 
     def end(self, timeout_s: float) -> None:
-        """Let `run` end: when all is sent, when Redis is away, or after the timeout; from any thread."""
+        """Let `run` end: when all is sent, when Redis is still away, or after the timeout; from any thread."""
         self._until_s = self._clock.monotonic_s() + timeout_s
         self._ending.set()
         self._spool.wake()
@@ -97,6 +99,7 @@ class SpoolSender:
 
     def _step(self) -> bool:
         """Send what there is, or wait for it, or for Redis; whether to go on."""
+        ending, began_s = self._ending.is_set(), self._clock.monotonic_s()
         try:
             if self._client is None:
                 self._client = connect(self._broker.open(), self._broker.shown)
@@ -107,8 +110,11 @@ class SpoolSender:
                     return False
                 self._wait_for_more()
         except (redis.RedisError, OSError, FacestreamError) as error:
+            quick = self._clock.monotonic_s() - began_s < LAST_TRY_S
             self._failed(error)
-            return not self._clock.wait(self._ending, self._backoff.next_s())
+            if ending:
+                return False
+            return not self._clock.wait(self._ending, self._backoff.next_s()) or quick
         return not (self._ending.is_set() and self._clock.monotonic_s() > self._until_s)
 
     def _send_batch(self) -> bool:

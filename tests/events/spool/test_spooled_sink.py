@@ -71,6 +71,18 @@ def test_what_waits_survives_a_restart(tmp_path: Path, redis_process: RedisProce
         assert ns(client) == list(range(1, 11))
 
 
+def test_close_tries_a_server_once_more_that_was_away(tmp_path: Path, redis_process: RedisProcess) -> None:
+    sink = a_sink(tmp_path, redis_process.url)
+    sink.open()
+    sink.publish(events(*range(5)))
+    until(sink, lambda state: state.problem is not None and state.unflushed == 0)
+    time.sleep(3.0)  # the next try of its own is seconds away
+    redis_process.start()
+    sink.close()
+    with redis_process.client() as client:
+        assert told(client) == list(range(5))
+
+
 def test_close_brings_to_redis_what_it_can(tmp_path: Path, redis_process: RedisProcess) -> None:
     redis_process.start()
     sink = a_sink(tmp_path, redis_process.url)
