@@ -7,9 +7,53 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.capture.file import FileSource
-from pipeline.types import Frame
+from pipeline.capture.live.open_source import open_source
+from pipeline.types import Frame, StreamEnd
+
+
+class MeasuredCamera(Protocol):
+    """A camera that goes off by itself."""
+
+    camera: str
+    late_s: float
+    """how far decoding fell behind, at most"""
+    ended: threading.Event
+    """set when it went off"""
+
+    def frames(self) -> Iterator[Frame | StreamEnd]:
+        """Its frames."""
+        ...
+
+    def close(self) -> None:
+        """Go off now."""
+        ...
+
+
+class AddressedCamera:
+    """A recording opened as monitor opens cameras: what would be decoded too late is left out."""
+
+    def __init__(self, path: Path, camera: str, seconds: float) -> None:
+        self.camera = camera
+        self.late_s = 0.0
+        self.ended = threading.Event()
+        self._source = open_source(str(path), camera)
+        self._seconds = seconds
+
+    def frames(self) -> Iterator[Frame | StreamEnd]:
+        until_s = time.monotonic() + self._seconds
+        try:
+            for item in self._source.frames():
+                if time.monotonic() >= until_s:
+                    return
+                yield item
+        finally:
+            self.ended.set()
+
+    def close(self) -> None:
+        self._source.close()
 
 
 class PlayedCamera:
@@ -27,7 +71,7 @@ class PlayedCamera:
         self.ended = threading.Event()
         """set when it went off"""
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame | StreamEnd]:
         try:
             yield from self._frames()
         finally:

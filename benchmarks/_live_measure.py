@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks._live_cameras import PlayedCamera
+from benchmarks._live_cameras import MeasuredCamera
 from config.schema import Config
 from pipeline.assemble.pace import Pace, Queues
 from pipeline.assemble.recognition import Recognition
@@ -132,7 +132,7 @@ class _Watch(WorkerHook):
 
 def run_live(
     bench: Bench,
-    cameras: Sequence[PlayedCamera],
+    cameras: Sequence[MeasuredCamera],
     queues: Queues,
     pace: Pace,
     warm_s: float,

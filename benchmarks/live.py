@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks._live_cameras import PlayedCamera
+from benchmarks._live_cameras import AddressedCamera, MeasuredCamera, PlayedCamera
 from benchmarks._live_measure import Bench, Measured, run_live
 from benchmarks._live_trouble import troubled_cameras
 from config.load import load
@@ -58,6 +58,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--troubled", action="store_true", help="beside cameras that make trouble, and without"
     )
+    parser.add_argument(
+        "--address", action="store_true", help="videos as monitor opens cameras: what is late is left out"
+    )
     parser.add_argument("--alone", action="store_true", help="the controller without the alternative")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     args = parser.parse_args(argv)
@@ -76,12 +79,12 @@ def main(argv: Sequence[str]) -> int:
         if args.troubled:
             return measure_trouble(bench, videos, args, Path(data))
         run_live(
-            bench, cameras_of(videos, 4, 2.0), *contestant(config, "controlled"), 1.0
+            bench, cameras_of(videos, 4, 2.0, False), *contestant(config, "controlled"), 1.0
         )  # compiles kernels
         rows: dict[str, list[Measured]] = {kind: [] for kind in kinds}
         for _ in range(args.runs):
             for kind in kinds:
-                cameras = cameras_of(videos, args.cameras, args.seconds)
+                cameras = cameras_of(videos, args.cameras, args.seconds, args.address)
                 rows[kind].append(run_live(bench, cameras, *contestant(config, kind), args.warm))
     middle = {kind: sorted(runs, key=_p99)[len(runs) // 2] for kind, runs in rows.items()}
     for kind in kinds:
@@ -95,7 +98,7 @@ def measure_trouble(bench: Bench, videos: Sequence[Path], args: argparse.Namespa
     beside: list[Measured] = []
     for _ in range(args.runs):
         for rates, others in ((alone, False), (beside, True)):
-            cameras = cameras_of(videos, args.cameras, args.seconds)
+            cameras = cameras_of(videos, args.cameras, args.seconds, args.address)
             with ExitStack() as stack:
                 troubled = stack.enter_context(troubled_cameras(videos[0], folder)) if others else []
                 made = contestant(bench.config, "controlled")
@@ -132,11 +135,13 @@ def default_videos() -> list[Path]:
     return [Path(folder) / "video" / name for name in VIDEOS]
 
 
-def cameras_of(videos: Sequence[Path], count: int, seconds: float) -> list[PlayedCamera]:
+def cameras_of(videos: Sequence[Path], count: int, seconds: float, address: bool) -> list[MeasuredCamera]:
     """So many cameras; the videos in turn, begun one after the other within a second."""
+    chosen = [videos[number % len(videos)] for number in range(count)]
+    if address:
+        return [AddressedCamera(video, f"c{number:02d}", seconds) for number, video in enumerate(chosen)]
     return [
-        PlayedCamera(videos[number % len(videos)], f"c{number:02d}", seconds, number / count)
-        for number in range(count)
+        PlayedCamera(video, f"c{number:02d}", seconds, number / count) for number, video in enumerate(chosen)
     ]
 
 

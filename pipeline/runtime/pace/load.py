@@ -120,10 +120,10 @@ def patience_ms(state: LoadState, rules: LoadRules, batch: int) -> float:
     """How long a frame may wait for detection and still be told of in time, in milliseconds.
 
     What is left of the bound when a batch of looks, and a tenth of the bound for the rest of the way, are taken off;
-    at most half of the bound, at least a tenth, or a slow machine would look at nothing.
+    at most half of the bound, at least a quarter: a frame that comes while a slow machine looks at another must wait.
     """
     looks_ms = 1e3 * batch * (state.cost_s or 0.0)
-    return min(0.5, max(0.1, 0.9 - looks_ms / rules.max_latency_ms)) * rules.max_latency_ms
+    return min(0.5, max(0.25, 0.9 - looks_ms / rules.max_latency_ms)) * rules.max_latency_ms
 
 
 def share(budget_hz: float, wanted_hz: Mapping[str, float], floor_hz: float) -> Mapping[str, float]:

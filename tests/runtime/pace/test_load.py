@@ -101,7 +101,7 @@ def test_a_frame_may_wait_as_long_as_the_rest_of_its_way_leaves_time() -> None:
     assert patience_ms(LoadState(10.0, cost_s=0.02), RULES, 4) == 500.0
     assert patience_ms(LoadState(10.0, cost_s=0.15), RULES, 4) == pytest.approx(300.0)
     assert patience_ms(LoadState(10.0, cost_s=0.15), RULES, 1) == 500.0
-    assert patience_ms(LoadState(10.0, cost_s=5.0), RULES, 4) == pytest.approx(100.0)
+    assert patience_ms(LoadState(10.0, cost_s=5.0), RULES, 4) == pytest.approx(250.0)
 
 
 # step
