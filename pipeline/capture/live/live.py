@@ -96,12 +96,16 @@ class LiveSource:
                 yield from self._take()
         finally:
             self._hang_up()
+            if not self._closed.is_set():
+                self._flowing = False  # whoever asks again has told of the break
+                self._record.lost("reading it failed; the log says why")
             reader.join(self._options.read_timeout_s)
 
     def close(self) -> None:
         """End `frames`, hang up, and never call again. From any thread, at any time, once or more."""
         self._closed.set()
         self._hang_up()
+        self._record.closed()
 
     def health(self) -> SourceHealth:
         """How the source is doing now. From any thread."""
@@ -118,7 +122,6 @@ class LiveSource:
     def _hang_up(self) -> None:
         self._reader.stop()
         self._backlog.close()
-        self._record.closed()
 
     def _take(self) -> Iterator[Frame | StreamEnd]:
         item = self._backlog.take(self._patience_s())
