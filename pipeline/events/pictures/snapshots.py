@@ -11,6 +11,7 @@ the same files each time.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import weakref
@@ -277,6 +278,8 @@ class SnapshotWriter:
         """Count a picture that failed, and say so once."""
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
         reason = f"{self._data}: {words.splitlines()[0].lower()}"
+        # Asked before, because a disk may take its time; os.path knows no errors, of which a folder may give any.
+        is_absent = isinstance(job, _Writing) and not os.path.exists(self._data / job.kept.path)
         with self._changed:
             is_news = self._state.problem is None
             self._dropped[why] += 1
@@ -284,7 +287,7 @@ class SnapshotWriter:
             if why == DISK:
                 self._away_until_s = time.monotonic() + RETRY_S
             if isinstance(job, _Writing) and not self._rules.exact:
-                job.kept.is_absent = not (self._data / job.kept.path).exists()
+                job.kept.is_absent = is_absent
                 job.kept.is_missed = True
         if is_news:
             log.warning("pictures are not kept, everything else goes on: %s", reason)

@@ -175,6 +175,16 @@ def test_while_the_disk_refuses_nothing_is_promised(writer: SnapshotWriter, tmp_
     assert writer.state().dropped == {"disk": 2}
 
 
+def test_a_place_that_cannot_even_be_looked_at_ends_nothing(writer: SnapshotWriter, tmp_path: Path) -> None:
+    kept = put(writer, shot(1), f"snapshots/2026-05-01/{'x' * 300}/k3f9-1.jpg")
+    until(lambda: kept.is_absent)
+    there = tmp_path / PATH
+    there.parent.mkdir(parents=True)
+    there.touch()
+    writer.erase(PATH)
+    until(lambda: not there.exists())
+
+
 def test_a_folder_that_is_removed_under_it_is_made_again(writer: SnapshotWriter, tmp_path: Path) -> None:
     for index in range(3):
         put(writer, shot(index))
