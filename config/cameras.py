@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from config.camera_fields import Address, CameraId, Names, Polygons
 from config.describe import describe_allowed
 from config.errors import ConfigError
-from config.secrets import mask
+from config.secrets import mask_address
 from config.text_file import hidden, read_text, shown
 from config.yaml_places import Places, read_places
 from config.yaml_text import parse_mapping
@@ -60,8 +60,8 @@ class Camera(BaseModel):
 
     @property
     def address(self) -> str:
-        """The url with its user and password as stars: for people."""
-        return mask(self.url.reveal())
+        """The url without user, password and what its query may hold: for people."""
+        return mask_address(self.url.reveal())
 
 
 class CamerasFile(BaseModel):

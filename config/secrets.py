@@ -33,6 +33,11 @@ _PARAMETER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2}|)(.*)", re.DOTALL)
+
+# What stands behind a = of a query, or is a part of it without one; up to three digits are a channel, not a secret.
+_QUERY_VALUE = re.compile(r"(?<==)(?!\d{1,3}(?:[&;]|$))[^&;]+|(?:(?<=^)|(?<=[&;]))[^&;=]+(?=[&;]|$)")
+
 
 def mask(text: str) -> str:
     """`text` with user:password in addresses and the values of password-like parameters as stars.
@@ -44,6 +49,26 @@ def mask(text: str) -> str:
     text = _PARAMETER.sub(rf"\1\2\3\4{STARS}\3\4", text)
     text = _USERINFO.sub(f"://{STARS}@", text)
     return _USERINFO_SLASHED.sub(f"://{STARS}@", text)
+
+
+def mask_address(address: str) -> str:
+    """An address as people may see it: no user, no password, and of its query only small numbers.
+
+    Only for a text that is an address and nothing more. There a password may hold anything, blanks and quotes too,
+    so all before the last @ goes; `mask` cannot know in a sentence where such an address begins and ends.
+
+        mask_address("rtsp://ann:my p@ss@cam/live?channel=1&pw=x")  ->  "rtsp://*****@cam/live?channel=1&pw=*****"
+
+    Idempotent. A path, which has no scheme and no colon before its @, stays.
+    """
+    scheme, rest = _SCHEME.match(address).groups()  # type: ignore[union-attr] # it matches every text
+    before, at, where = rest.rpartition("@")
+    if at and (scheme or ":" in before):
+        rest = f"{STARS}@{where}"
+    if not scheme:
+        return rest
+    place, question, query = rest.partition("?")
+    return f"{scheme}{place}{question}{_QUERY_VALUE.sub(STARS, query)}"
 
 
 class Secret(str):

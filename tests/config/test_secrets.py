@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from config.secrets import Secret, mask
+from config.secrets import Secret, mask, mask_address
 
 VALUE = "redis://:hunter2@localhost/0"
 
@@ -116,6 +116,37 @@ def test_a_field_refuses_what_is_no_text(wrong: object) -> None:
 )
 def test_mask(text: str, masked: str | None) -> None:
     assert mask(text) == (text if masked is None else masked)
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("rtsp://cam:554/1", None),
+        ("rtsp://ann:pw@cam/1", "rtsp://*****@cam/1"),
+        ('rtsp://ann:my: p@ss$"word@cam/1', "rtsp://*****@cam/1"),
+        ("rtsp://ann:p@ss/w?o#rd@cam/1", "rtsp://*****@cam/1"),
+        ("rtsp:/ann:pw@cam/1", "rtsp:/*****@cam/1"),
+        ("ann:pw@cam/1", "*****@cam/1"),
+        (
+            "http://cam/cgi?loginuse=ann&loginpas=pw&channel=1",
+            "http://cam/cgi?loginuse=*****&loginpas=*****&channel=1",
+        ),
+        ("http://cam/cgi?token", "http://cam/cgi?*****"),
+        ("recordings/ann@home.mp4", None),
+        ("/data/what? 1=2.mp4", None),
+        ("/dev/video0", None),
+        ("usb:0", None),
+    ],
+)
+def test_mask_address(address: str, masked: str | None) -> None:
+    assert mask_address(address) == (address if masked is None else masked)
+
+
+@given(st.text(alphabet="abc@:!$%_-.~+ '\"{}\\|/?#", min_size=1, max_size=12))
+def test_no_password_of_a_camera_survives(password: str) -> None:
+    masked = mask_address(f"rtsp://u:{password}X@host/1")
+    assert masked == "rtsp://*****@host/1"
+    assert mask_address(masked) == masked
 
 
 WORDS = st.text(alphabet="ab:/@?#&=*%. '\"[\n", max_size=30)
