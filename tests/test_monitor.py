@@ -69,6 +69,16 @@ def published(data: Path, capsys: pytest.CaptureFixture[str], count: int) -> lis
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def come_and_go(monitor: MonitorProcess, face: Path, data: Path) -> None:
+    """A camera is removed with somebody in the picture: nothing is kept of it, though the sighting ends after that."""
+    assert main(["cameras", "add", "yard", str(face), "--data", str(data)]) == 0
+    monitor.wait_for(lambda: [e for e in monitor.events() if e["camera"] == "yard"])
+    assert main(["cameras", "remove", "yard", "--data", str(data)]) == 0
+    monitor.wait_for(lambda: [e for e in monitor.events() if e["camera"] == "yard" and e["type"] == "end"])
+    with monitor.client() as client:
+        monitor.wait_for(lambda: 'camera="yard"' not in httpx.get(f"{client.found.address}/metrics").text)
+
+
 def check_events(events: list[dict[str, Any]], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every sighting has its `new`, its `end` and no gap, and Redis has what standard output had."""
     told = defaultdict(list)
@@ -118,6 +128,8 @@ def test_a_day_of_a_monitor(
         assert "near" in capsys.readouterr().out
         snapshot = monitor.wait_for(lambda: [e for e in monitor.events() if e["snapshot"]])[0]["snapshot"]
         monitor.wait_for(lambda: (data / snapshot).exists())
+
+        come_and_go(monitor, face, data)
 
         # Paused, its sightings end; the other goes on.
         assert main(["cameras", "pause", "door", "--data", str(data)]) == 0

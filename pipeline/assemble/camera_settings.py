@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from config.cameras import Camera
 from config.schema import Config
@@ -17,11 +16,9 @@ from pipeline.runtime.worker import FrameSource
 class CameraSettings:
     """Keeps the stages' rules and lists as the cameras file has them. Safe on any thread."""
 
-    def __init__(self, config: Config, pace: Pace, forget: Callable[[str], None]) -> None:
-        """`forget` is called with a camera that is gone."""
+    def __init__(self, config: Config, pace: Pace) -> None:
         self._config = config
         self._pace = pace
-        self._forget = forget
         self._lock = threading.Lock()
         self._lists: dict[str, frozenset[str]] = {}
 
@@ -37,7 +34,6 @@ class CameraSettings:
         self._pace.admission.forget(camera)
         with self._lock:
             self._lists = {name: lists for name, lists in self._lists.items() if name != camera}
-        self._forget(camera)
 
     def lists_of(self, camera: str) -> frozenset[str]:
         """The watchlists whose people are searched; none: everybody."""

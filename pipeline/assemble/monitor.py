@@ -20,6 +20,7 @@ from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
 from pipeline.assemble.watched_cameras import WatchedCameras
+from pipeline.errors import OutsideError
 from pipeline.events.pictures.snapshots import SnapshotWriter
 from pipeline.events.publish import Observe
 from pipeline.events.spool.spool_state import SpoolDrops, SpoolState
@@ -106,15 +107,13 @@ class Monitor:
         parts = self._parts
         return frozenset() if parts is None else parts.settings.lists_of(camera)
 
-    def forget(self, camera: str) -> None:
-        """A camera is not watched any more."""
-        self._funnel.keep(self._funnel.funnels().keys() - {camera})
-
     def sample(self) -> None:
-        """Note what the counters say, for rates; called a few times a second."""
+        """Note what the counters say, for rates, and let go of cameras that left; called a few times a second."""
         parts = self._parts
         if parts is not None:
             self._rates.sample(time.monotonic(), camera_counters(parts.run))
+            # Not when a camera is removed: its open sightings end, and are counted, after that.
+            self._funnel.keep({each.camera.id for each in parts.crew.cameras()})
 
     # what is asked
 
@@ -178,10 +177,10 @@ class Monitor:
         return parts.cameras.load()
 
     def why(self, sighting_id: str) -> Explanation | None:
-        """Why this sighting has its name, or none; None: there is no such sighting."""
+        """Why this sighting has its name, or none; None: there is no such sighting. Raises OutsideError."""
         parts = self._parts
         if parts is None:
-            return None
+            raise OutsideError(f"the monitor is {self._phase}; ask again after that")
         return explained(self._config, parts.store.database, sighting_id, parts.run.state_of)
 
     def _readings(self, parts: MonitorParts) -> MonitorReadings:

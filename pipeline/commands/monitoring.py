@@ -149,7 +149,7 @@ def assemble(
     )
     run = build_run(config, recognition, gallery, plan)
     assert run.pace is not None, "a live run has a pace"
-    settings = CameraSettings(config, run.pace, monitor.forget)
+    settings = CameraSettings(config, run.pace)
     crew = Crew(run.supervisor, lambda camera: source_of(config, camera), settings, runs)
     cameras = WatchedCameras(cameras_path(config.cameras.file, data), given, crew)
     engines = tuple(

@@ -205,7 +205,8 @@ class CamerasApplied:
 class Monitored(Protocol):
     """A monitor that can be asked. Every method may be called from any thread, at any time, several at once.
 
-    Texts have no secrets in them. None raises for what cameras, Redis or the database do; that is a `problem`.
+    Texts have no secrets in them. None but `why` raises for what cameras, Redis or the database do; that is a
+    `problem`.
     """
 
     def status(self) -> MonitorStatus:
@@ -229,5 +230,8 @@ class Monitored(Protocol):
         ...
 
     def why(self, sighting_id: str) -> Explanation | None:
-        """Why this sighting has the name it has, or none; None: there is no such sighting."""
+        """Why this sighting has the name it has, or none; None: there is no such sighting.
+
+        Raises OutsideError, one line, where it cannot be looked up now.
+        """
         ...

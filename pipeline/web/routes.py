@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from pipeline.errors import FacestreamError
 from pipeline.web.documents import applied_to_json, cameras_to_json, status_to_json
 from pipeline.web.monitored import Monitored
 
@@ -66,7 +67,7 @@ class Routes:
                 Route("/cameras/reload", self._reload, methods=["POST"]),
                 Route("/why/{sighting_id}", self._why),
             ],
-            exception_handlers={BusyError: _busy},
+            exception_handlers={BusyError: _busy, FacestreamError: _failed},
         )
 
     async def _show(self, request: Request) -> Response:
@@ -130,6 +131,11 @@ def _json(text: bytes, code: int = 200) -> Response:
 
 async def _busy(request: Request, error: Exception) -> Response:
     return PlainTextResponse("the monitor does not answer; see its log\n", 503, COMMON_HEADERS)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """What the monitor needs failed, as its database may: one line, and no fault of the server."""
+    return PlainTextResponse(f"{error}\n", 503, COMMON_HEADERS)
 
 
 def _page_headers(page: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.errors import BadInputError, OutsideError
+from pipeline.errors import BadInputError, OutsideError, StoreError
 from pipeline.web.announcement import find_monitor
 from pipeline.web.documents import status_from_json
 from pipeline.web.monitored import CamerasApplied, MonitorStatus
@@ -68,6 +68,20 @@ def test_cameras_are_reloaded_by_post_alone(tmp_path: Path) -> None:
         answer = http.post("/cameras/reload")
         assert (answer.status_code, answer.json()["problem"]) == (409, "cameras.yaml: line 3: ...")
         assert monitor.reloads == 2
+
+
+def test_what_cannot_be_looked_up_now_is_told_in_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> CamerasApplied:
+        raise StoreError("the database does not answer; see to it")
+
+    monitor = StatedMonitor(whole_status())
+    monitor.on_reload(away)
+    with serving(monitor, tmp_path) as found, client_of(found) as http:
+        answer = http.post("/cameras/reload")
+        assert (answer.status_code, answer.text) == (503, "the database does not answer; see to it\n")
+    assert "Traceback" not in caplog.text
 
 
 def test_nothing_is_told_without_the_token(tmp_path: Path) -> None:
