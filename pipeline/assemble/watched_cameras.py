@@ -77,6 +77,9 @@ class WatchedCameras:
             if any(each.camera not in self._given for each in self._crew.cameras()):
                 raise ConfigError(f"{self._path}: is gone; write it again")
             return ()
+        if self._seen[1] == 0 and any(each.camera not in self._given for each in self._crew.cameras()):
+            # A full disk, or an editor that has only begun to write: nobody means all cameras by it.
+            raise ConfigError(f"{self._path}: is empty; write 'cameras: []' to watch none")
         listed = load_cameras(self._path)
         names = {camera.id for camera in self._given}
         for camera in listed:

@@ -168,7 +168,12 @@ def add(
     Example: python run_pipeline.py cameras add front-door rtsp://10.0.0.5/stream1 --min-face-px 60
     """
     from config.cameras_text import with_camera
-    from pipeline.commands.cameras_given import address_from_input, polygons, warn_of_unknown
+    from pipeline.commands.cameras_given import (
+        address_from_input,
+        check_can_work,
+        polygons,
+        warn_of_unknown,
+    )
     from pipeline.commands.cameras_told import answers
 
     given: dict[str, object] = {
@@ -184,6 +189,7 @@ def add(
     }
     keys = {key: value for key, value in given.items() if value is not None}
     its = opened(make_context(config, data, set_, json_, debug))
+    check_can_work(str(given["url"]))
     found = its.change(lambda text, name: with_camera(text, name, keys))
     warn_of_unknown(its.context, watchlist or ())
     tell(its, found, id_, answers(id_))

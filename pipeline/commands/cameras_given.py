@@ -30,6 +30,17 @@ def address_from_input() -> str:
     return address
 
 
+def check_can_work(address: str) -> None:
+    """Refuse an address from which nothing can ever come. Raises SourceError, without the password.
+
+    A recording may be added before it is there, and its path is the monitor's, not that of who adds it.
+    """
+    from pipeline.capture.live.address import SCHEME, parse_address
+
+    if SCHEME.match(address) or address.startswith("/dev/"):
+        parse_address(address)
+
+
 def polygons(option: str, given: Sequence[str] | None) -> list[list[list[float]]] | None:
     """Polygons "x,y x,y x,y"; None where none is given.
 

@@ -59,6 +59,7 @@ def test_without_a_file_only_the_given_ones_are_watched_until_there_is_one(path:
         ("cameras:\n  - {id: a}\n", "url"),
         ("cameras:\n  - {id: given, url: 'rtsp://host/2'}\n", "command line"),
         (None, "is gone"),
+        ("", "is empty"),
     ],
 )
 def test_a_broken_file_leaves_everything_and_is_told_once(
