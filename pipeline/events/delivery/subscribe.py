@@ -13,7 +13,7 @@ import redis
 from pipeline.errors import BrokerError
 from pipeline.events.delivery.broker import Broker, connect
 from pipeline.events.delivery.gap import Gap
-from pipeline.events.delivery.refusals import reason, refusal
+from pipeline.events.delivery.refusals import code_of, reason, refusal
 from pipeline.events.delivery.stream import RawEntry, StreamReader
 from pipeline.events.encode import EventFormatError, decode
 from pipeline.events.event import EventType, IdentityEvent
@@ -81,7 +81,10 @@ class Subscription:
         self._stopped.set()
 
     def __iter__(self) -> Generator[IdentityEvent, None, None]:
-        """Raises BrokerError where Redis cannot be reached at first, or refuses what we ask of it."""
+        """Raises BrokerError where Redis cannot be reached at first, or then refuses what we ask of it.
+
+        What it refuses later, full or forbidden, is waited for as if it were away.
+        """
         try:
             self._client = self._connected()
             while not self._stopped.is_set():
@@ -119,14 +122,17 @@ class Subscription:
             try:
                 return action(self._client)
             except _LOST as error:
-                if not self._reconnect(reason(error)):
+                if not self._reconnect(f"went away ({reason(error)})"):
                     return None
             except redis.RedisError as error:
-                raise BrokerError(self._refused(error)) from error
+                if not code_of(error):
+                    raise BrokerError(self._refused(error)) from error
+                if not self._reconnect(f"refuses: {refusal(error)}"):
+                    return None
 
-    def _reconnect(self, why: str) -> bool:
+    def _reconnect(self, what: str) -> bool:
         """Try until there is a connection again; False when stopped before."""
-        self._say(f"Redis at {self._broker.shown} went away ({why}): trying until it is back")
+        self._say(f"Redis at {self._broker.shown} {what}: trying until it is back")
         self._disconnect()
         delay_s = FIRST_RETRY_S
         while not self._stopped.wait(delay_s):

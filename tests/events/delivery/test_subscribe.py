@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.events.delivery.gap import Gap
 from pipeline.events.delivery.group import GroupReader
 from pipeline.events.delivery.redis_server import EmbeddedRedis
 from pipeline.events.delivery.redis_sink import RedisSink
-from pipeline.events.delivery.stream import LastIdReader, Since, parse_since
+from pipeline.events.delivery.stream import LastIdReader, Since, StreamReader, parse_since
 from pipeline.events.delivery.subscribe import Interest, Subscription
 from pipeline.events.event import EventType, Identity, IdentityEvent
 from pipeline.types import Watchlist
@@ -199,3 +200,38 @@ def test_no_server_at_first_is_an_error(tmp_path: Path) -> None:
     nobody = RemoteRedis(f"unix://{tmp_path}/nobody.sock", "redis://far")
     with pytest.raises(BrokerError, match="Redis at redis://far cannot be reached"):
         list(Subscription(nobody, LastIdReader(STREAM, Since()), print))
+
+
+@pytest.mark.parametrize(
+    ("refuse", "allow", "reader", "why"),
+    [
+        (
+            "ACL SETUSER default -xread",
+            "ACL SETUSER default +xread",
+            LastIdReader(STREAM, parse_since("0")),
+            "its user may not",
+        ),
+        (
+            "CONFIG SET maxmemory 1",
+            "CONFIG SET maxmemory 0",
+            GroupReader(STREAM, "g", "a", parse_since("0")),
+            "its memory is full",
+        ),
+    ],
+)
+def test_what_redis_refuses_for_a_while_is_waited_for(
+    refuse: str, allow: str, reader: StreamReader, why: str, tmp_path: Path
+) -> None:
+    broker, said = EmbeddedRedis(tmp_path), list[str]()
+    with closing(broker), redis.Redis.from_url(broker.open()) as client:
+        publish(broker, an_event("door", 1), an_event("door", 2))
+        following = iter(Subscription(EmbeddedRedis(tmp_path), reader, said.append))
+        first = [next(following), next(following)]
+        publish(broker, an_event("door", 3))
+        client.execute_command(*refuse.split())
+        threading.Timer(0.6, client.execute_command, allow.split()).start()
+        third = next(following)
+        following.close()
+    assert [event.sighting_id for event in [*first, third]] == ["door:k3f9:1", "door:k3f9:2", "door:k3f9:3"]
+    assert why in said[0]
+    assert said[-1].endswith("is back: going on after the last event")
