@@ -34,6 +34,8 @@ class WatchedCameras:
         self._crew = crew
         self._lock = threading.Lock()
         self._seen: _Stamp | None = None
+        self._emptied: _Stamp | None = None
+        """of a file that was empty when it was looked at last"""
 
     def load(self) -> CamerasApplied:
         """Read the file now, and apply it."""
@@ -46,6 +48,9 @@ class WatchedCameras:
         with self._lock:
             stamp = _stamp_of(self._path)
             if stamp == self._seen:
+                return
+            if stamp is not None and stamp[1] == 0 and stamp != self._emptied:
+                self._emptied = stamp  # many programs empty a file before they write it: look again
                 return
             self._seen = stamp
             applied = self._load()

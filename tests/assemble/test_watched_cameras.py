@@ -87,6 +87,20 @@ def test_a_broken_file_leaves_everything_and_is_told_once(
     assert cameras.problem is None
 
 
+def test_a_file_that_is_empty_until_it_is_written_is_not_spoken_of(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(path, TWO)
+    stage, cameras = watched(path)
+    cameras.load()
+    save(path, "")
+    cameras.look()
+    save(path, ONE)
+    cameras.look()
+    assert stage.cast.log == ["+a", "+b", "-b"]
+    assert "empty" not in caplog.text
+
+
 def test_a_file_that_everybody_may_read_is_told_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     save(path, ONE)
     path.chmod(0o644)
