@@ -147,11 +147,12 @@ def _figures(camera: CameraStatus, at: datetime, wide: bool) -> list[Text]:
     since = Text(span((at - camera.since).total_seconds()))
     picture = "–" if camera.width is None else f"{camera.width}x{camera.height} {visible(camera.codec or '')}"
     dropped = camera.dropped + camera.lost
+    seen = camera.sightings + camera.sightings_open
     before = [Text(picture.strip())] if wide else []
     between = [Text(count(camera.skipped)), Text(count(dropped), "yellow" if dropped else "")] if wide else []
     return [
         *(since, *before, Text(f"{camera.fps:.1f}"), looks, *between),
-        *(Text(count(camera.faces)), Text(count(camera.sightings)), Text(last)),
+        *(Text(count(camera.faces)), Text(count(seen)), Text(last)),
     ]
 
 

@@ -94,7 +94,9 @@ class CameraStatus:
     """with restarts of stages"""
     faces: int = 0
     sightings_open: int = 0
+    """told of, and going on"""
     sightings: int = 0
+    """that were told of and are over"""
     unnamed: tuple[Shortfalls, ...] = ()
     """most faces first"""
     hint: str | None = None
