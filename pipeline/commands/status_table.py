@@ -111,9 +111,11 @@ def troubles_of(status: MonitorStatus) -> list[Text]:
         *(_trouble("events", problem) for problem in (status.spool.problem,) if problem is not None),
         *(_trouble("gallery", problem) for problem in (status.gallery.problem,) if problem is not None),
     ]
-    for camera in status.cameras:
-        if camera.hint is not None:
-            lines.append(Text(f"{visible(camera.id)}: ", "dim").append(visible(camera.hint), ""))
+    lines += (
+        Text(f"{visible(camera.id)}: ", "dim").append(visible(camera.hint), "")
+        for camera in status.cameras
+        if camera.hint is not None
+    )
     if len(lines) > MANY:
         lines = [*lines[: MANY - 1], Text(f"and {len(lines) - MANY + 1} more; see --json", "dim")]
     return [Text(), *lines] if lines else []
