@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.errors import StageError
+from pipeline.runtime import capture_worker
 from pipeline.runtime.measuring.tally import GONE
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.worker import WorkerHook
@@ -209,6 +210,22 @@ def test_a_bug_in_a_source_pauses_its_camera_alone_and_it_is_read_again() -> Non
         "end a 7 None",
     ]
     assert bugs == 2
+
+
+@pytest.mark.parametrize(("sound_s", "waits_s"), [(0.0, [0.01, 0.01, 0.01]), (60.0, [0.01, 0.02, 0.02])])
+def test_a_source_that_worked_for_long_is_read_again_as_fast_as_the_first_time(
+    sound_s: float, waits_s: list[float], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(capture_worker, "SOUND_S", sound_s)
+    rules = RestartRules(5, 60.0, backoff_s=0.01, max_backoff_s=0.02)
+    sink = KeepStage()
+    with live(sink, rules=rules) as run:
+        run.start([BuggySource("a", [1, 1, 1, 1])])
+        until(lambda: "end a 4 None" in sink.calls)
+        run.drain()
+        run.wait()
+    told = [record.args for record in caplog.records if "read again" in record.msg]
+    assert [args[-1] for args in told if isinstance(args, tuple)] == waits_s
 
 
 def test_an_old_source_that_comes_back_cannot_speak_for_the_camera_that_took_its_name() -> None:

@@ -130,6 +130,10 @@ class Spool:
         except OSError as error:
             self._not_written(error)
             return False
+        except Exception:  # a fault of ours, which ends the thread for a while: nothing is lost with it
+            with self.changed:
+                self._lose(self._memory.put_back())
+            raise
         with self.changed:
             self._memory.written()
             if taken:

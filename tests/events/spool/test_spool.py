@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import resource
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pipeline.events.delivery.stream_entry import StreamEntry, entry_of
 from pipeline.events.spool.spool import STALLED_S, Spool, SpoolRules
 from pipeline.events.spool.spool_record import SpoolRecord
 from pipeline.events.spool.spool_segment import segments_in
+from tests.events.full_disk import full_disk
 from tests.events.strategies import an_event
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -29,17 +30,6 @@ RULES = SpoolRules(keep_s=300.0, max_bytes=2**20, in_memory=4)
 def entry(number: int) -> StreamEntry:
     """An event whose sighting has this number."""
     return entry_of(an_event(number=number))
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file of this process can grow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
@@ -154,6 +144,15 @@ def test_a_disk_that_does_not_answer_is_not_waited_for(spool: Spool, clock: Manu
     clock.advance(0.1)
     assert len(numbers(spool)) == 1
     assert "the disk does not answer" in (spool.content().problem or "")
+
+
+def test_a_fault_while_writing_loses_nothing(spool: Spool) -> None:
+    spool.append([entry(1), replace(entry(2), channels=(b"",) * 70_000)])  # more than a record can have
+    for more in (3, 4):
+        with pytest.raises(struct.error):
+            spool.write()
+        spool.append([entry(more)])
+    assert spool.content().unflushed == 4
 
 
 def test_it_opens_on_a_full_disk(tmp_path: Path, clock: ManualClock) -> None:

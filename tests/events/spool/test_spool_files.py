@@ -12,6 +12,7 @@ from pipeline.events.delivery.stream_entry import entry_of
 from pipeline.events.spool.spool_files import SpoolFiles
 from pipeline.events.spool.spool_record import SpoolRecord
 from pipeline.events.spool.spool_segment import SegmentHead, segments_in
+from tests.events.full_disk import full_disk
 from tests.events.strategies import an_event
 
 ENTRY = entry_of(an_event())
@@ -52,6 +53,17 @@ def clock() -> ManualClock:
 def files(tmp_path: Path, clock: ManualClock) -> SpoolFiles:
     """Eight segments of about three records."""
     return SpoolFiles(tmp_path, max_bytes=8 * (3 * SIZE + 60), keep_s=300.0, clock=clock)
+
+
+def test_after_a_write_that_failed_a_segment_is_not_written_to_again(
+    files: SpoolFiles, tmp_path: Path
+) -> None:
+    write(files, 1)
+    with full_disk(), pytest.raises(OSError, match="large"):
+        write(files, 2)
+    write(files, 2)
+    assert len(segments_in(tmp_path)) == 2
+    assert numbers(files) == [1, 2]
 
 
 def test_records_are_read_over_segments_in_order(files: SpoolFiles, tmp_path: Path) -> None:
