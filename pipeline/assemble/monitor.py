@@ -21,6 +21,7 @@ from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
 from pipeline.assemble.watched_cameras import WatchedCameras
 from pipeline.errors import OutsideError
+from pipeline.events.open_sightings import OpenSightings
 from pipeline.events.pictures.snapshots import SnapshotWriter
 from pipeline.events.publish import Observe
 from pipeline.events.spool.spool_state import SpoolDrops, SpoolState
@@ -53,6 +54,7 @@ class MonitorParts:
     gallery: PinnedGallery | FollowedGallery | AmongList
     store: Store
     spooled: SpooledSink
+    opened: OpenSightings
     pictures: SnapshotWriter | None
     engines: tuple[EngineReading, ...]
 

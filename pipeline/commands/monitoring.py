@@ -32,8 +32,10 @@ from pipeline.commands.replaying import distance_for_names
 from pipeline.commands.stranger_reach import stranger_reach
 from pipeline.events.aside import AsideSink
 from pipeline.events.by_mode import ByMode
+from pipeline.events.close_left_open import close_left_open
 from pipeline.events.corrections import publish_due
 from pipeline.events.event import Mode
+from pipeline.events.open_sightings import OpenSightings
 from pipeline.events.spool.spooled_sink import SpooledSink
 from pipeline.gallery.keeping.retention import EVERY
 from pipeline.gallery.sightings.sightings import Sightings
@@ -47,6 +49,9 @@ CAMERAS_EVERY_S = 0.25
 
 CORRECTIONS_EVERY_S = 60.0
 """between two looks whether past sightings were corrected meanwhile; the commands that do publish by themselves"""
+
+OPEN_EVERY_S = 1.0
+"""between two notes on disk of what is open; newer events lie in the spool, for spool.keep_s"""
 
 GARBAGE_EVERY_S = 20.0
 """between two looks for what only cycles hold"""
@@ -137,11 +142,12 @@ def assemble(
     if pictures is not None:
         stack.enter_context(pictures)
     runs: dict[str, str] = {}
+    opened = OpenSightings(data / "open_sightings.jsonl", runs)
     plan = RunPlan(
         mode=Mode.LIVE,
         runs=runs,
         in_order=False,
-        sinks=[spooled, AsideSink(EventPrinter(context), "standard output"), tally],
+        sinks=[spooled, opened, AsideSink(EventPrinter(context), "standard output"), tally],
         observers=monitor.observers,
         strangers=strangers,
         snapshots=pictures,
@@ -156,7 +162,9 @@ def assemble(
         EngineReading(role, model, engine.backend, engine.device, engine.precision)
         for role, model in (("detection", config.detection.model), ("embedding", config.embedding.model))
     )
-    return MonitorParts(run, run.pace, crew, settings, cameras, gallery, store, spooled, pictures, engines)
+    return MonitorParts(
+        run, run.pace, crew, settings, cameras, gallery, store, spooled, opened, pictures, engines
+    )
 
 
 def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
@@ -169,6 +177,7 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
 
     chores = (
         Repeating("cameras", CAMERAS_EVERY_S, follow_cameras),
+        Repeating("open sightings", OPEN_EVERY_S, parts.opened.write),
         Repeating("garbage", GARBAGE_EVERY_S, collect_garbage),
         Repeating("corrections", CORRECTIONS_EVERY_S, lambda: correct(context, parts)),
         Repeating(
@@ -182,6 +191,7 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
         supervisor.start([])
         monitor.begin(parts)
         keep_what_is_loaded()
+        close_left_open(parts.opened, parts.spooled, Sightings(parts.store.database), SystemClock().now())
         parts.cameras.load()
         for chore in chores:
             beside.enter_context(chore)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.events.delivery.stream_entry import entry_of
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.spool.spool import Spool, SpoolRules
 from pipeline.events.spool.spool_flusher import SpoolFlusher
+from pipeline.events.spool.spool_record import SpoolRecord
 from pipeline.events.spool.spool_sender import SpoolSender
 from pipeline.events.spool.spool_state import SpoolState
 
@@ -22,6 +23,9 @@ CLOSE_TIMEOUT_S = 5.0
 """how long `close` waits for what Redis has not confirmed; the rest stays on disk for the next run"""
 LAST_WORD_S = 3.0
 """and how long for each of the two threads beyond that: a disk or a server may not answer at all"""
+READ_AT_ONCE = 1000
+"""events that `kept` reads at once, and of how many bytes together, about"""
+READ_BYTES = 2**20
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,13 @@ class SpooledSink:
         if any(event.mode is not Mode.LIVE for event in events):
             raise ValueError("only events of cameras are spooled: a replay can be run again")
         self._spool.append([entry_of(event) for event in events])
+
+    def kept(self) -> Iterator[SpoolRecord]:
+        """All that the spool still holds on disk, published or not, in order; from any thread."""
+        number = 0
+        while found := self._spool.read(number, READ_AT_ONCE, READ_BYTES):
+            yield from found
+            number = found[-1].number
 
     def state(self) -> SpoolState:
         """How it is going; from any thread."""

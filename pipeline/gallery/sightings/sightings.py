@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 from pipeline.gallery.past.past import sightings_at, sightings_of
 from pipeline.gallery.sightings.due_corrections import due_corrections, mark_told
+from pipeline.gallery.sightings.open_rows import OpenRow, mark_over, open_rows
 from pipeline.gallery.sightings.sighting_places import place
 from pipeline.gallery.sightings.sighting_records import DueCorrection, RunOfCamera, Sighting
 from pipeline.gallery.sightings.sighting_rows import AnyRow
@@ -81,6 +82,16 @@ class Sightings:
         """Note that these corrections were published."""
         with self._database.writing() as connection:
             mark_told(connection, published)
+
+    def left_open(self, runs: Collection[RunOfCamera]) -> tuple[OpenRow, ...]:
+        """The sightings of these cameras' runs that are not over."""
+        with self._database.reading() as connection:
+            return open_rows(connection, runs)
+
+    def close(self, sighting_ids: Collection[str]) -> None:
+        """Say of these that nothing more will come of them, and nothing else."""
+        with self._database.writing() as connection:
+            mark_over(connection, sighting_ids)
 
     def expire(self, written_before: datetime) -> int:
         """Erase what was written before this time, and strangers of whom nothing is left; how many sightings.
