@@ -107,9 +107,11 @@ def test_when_two_frames_in_a_row_are_lost_the_sightings_end() -> None:
     assert kinds(stage.process(frames[:9])) == [(EventType.NEW, "door:abc:1")]
     stage.lost("door")
     assert kinds(stage.process(frames[9:10])) == []
+    stage.lost("door")  # not in a row: one went through in between
+    assert kinds(stage.process(frames[10:11])) == []
     stage.lost("door")
     stage.lost("door")
-    assert kinds(stage.process(frames[10:11])) == [
+    assert kinds(stage.process(frames[11:12])) == [
         (EventType.END, "door:abc:1"),
         (EventType.NEW, "door:abc:2"),
     ]

@@ -42,7 +42,10 @@ def is_over(connection: socket.socket) -> bool:
         return True
 
 
-def test_of_too_many_connections_the_longest_idle_go(found: Announcement) -> None:
+def test_of_too_many_connections_the_longest_idle_go(
+    found: Announcement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 600.0)  # which would cut them too
     with ExitStack() as held, selectors.DefaultSelector() as closing:
         for number in range(MANY):
             idle = held.enter_context(connect(found))

@@ -9,7 +9,16 @@ from av.packet import Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.capture.live.backlog import LATE_S, MAX_BYTES, MAX_PACKETS, TOO_LATE_S, Arrived, Backlog, Ended
+from pipeline.capture.live.backlog import (
+    LATE_S,
+    MAX_BYTES,
+    MAX_PACKETS,
+    TOO_LATE_S,
+    Arrived,
+    Backlog,
+    Ended,
+    Opened,
+)
 
 GROUP = 25
 
@@ -58,6 +67,16 @@ def test_without_a_keyframe_nothing_comes_until_the_next() -> None:
     backlog.put(arrived(25, 2.5))
     backlog.put(arrived(26, 2.6))
     assert waiting(backlog) == [25, 26]
+
+
+def test_another_connection_waits_for_no_keyframe_of_the_last_one() -> None:
+    backlog = Backlog()
+    for number in range(1, 24):
+        backlog.put(arrived(number, number / 10))
+    backlog.put(Opened(None))  # type: ignore[arg-type]
+    backlog.put(arrived(31, 3.1))
+    assert isinstance(backlog.take(0.0), Opened)
+    assert waiting(backlog) == [31]
     assert backlog.take_skipped() == 23
 
 

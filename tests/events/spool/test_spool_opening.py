@@ -69,6 +69,14 @@ def test_a_spool_whose_end_is_lost_does_not_number_again(tmp_path: Path) -> None
     assert opened.head.ordinal == 3
 
 
+def test_a_segment_without_records_is_not_written_over(tmp_path: Path) -> None:
+    far = 10**18
+    SegmentWriter(tmp_path, SegmentHead("0" * 32, far, 7)).close()
+    opened = open_spool(tmp_path, ManualClock(NOW))
+    assert (opened.head.number, opened.head.ordinal) == (far + 1, 7)
+    opened.close()
+
+
 def test_a_second_one_is_one_line(tmp_path: Path) -> None:
     opened = open_spool(tmp_path, ManualClock())
     with pytest.raises(
