@@ -1,9 +1,7 @@
 """What pictures of sightings cost: where frames pass, in memory, on the disk, and in a folder that is full.
 
-    python run_pipeline.py bench snapshots            the tables of docs/snapshots.md
-
-The frames are a real recording's, scaled to 1080p, or noise where there is none. Each row names the plain way that it
-is compared with.
+It gives the figures of docs/snapshots.md. The frames are a real recording's, scaled to 1080p, or noise where there is
+none. Each row names the plain way that it is compared with.
 """
 
 from __future__ import annotations
