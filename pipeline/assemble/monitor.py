@@ -143,7 +143,10 @@ class Monitor:
             else GalleryStatus(
                 len(parts.gallery.replica.people), parts.gallery.state.version, parts.gallery.problem
             ),
-            spool=spool_status(NOTHING_SPOOLED if parts is None else parts.spooled.state()),
+            spool=spool_status(
+                NOTHING_SPOOLED if parts is None else parts.spooled.state(),
+                self._config.spool.max_mb * 2**20,
+            ),
             stages=() if parts is None else stage_statuses(parts.run, self._rates),
             cameras=()
             if parts is None

@@ -25,6 +25,9 @@ from pipeline.web.monitored import (
     StageStatus,
 )
 
+FULL = 0.75
+"""of what a spool may take: a full one drops an eighth at most at once, and one that was full last week is small"""
+
 
 def camera_counters(run: Run) -> Mapping[str, float]:
     """What rates are made of: looks of each camera, busy seconds of each stage."""
@@ -51,14 +54,15 @@ def stage_statuses(run: Run, rates: Rates) -> tuple[StageStatus, ...]:
     return tuple(statuses)
 
 
-def spool_status(state: Spooled) -> SpoolStatus:
-    """The spool in the words of the status."""
+def spool_status(state: Spooled, max_bytes: int) -> SpoolStatus:
+    """The spool in the words of the status; `max_bytes`: that it may take on disk."""
     if state.disk_problem is not None:
         name = SpoolState.FAILING
     elif state.redis_problem is None:
         name = SpoolState.PUBLISHING
     else:
-        name = SpoolState.FULL if state.dropped.full else SpoolState.WAITING
+        full = state.dropped.full and state.bytes > FULL * max_bytes
+        name = SpoolState.FULL if full else SpoolState.WAITING
     oldest_s = state.oldest_waiting_s
     return SpoolStatus(
         state=name,
