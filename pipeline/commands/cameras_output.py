@@ -71,12 +71,22 @@ def document(one: Listed) -> dict[str, object]:
 
 
 def table_of(cameras: Iterable[Listed]) -> Table:
-    """A line a camera."""
-    table = Table("camera", "state", "address", "watchlists", "note")
-    for one in cameras:
+    """A line a camera, with watchlists where there are any. Ids and states stay whole in a narrow terminal."""
+    found = list(cameras)
+    with_lists = any(one.camera is not None and one.camera.watchlists for one in found)
+    table = Table()
+    for name in ("camera", "state"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("address", overflow="fold")
+    if with_lists:
+        table.add_column("watchlists")
+    table.add_column("note")
+    for one in found:
         lists = ", ".join(one.camera.watchlists) if one.camera is not None else ""
         style = STYLES[one.live.state] if one.live is not None else ""
-        cells = (Text(one.id), Text(one.state, style), Text(visible(one.address)), Text(visible(lists)))
+        cells = [Text(one.id), Text(one.state, style), Text(visible(one.address))]
+        if with_lists:
+            cells.append(Text(visible(lists)))
         table.add_row(*cells, Text(note(one)))
     return table
 

@@ -12,12 +12,16 @@ from rich.table import Column, Table
 UNBOUNDED = 10_000
 """columns of no terminal"""
 
+BREAKABLE = 24
+"""columns that a text keeps that may be broken anywhere"""
+
 
 def fitted(table: Table, console: Console) -> Table:
     """The table as it is where there is room for it; else the same one without frame, its texts in more lines.
 
     Rich would cut all cells alike, and write 0.14… for 0.1400. Here words are broken only where there is no room for
-    all columns' longest, and figures only where there is none for those.
+    all columns' longest, and figures only where there is none for those. A column made with no_wrap stays whole, and
+    one made with overflow="fold", of addresses and the like, is broken anywhere down to BREAKABLE.
     """
     if _size([table], console).maximum <= console.width:
         return table
@@ -25,13 +29,21 @@ def fitted(table: Table, console: Console) -> Table:
     room = console.width - (len(table.columns) - 1)
     sizes = [_size([column.header, *column.cells], console) for column in table.columns]
     widths = [size.maximum for size in sizes]
-    widths = _shrunk(widths, [size.minimum for size in sizes], room)
-    widths = _shrunk(widths, [_size(_figures(column), console).minimum for column in table.columns], room)
+    whole = list(widths)
+    for sizes_now in (sizes, [_size(_figures(column), console) for column in table.columns]):
+        least = map(_least, table.columns, sizes_now, whole)
+        widths = _shrunk(widths, list(least), room)
     for column, width in zip(table.columns, widths, strict=True):
         column.overflow = "fold"
         if sum(widths) <= room:
             column.width = width
     return table
+
+
+def _least(column: Column, size: Measurement, whole: int) -> int:
+    if column.no_wrap:
+        return whole
+    return min(size.minimum, BREAKABLE) if column.overflow == "fold" else size.minimum
 
 
 def _shrunk(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:

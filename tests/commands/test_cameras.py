@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from config.cameras import load_cameras
+from pipeline.commands.cameras_output import listed, table_of
+from pipeline.commands.narrow_table import fitted
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.watchlists import Watchlists
 from pipeline.web.monitored import CamerasApplied
@@ -92,6 +95,24 @@ def test_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "door: paused" in words(capsys)
     assert run(tmp_path, "remove", "door") == 0
     assert "door: removed" in words(capsys)
+
+
+def test_a_list_of_80_columns_keeps_ids_and_states_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(
+        tmp_path,
+        "add",
+        "front-door-of-the-house",
+        URL.replace("/1", "/Streaming/Channels/101/and/so/on/and/so/on"),
+    )
+    found = listed(load_cameras(tmp_path / "cameras.yaml"), None)
+    console = Console(width=80)
+    console.print(fitted(table_of(found), console))
+    text = capsys.readouterr().out
+    assert "front-door-of-the-house" in text
+    assert "enabled" in text
+    assert "watchlists" not in text
 
 
 def test_with_a_monitor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
