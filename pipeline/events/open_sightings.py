@@ -47,6 +47,8 @@ class OpenSightings:
         self._path = path
         self._runs = runs
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        """apart: a disk that is slow must not hold up who publishes"""
         self._open: dict[str, IdentityEvent] = {}
         self._ended: dict[str, IdentityEvent] = {}
         """since the last `write`: written once more, because their `end` may not be on disk yet"""
@@ -93,7 +95,11 @@ class OpenSightings:
             self._left = NOTHING_NOTED
 
     def write(self) -> None:
-        """Write the file, if it would say something else. Raises OutsideError."""
+        """Write the file, if it would say something else. On any thread, one at a time. Raises OutsideError."""
+        with self._writing:
+            self._write()
+
+    def _write(self) -> None:
         with self._lock:
             if not self._is_read:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_one_that_ended_is_noted_once_more(opened: OpenSightings, path: Path) ->
     assert read_notes(path).last == (told[-1],)
     opened.write()
     assert read_notes(path).last == ()
+
+
+def test_two_who_write_at_once_do_not_write_into_each_other(opened: OpenSightings, path: Path) -> None:
+    def write(first: int) -> None:
+        for number in range(first, first + 20):
+            opened.publish(story(number, 2))
+            opened.write()
+
+    with ThreadPoolExecutor() as pool:
+        for written in [pool.submit(write, first) for first in (1000, 2000)]:
+            written.result()
+    assert len(read_notes(path).last) == 40
 
 
 def test_what_nobody_closed_is_noted_until_somebody_has(opened: OpenSightings, path: Path) -> None:
