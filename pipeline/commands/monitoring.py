@@ -187,7 +187,9 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
             at_once=True,
         ),
     )
-    with parts.run.supervisor as supervisor, ended_by_signals(supervisor), ExitStack() as beside:
+    supervisor = parts.run.supervisor
+    # Signals are taken until every stage is closed: an impatient second one would else cut that off.
+    with ended_by_signals(supervisor), supervisor, ExitStack() as beside:
         supervisor.start([])
         monitor.begin(parts)
         keep_what_is_loaded()

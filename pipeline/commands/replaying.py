@@ -224,7 +224,7 @@ def play(
         )
         run = build_run(context.config, recognition, gallery, plan)
         interruptions = _Interruptions(run)
-        with run.supervisor as supervisor, ended_by_signals(interruptions):
+        with ended_by_signals(interruptions), run.supervisor as supervisor:
             supervisor.start([r.source for r in recordings])
             report = supervisor.wait()
     return Played(report, run.metrics.summary(), interruptions.asked)
