@@ -228,14 +228,16 @@ class Spool:
                 problem=self._away(),
             )
 
-    def close(self) -> None:
-        """Let go of the folder; what is in memory is lost. Never raises, may be called twice."""
+    def close(self) -> int:
+        """Let go of the folder; what is in memory is lost: how many. Never raises, may be called twice."""
         self._files.end()
         with self.changed:
             opened, self._opened = self._opened, None
-            self._lose(self._memory.clear())
+            lost = self._memory.clear()
+            self._drops = replace(self._drops, unwritable=self._drops.unwritable + lost)
         if opened is not None:
             opened.close()
+        return lost
 
     def _head(self) -> SegmentHead:
         """Of a segment that begins with what is written next."""

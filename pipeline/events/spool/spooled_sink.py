@@ -118,8 +118,11 @@ class SpooledSink:
             log.warning("the disk of %s does not answer, and is left behind", self._spool.folder)
             return  # its thread still uses the files
         waiting = self._spool.content().waiting
-        self._spool.close()
-        if waiting:
+        lost = self._spool.close()
+        if lost:
+            log.warning("%d events are lost: neither %s nor Redis took them", lost, self._spool.folder)
+        waiting -= lost
+        if waiting > 0:
             log.warning("%d events are not published yet: they wait in %s", waiting, self._spool.folder)
 
 

@@ -140,6 +140,24 @@ def test_a_full_disk_is_said_and_events_go_on(spooled: SpooledSink, redis_proces
         assert ns(client) == [1, 2, 3, 4]
 
 
+def test_what_neither_disk_nor_redis_took_is_said_to_be_lost(
+    spooled: SpooledSink, redis_process: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    spooled.publish(events(1))
+    until(spooled, lambda state: state.unflushed == 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        spooled.publish(events(2, 3))
+        until(spooled, lambda state: state.disk_problem is not None)
+        spooled.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = [record.message for record in caplog.records]
+    assert any(words.startswith("2 events are lost: neither") for words in said)
+    assert any(words.startswith("1 events are not published yet: they wait in") for words in said)
+
+
 def test_a_spool_that_is_full_leaves_a_hole_that_readers_see(
     tmp_path: Path, redis_process: RedisProcess
 ) -> None:
