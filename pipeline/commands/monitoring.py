@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -40,6 +39,7 @@ from pipeline.events.spool.spooled_sink import SpooledSink
 from pipeline.gallery.keeping.retention import EVERY
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.runtime.measuring.readings import EngineReading
+from pipeline.runtime.memory import give_back_memory, keep_what_is_loaded
 from pipeline.runtime.repeating import Repeating
 from pipeline.runtime.signals import ended_by_signals
 from pipeline.web.server import HttpServer
@@ -53,8 +53,8 @@ CORRECTIONS_EVERY_S = 60.0
 OPEN_EVERY_S = 1.0
 """between two notes on disk of what is open; newer events lie in the spool, for spool.keep_s"""
 
-GARBAGE_EVERY_S = 20.0
-"""between two looks for what only cycles hold"""
+MEMORY_EVERY_S = 20.0
+"""between two times that memory is given back: it takes some ten milliseconds"""
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
     chores = (
         Repeating("cameras", CAMERAS_EVERY_S, follow_cameras),
         Repeating("open sightings", OPEN_EVERY_S, parts.opened.write),
-        Repeating("garbage", GARBAGE_EVERY_S, collect_garbage),
+        Repeating("memory", MEMORY_EVERY_S, give_back_memory),
         Repeating("corrections", CORRECTIONS_EVERY_S, lambda: correct(context, parts)),
         Repeating(
             "retention",
@@ -198,19 +198,6 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
         for chore in chores:
             beside.enter_context(chore)
         supervisor.wait()
-
-
-def keep_what_is_loaded() -> None:
-    """Take all that is there now out of the collector's sight: it lives as long as the program, and what is left to
-    look at is looked through in milliseconds, during which nothing else runs."""
-    gc.collect()
-    gc.freeze()
-
-
-def collect_garbage() -> None:
-    """Free what only cycles hold. A camera's connection is such: FFmpeg's decoder and buffers, megabytes, hang on a few
-    Python objects, too few to bring the collector about by themselves."""
-    gc.collect()
 
 
 def correct(context: Context, parts: MonitorParts) -> None:
