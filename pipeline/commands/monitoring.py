@@ -78,11 +78,13 @@ def run_monitor(context: Context, request: MonitorRequest) -> int:
     check_file(context, given)
     engine = engine_choice(context.config)
     monitor = Monitor(context.config, facestream_version(), engine)
-    with ExitStack() as stack:
+    # Signals are obeyed until everything is closed: a second one must not tear the gallery or our own Redis.
+    with ExitStack() as last, ExitStack() as stack:
         spooled = spooled_sink(context.config, context.data)
         stack.enter_context(HttpServer(monitor, context.config.http.listen, context.data))
         tally = Tally()
         parts = assemble(context, monitor, engine, given, spooled, tally, stack)
+        last.enter_context(ended_by_signals(parts.run.supervisor))
         watch(context, monitor, parts)
     context.say(f"watched until told to stop: {tally.sightings} sightings")
     return 0
@@ -168,7 +170,7 @@ def assemble(
 
 
 def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
-    """Run, with what has to be done beside it, until a signal or a stage ends it. Raises StageError."""
+    """Run, with what has to be done beside it, until it is drained or a stage ends it. Raises StageError."""
 
     def follow_cameras() -> None:
         parts.cameras.look()
@@ -187,9 +189,7 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
             at_once=True,
         ),
     )
-    supervisor = parts.run.supervisor
-    # Signals are taken until every stage is closed: an impatient second one would else cut that off.
-    with ended_by_signals(supervisor), supervisor, ExitStack() as beside:
+    with parts.run.supervisor as supervisor, ExitStack() as beside:
         supervisor.start([])
         monitor.begin(parts)
         keep_what_is_loaded()

@@ -162,7 +162,8 @@ class LiveSource:
 
     def _lose(self, problem: str) -> Iterator[StreamEnd]:
         if self._record.lost(problem):
-            log.warning("%s: %s: %s; trying again", self._camera, self._shown, problem)
+            about = {"camera": self._camera}
+            log.warning("%s: %s: %s; trying again", self._camera, self._shown, problem, extra=about)
         if self._flowing:
             self._flowing = False
             yield StreamEnd(self._camera, self._record.frames, problem, pause=True)
@@ -229,7 +230,8 @@ class LiveSource:
         if picture.is_corrupt:
             self._record.damaged()
         if self._record.frame(width, height, at):
-            log.info("%s: %s: pictures come, %dx%d", self._camera, self._shown, width, height)
+            about = {"camera": self._camera}
+            log.info("%s: %s: pictures come, %dx%d", self._camera, self._shown, width, height, extra=about)
         connection.gave_pictures = True
         self._flowing = True
         return Frame(info, self._converter.lazy(picture, turned))
