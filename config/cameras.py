@@ -100,7 +100,8 @@ def parse_cameras(text: str, name: str) -> CamerasFile:
     try:
         content = parse_mapping(text, name)
     except ConfigError as error:
-        raise ConfigError(hidden(str(error))) from None  # the cause may quote an address
+        # The cause may quote an address.
+        raise ConfigError(f"{hidden(str(error))}; put addresses in quotes, and indent with spaces") from None
     for key in content:
         if key != "cameras":
             line = places.line(str(key))

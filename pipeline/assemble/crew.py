@@ -152,7 +152,7 @@ class Crew:
             log.warning("camera %s is not watched: %s", camera.id, error, extra={"camera": camera.id})
             return
         self._settings.put(camera)
-        before = self.runs.pop(camera.id, None)
+        before = self.runs.get(camera.id)
         self.runs[camera.id] = new_run()
         try:
             self._cast.add(source)
@@ -164,8 +164,9 @@ class Crew:
             self._running[camera.id] = (camera, source)
 
     def _restore(self, name: str, run: str | None) -> None:
-        del self.runs[name]
-        if run is not None:
+        if run is None:
+            del self.runs[name]
+        else:
             self.runs[name] = run
 
 

@@ -34,6 +34,8 @@ class WatchedCameras:
         self._crew = crew
         self._lock = threading.Lock()
         self._seen: _Stamp | None = None
+        self._warned: str | None = None
+        """what was last said about who may read the file"""
         self._emptied: _Stamp | None = None
         """of a file that was empty when it was looked at last"""
 
@@ -74,6 +76,8 @@ class WatchedCameras:
                 log.warning("%s; the cameras stay as they were", error)
             self.problem = str(error)
             return CamerasApplied(problem=self.problem)
+        if self.problem is not None:
+            log.info("%s is followed again", self._path)
         self.problem = None
         return self._crew.want([*self._given, *listed])
 
@@ -93,8 +97,9 @@ class WatchedCameras:
                     f"{self._path}: camera {camera.id} was named on the command line too; rename one of them"
                 )
         warning = exposed(self._path, listed)
-        if warning is not None:
+        if warning is not None and warning != self._warned:
             log.warning("%s", warning)
+        self._warned = warning
         return listed
 
 
