@@ -8,6 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+def utc_text(moment: datetime) -> str:
+    """A time with its zone as UTC text with milliseconds, as events have it; raises ValueError without a zone.
+
+    >>> utc_text(datetime(2024, 5, 1, 12, 0, 0, 66_999, tzinfo=UTC))
+    '2024-05-01T12:00:00.066Z'
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"times must have a zone, got {moment!r}")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
 class Clock(Protocol):
     """Wall time for people, monotonic time for durations."""
 

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "pipeline.assemble": frozenset({"pipeline", "engines", "config"}) - {"pipeline.commands"},
     **{f"pipeline.{stage}": BELOW_STAGES for stage in STAGES},
     # What a monitor tells by HTTP; of the rooms it needs only the lock on a file.
-    "pipeline.web": BASE | {"pipeline.events.file_lock"},
+    "pipeline.web": BASE | {"pipeline.clock", "pipeline.events.file_lock"},
     # The demo's play: filmed with the recorder, and known to nobody but its command.
     "pipeline.demo": BASE | {"pipeline.capture"},
     "pipeline.gallery": BASE | {"pipeline.stage"},

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from config.cameras import Camera
+from pipeline.clock import utc_text
 from pipeline.commands.report import visible
 from pipeline.commands.status_table import STYLES, span
-from pipeline.web.monitored import CameraState, CameraStatus, MonitorStatus, utc_text
+from pipeline.web.monitored import CameraState, CameraStatus, MonitorStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 
 from config.secrets import mask
-from pipeline.web.monitored import utc_text
+from pipeline.clock import utc_text
 
 ABOUT = ("camera", "stage", "sighting_id")
 """what a record may be about: `log.warning("...", extra={"camera": camera})`"""

@@ -13,6 +13,7 @@ import traceback
 from datetime import UTC, datetime
 
 from config.secrets import mask
+from pipeline.clock import utc_text
 
 USAGE, OUTSIDE = 2, 3
 INTERRUPTED = 130
@@ -88,5 +89,5 @@ def explain_at_length(error: BaseException) -> str:
 
 def log_line(line: str) -> str:
     """The line about an error as `--log-json` has all others."""
-    now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    return json.dumps({"time": f"{now}Z", "level": "error", "logger": "facestream", "message": line})
+    now = utc_text(datetime.now(UTC))
+    return json.dumps({"time": now, "level": "error", "logger": "facestream", "message": line})

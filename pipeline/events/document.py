@@ -7,11 +7,12 @@ exactly what is published.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.clock import utc_text
 from pipeline.events.event import (
     EventCandidate,
     EventType,
@@ -221,17 +222,6 @@ def rounded(value: float) -> float:
     0.0
     """
     return round(float(value), DECIMALS) + 0.0
-
-
-def utc_text(time: datetime) -> str:
-    """A time with its zone as UTC text with milliseconds; raises ValueError without a zone.
-
-    >>> utc_text(datetime(2024, 5, 1, 12, 0, 0, 66_999, tzinfo=UTC))
-    '2024-05-01T12:00:00.066Z'
-    """
-    if time.tzinfo is None:
-        raise ValueError(f"times must have a zone, got {time!r}")
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def utc_time(text: str) -> datetime:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.clock import utc_text
 from pipeline.errors import OutsideError
 from pipeline.events.file_lock import locked
-from pipeline.web.monitored import utc_text
 
 FILE, LOCK = "monitor.json", "monitor.lock"
 LOCK_TIMEOUT_S = 1.0

@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Protocol, TypeAlias
 
 from pydantic import PlainSerializer
 
+from pipeline.clock import utc_text
+
 Explanation: TypeAlias = Mapping[str, object]
 """why a sighting got no name, as the gallery's explanation writes itself for JSON"""
-
-
-def utc_text(at: datetime) -> str:
-    """A time as events have it: UTC, milliseconds, Z.
-
-    >>> utc_text(datetime(2026, 5, 1, 9, 0, 0, 123456, UTC))
-    '2026-05-01T09:00:00.123Z'
-    """
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 Time = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]

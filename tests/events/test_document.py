@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import pipeline.events
+from pipeline.clock import utc_text
 from pipeline.events.delivery.redis_server import EmbeddedRedis
 from pipeline.events.delivery.redis_sink import RedisSink
-from pipeline.events.document import EventDocument, rounded, utc_text, utc_time
+from pipeline.events.document import EventDocument, rounded, utc_time
 from pipeline.events.event import Mode
 from tests.events.strategies import an_event
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pipeline.events.document import rounded, utc_text
+from pipeline.clock import utc_text
+from pipeline.events.document import rounded
 from pipeline.events.event import EventType, Identity, IdentityEvent
 from pipeline.events.why.explanation import Explanation, readable
 from pipeline.events.why.gates import counted, gates
