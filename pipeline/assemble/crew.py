@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from config.cameras import Camera
+from pipeline.capture.live.live import LiveSource
+from pipeline.capture.live.source_health import SourceHealth
 from pipeline.errors import SourceError
 from pipeline.runtime.buffer import ChannelClosed
 from pipeline.runtime.worker import FrameSource
-from pipeline.web.monitored import CamerasApplied
+from pipeline.web.monitored import CamerasApplied, CameraState
 
 RUN_LETTERS = string.ascii_lowercase + string.digits
 RUN_LENGTH = 6
@@ -67,6 +69,18 @@ class CrewCamera:
     """why its address can never work"""
     since: datetime
     """UTC, when it was last added or changed"""
+
+    def health(self) -> SourceHealth | None:
+        """How its stream is now; None where it has none."""
+        return self.source.health() if isinstance(self.source, LiveSource) else None
+
+    def state(self, health: SourceHealth | None) -> CameraState:
+        """What it is doing, as its `health` says."""
+        if self.refused is not None:
+            return CameraState.REFUSED
+        if not self.camera.enabled:
+            return CameraState.PAUSED
+        return CameraState.CONNECTING if health is None else CameraState(health.state.value)
 
 
 class Crew:

@@ -110,10 +110,10 @@ class Monitor:
         return frozenset() if parts is None else parts.settings.lists_of(camera)
 
     def sample(self) -> None:
-        """Note what the counters say, for rates, and let go of cameras that left; called a few times a second."""
+        """Note what the counters say, for rates, and let go of cameras that left; called about once a second."""
         parts = self._parts
         if parts is not None:
-            self._rates.sample(time.monotonic(), camera_counters(parts.run))
+            self._rates.sample(time.monotonic(), camera_counters(parts.run.metrics.summary()))
             # Not when a camera is removed: its open sightings end, and are counted, after that.
             self._funnel.keep({each.camera.id for each in parts.crew.cameras()})
 
@@ -147,11 +147,13 @@ class Monitor:
                 NOTHING_SPOOLED if parts is None else parts.spooled.state(),
                 self._config.spool.max_mb * 2**20,
             ),
-            stages=() if parts is None else stage_statuses(parts.run, self._rates),
+            stages=()
+            if parts is None or metrics is None
+            else stage_statuses(parts.run, metrics, self._rates),
             cameras=()
-            if parts is None
+            if parts is None or metrics is None
             else camera_statuses(
-                parts.crew.cameras(), parts.run, parts.pace, self._rates, self._funnel.funnels()
+                parts.crew.cameras(), parts.run, metrics, parts.pace, self._rates, self._funnel.funnels()
             ),
         )
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pipeline.assemble.crew import CrewCamera
-from pipeline.capture.live.live import LiveSource
 from pipeline.events.spool.spool_state import SpoolState
 from pipeline.events.why.funnel import CameraFunnel
 from pipeline.runtime.measuring.readings import EventsDropped, SightingCount, SourceReading, SpoolReading
@@ -42,11 +41,10 @@ def spool_reading(state: SpoolState) -> SpoolReading:
 
 
 def _source_reading(one: CrewCamera) -> SourceReading:
-    name = one.camera.id
-    if one.refused is not None or not one.camera.enabled or not isinstance(one.source, LiveSource):
-        state = "refused" if one.refused is not None else "connecting" if one.camera.enabled else "paused"
+    name, health = one.camera.id, one.health()
+    state = one.state(health).value
+    if health is None:
         return SourceReading(name, state, 0, 0, None)
-    health = one.source.health()
     last = health.last_frame_at
     age_s = None if last is None else max(0.0, (datetime.now(UTC) - last).total_seconds())
-    return SourceReading(name, health.state.value, health.reconnects, health.damaged, age_s)
+    return SourceReading(name, state, health.reconnects, health.damaged, age_s)

@@ -9,15 +9,13 @@ from pipeline.assemble.crew import CrewCamera
 from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
-from pipeline.capture.live.live import LiveSource
 from pipeline.events.spool.spool_state import SpoolState as Spooled
 from pipeline.events.why.funnel import CameraFunnel
 from pipeline.events.why.hints import ADVICE, IN_WORDS, hint
-from pipeline.runtime.measuring.metrics import CameraCounted
+from pipeline.runtime.measuring.metrics import CameraCounted, MetricsSummary
 from pipeline.runtime.measuring.tally import CameraCounts
 from pipeline.runtime.pace.admission import CameraLoad
 from pipeline.web.monitored import (
-    CameraState,
     CameraStatus,
     Shortfalls,
     SpoolState,
@@ -29,16 +27,15 @@ FULL = 0.75
 """of what a spool may take: a full one drops an eighth at most at once, and one that was full last week is small"""
 
 
-def camera_counters(run: Run) -> Mapping[str, float]:
+def camera_counters(summary: MetricsSummary) -> Mapping[str, float]:
     """What rates are made of: looks of each camera, busy seconds of each stage."""
-    summary = run.metrics.summary()
     counters = {f"looks {each.camera}": float(each.looked) for each in summary.cameras}
     return counters | {f"busy {each.stage}": each.busy_s for each in summary.stages}
 
 
-def stage_statuses(run: Run, rates: Rates) -> tuple[StageStatus, ...]:
+def stage_statuses(run: Run, summary: MetricsSummary, rates: Rates) -> tuple[StageStatus, ...]:
     """The stages, in their order."""
-    queues = {level.queue: level.items for level in run.metrics.summary().queues}
+    queues = {level.queue: level.items for level in summary.queues}
     first = run.supervisor.fan_in.name
     statuses = []
     for at, failures in enumerate(run.supervisor.failures()):
@@ -77,13 +74,14 @@ def spool_status(state: Spooled, max_bytes: int) -> SpoolStatus:
 def camera_statuses(
     crew: Sequence[CrewCamera],
     run: Run,
+    summary: MetricsSummary,
     pace: Pace,
     rates: Rates,
     funnels: Mapping[str, CameraFunnel],
 ) -> tuple[CameraStatus, ...]:
     """The wanted cameras, in the order of the file."""
     counts = {each.camera: each for each in run.supervisor.counts()}
-    counted = {each.camera: each for each in run.metrics.summary().cameras}
+    counted = {each.camera: each for each in summary.cameras}
     loads = {each.camera: each for each in pace.admission.load().cameras}
     going_on = run.going_on()
     return tuple(
@@ -111,17 +109,11 @@ def _camera_status(
     going_on: int,
     min_face_px: float,
 ) -> CameraStatus:
-    health = one.source.health() if isinstance(one.source, LiveSource) else None
-    if one.refused is not None:
-        state = CameraState.REFUSED
-    elif not one.camera.enabled:
-        state = CameraState.PAUSED
-    else:
-        state = CameraState.CONNECTING if health is None else CameraState(health.state.value)
+    health = one.health()
     return CameraStatus(
         id=one.camera.id,
         address=one.camera.address,
-        state=state,
+        state=one.state(health),
         since=one.since if health is None else health.since,
         problem=one.refused if health is None else health.problem,
         reconnects=0 if health is None else health.reconnects,

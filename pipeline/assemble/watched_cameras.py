@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from config.cameras import Camera, exposed, load_cameras
@@ -89,18 +89,24 @@ class WatchedCameras:
         if self._seen[1] == 0 and any(each.camera not in self._given for each in self._crew.cameras()):
             # A full disk, or an editor that has only begun to write: nobody means all cameras by it.
             raise ConfigError(f"{self._path}: is empty; write 'cameras: []' to watch none")
-        listed = load_cameras(self._path)
-        names = {camera.id for camera in self._given}
-        for camera in listed:
-            if camera.id in names:
-                raise ConfigError(
-                    f"{self._path}: camera {camera.id} was named on the command line too; rename one of them"
-                )
+        listed = cameras_beside(self._path, self._given)
         warning = exposed(self._path, listed)
         if warning is not None and warning != self._warned:
             log.warning("%s", warning)
         self._warned = warning
         return listed
+
+
+def cameras_beside(path: Path, given: Iterable[Camera]) -> tuple[Camera, ...]:
+    """The cameras of the file, whose ids are none of those that were given. Raises ConfigError."""
+    listed = load_cameras(path)
+    names = {camera.id for camera in given}
+    for camera in listed:
+        if camera.id in names:
+            raise ConfigError(
+                f"{path}: camera {camera.id} was named on the command line too; rename one of them"
+            )
+    return listed
 
 
 def _stamp_of(path: Path) -> _Stamp | None:

@@ -52,22 +52,23 @@ class Opened:
 
     def load(self) -> tuple[Camera, ...]:
         """The cameras of the file, none where there is none. Raises ConfigError."""
-        from config.cameras import exposed, load_cameras
+        from config.cameras import load_cameras
 
-        found = load_cameras(self.path) if self.path.exists() else ()
-        if (words := exposed(self.path, found)) is not None:
-            self.context.say(words)
-        return found
+        return self._warned(load_cameras(self.path) if self.path.exists() else ())
 
     def change(self, change: Callable[[str, str], str]) -> tuple[Camera, ...]:
         """Change the file, and give its cameras. Raises ConfigError, BadInputError, OutsideError."""
-        from config.cameras import exposed
         from pipeline.commands.cameras_file import edit_cameras
 
-        found = edit_cameras(self.path, change)
-        if (words := exposed(self.path, found)) is not None:
+        return self._warned(edit_cameras(self.path, change))
+
+    def _warned(self, cameras: tuple[Camera, ...]) -> tuple[Camera, ...]:
+        """The cameras, and a word where others may read their passwords."""
+        from config.cameras import exposed
+
+        if (words := exposed(self.path, cameras)) is not None:
             self.context.say(words)
-        return found
+        return cameras
 
 
 @cameras.command("list")

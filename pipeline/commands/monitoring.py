@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from config.cameras import Camera, cameras_path, check_camera, load_cameras
-from config.errors import ConfigError
+from config.cameras import Camera, cameras_path, check_camera
 from engines.backends.choose import EngineChoice
 from pipeline.assemble.camera_settings import CameraSettings, source_of
 from pipeline.assemble.crew import Crew
@@ -19,7 +18,7 @@ from pipeline.assemble.recognition import engine_choice, open_recognition
 from pipeline.assemble.run import RunPlan, build_run
 from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.assemble.strangers import strangers_of_cameras
-from pipeline.assemble.watched_cameras import WatchedCameras
+from pipeline.assemble.watched_cameras import WatchedCameras, cameras_beside
 from pipeline.capture.live.open_source import open_source
 from pipeline.capture.naming import name_cameras
 from pipeline.clock import SystemClock
@@ -49,6 +48,9 @@ CAMERAS_EVERY_S = 0.25
 
 CORRECTIONS_EVERY_S = 60.0
 """between two looks whether past sightings were corrected meanwhile; the commands that do publish by themselves"""
+
+RATES_EVERY_S = 1.0
+"""between two looks at the counters that rates are made of: `status` shows them once a second"""
 
 OPEN_EVERY_S = 1.0
 """between two notes on disk of what is open; newer events lie in the spool, for spool.keep_s"""
@@ -106,12 +108,7 @@ def check_file(context: Context, given: Sequence[Camera]) -> None:
     """
     path = cameras_path(context.config.cameras.file, context.data)
     if path.exists() or context.config.cameras.file is not None:
-        names = {camera.id for camera in load_cameras(path)}
-        both = sorted(names & {camera.id for camera in given})
-        if both:
-            raise ConfigError(
-                f"{path}: camera {both[0]} is named on the command line too; rename one of them"
-            )
+        cameras_beside(path, given)
     elif not given:
         log.warning("there is no camera yet; add one: python run_pipeline.py cameras add ID URL")
 
@@ -175,10 +172,10 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
     def follow_cameras() -> None:
         parts.cameras.look()
         parts.crew.step()
-        monitor.sample()
 
     chores = (
         Repeating("cameras", CAMERAS_EVERY_S, follow_cameras),
+        Repeating("rates", RATES_EVERY_S, monitor.sample),
         Repeating("open sightings", OPEN_EVERY_S, parts.opened.write),
         Repeating("memory", MEMORY_EVERY_S, give_back_memory),
         Repeating("corrections", CORRECTIONS_EVERY_S, lambda: correct(context, parts)),
