@@ -155,14 +155,15 @@ class PastIndex:
         chosen = [_chosen(part, asked, self._codes) for part in self._parts]
         compared = sum(int(np.count_nonzero(each)) for each in chosen)
         # |p - x|² = |x|² - 2 (p·x - |p|²/2): what is in brackets is the score
-        best = _Best(count)
+        # One more than is asked for: all that is left out is at least as far as that one.
+        best = _Best(count + 1)
         for part, mask in zip(self._parts, chosen, strict=True):
             for labels, scores in _scores(part, mask, along):
                 best.take(labels, scores)
-        labels, scores, dropped = best.finish()
+        labels, scores = best.finish()
         bounds = square - 2.0 * scores - ROUNDING
-        beyond = math.inf if dropped is None else square - 2.0 * dropped - ROUNDING
-        return Candidates(labels, bounds.astype(np.float32), compared, beyond)
+        beyond = float(bounds[count]) if len(bounds) > count else math.inf
+        return Candidates(labels[:count], bounds[:count].astype(np.float32), compared, beyond)
 
 
 class _Best:
@@ -171,7 +172,6 @@ class _Best:
     def __init__(self, count: int) -> None:
         self._count = count
         self._border = -math.inf
-        self._dropped: float | None = None
         self._labels: list[I64] = []
         self._scores: list[F32] = []
         self._held = 0
@@ -186,24 +186,21 @@ class _Best:
         if self._held >= _SHRUNK_AT * self._count:
             self._shrink()
 
-    def finish(self) -> tuple[I64, F32, float | None]:
-        """Labels and scores, the best first, and the best score of those left out, if there are any."""
+    def finish(self) -> tuple[I64, F32]:
+        """Labels and scores, the best first."""
         if not self._labels:
-            return np.empty(0, np.int64), np.empty(0, np.float32), None
+            return np.empty(0, np.int64), np.empty(0, np.float32)
         self._shrink()
         (labels,), (scores,) = self._labels, self._scores
         order = np.lexsort((labels, -scores))
-        return labels[order], scores[order], self._dropped
+        return labels[order], scores[order]
 
     def _shrink(self) -> None:
         labels, scores = np.concatenate(self._labels), np.concatenate(self._scores)
         if len(labels) > self._count:
             split = len(scores) - self._count
-            order = np.argpartition(scores, split)
-            # What was below an earlier border is below what is dropped now, or was dropped then.
-            dropped = float(scores[order[:split]].max())
-            self._dropped = dropped if self._dropped is None else max(self._dropped, dropped)
-            labels, scores = labels[order[split:]], scores[order[split:]]
+            kept = np.argpartition(scores, split)[split:]
+            labels, scores = labels[kept], scores[kept]
             self._border = float(scores.min())
         self._labels, self._scores, self._held = [labels], [scores], len(labels)
 

@@ -98,6 +98,22 @@ def test_candidates_are_the_nearest_projections_of_what_is_asked_for(
         assert answer.beyond <= truth[wanted][0]
 
 
+def test_what_comes_late_and_is_passed_over_counts_as_left_out() -> None:
+    """One sighting a part: each later one is turned away at the border that the first ones set."""
+    found, index = drawn(5, 40), PastIndex(PROJECTION)
+    probe = unit(np.random.default_rng(6).normal(size=DIMENSION))
+    truth = plain(found, index, PastFilter(), probe)
+    rows = index.rows_of(found)
+    nearest_first = [label - 1 for _, label in truth]
+    # The second nearest comes last.
+    for row in [nearest_first[0], *nearest_first[2:], nearest_first[1]]:
+        index.add(taken(rows, np.array([row])))
+    answer = index.nearest(probe, PastFilter(), 1)
+    assert answer.labels.tolist() == [truth[0][1]]
+    assert answer.beyond == pytest.approx(truth[1][0], abs=3e-4)
+    assert answer.beyond <= truth[1][0]
+
+
 def taken(rows: PastRows, part: np.ndarray) -> PastRows:
     return PastRows(
         rows.labels[part],
