@@ -10,7 +10,6 @@ from engines.backends.base import TensorSpec
 from engines.backends.choose import EngineChoice, choose
 from engines.backends.openvino import OpenvinoEngine
 from engines.prepare import prepare
-from engines.preprocess import Standardise
 from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import Catalogue, read_catalogue
 from engines.zoo.fetch import fetch
@@ -59,9 +58,7 @@ def open_networks(models: Path, input_px: int, close: ExitStack) -> Networks:
     catalogue = read_catalogue(CATALOGUE_FILE)
     face = prepare("centerface", catalogue, models, choice)
     vector = prepare("facenet-20180408", catalogue, models, choice)
-    embedder = Embedder(
-        close.enter_context(vector.engine), Standardise(), vector.description.model_id, MAX_BATCH
-    )
+    embedder = Embedder(close.enter_context(vector.engine), vector.description.model_id, MAX_BATCH)
     return Networks(
         CenterFace(close.enter_context(face.engine), input_px, LOW_SCORE, MAX_IOU),
         Mtcnn(*_cascade(catalogue, models, choice, close)),

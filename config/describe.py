@@ -14,6 +14,7 @@ import inspect
 import textwrap
 import types
 from functools import cache
+from itertools import chain
 from types import ModuleType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,6 +22,7 @@ import annotated_types
 import yaml
 from pydantic.fields import FieldInfo
 
+import config.engine_sections
 import config.live_sections
 import config.schema
 from config.schema import Config
@@ -101,7 +103,8 @@ def _limits(field: FieldInfo) -> str:
 def reasons() -> dict[tuple[str, str], str]:
     """The text under each field of the schema, by class and field name; pydantic does not keep it."""
     found: dict[tuple[str, str], str] = {}
-    for node in (*_statements(config.schema), *_statements(config.live_sections)):
+    files = (config.schema, config.engine_sections, config.live_sections)
+    for node in chain.from_iterable(_statements(file) for file in files):
         if not isinstance(node, ast.ClassDef):
             continue
         for field, text in zip(node.body, node.body[1:], strict=False):

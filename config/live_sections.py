@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,8 +33,11 @@ class Snapshots(Section):
 
 
 class Capture(Section):
-    """Live sources: when they count as gone, and when they are tried again."""
+    """What decodes, and of live sources when they count as gone and when they are tried again."""
 
+    decoder: Literal["software", "nvdec", "auto"] = "software"
+    """of recordings and cameras; nvdec: on the GPU, through PyNvVideoCodec; auto: there where that is possible. Frames
+    of the two differ a little (docs/gpu.md), so that a replay repeats itself with one of them only"""
     connect_timeout_s: Annotated[float, Field(gt=0.0, le=60.0)] = 5.0
     """until a source has answered; cameras that wake from standby take two or three"""
     read_timeout_s: Annotated[float, Field(gt=0.0, le=10.0)] = 5.0

@@ -1,6 +1,7 @@
 """Every key an operator may set: its type, limits and default, with the reason for the default.
 
-Sections are frozen, unknown keys are refused, names carry units; those of live cameras stand in config.live_sections.
+Sections are frozen, unknown keys are refused, names carry units; those of live cameras stand in config.live_sections,
+those of engines in config.engine_sections.
 Reading files, environment and --set is config.load's work.
 """
 
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.engine_sections import Engine, Parity
 from config.live_sections import Cameras, Capture, Http, Snapshots, Spool
 from config.secrets import Secret
 from config.section import Count, Days, Fraction, Rate, Seconds, Section, SquaredL2
@@ -220,19 +222,6 @@ class Retention(Section):
     """of pictures, the oldest go first; null: as many as the disk takes. About 40,000 sightings"""
 
 
-class Engine(Section):
-    """What runs the networks."""
-
-    backend: Literal["auto", "openvino", "torch"] = "auto"
-    """auto: openvino"""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 where the processor computes it, else fp32"""
-    threads: Annotated[int, Field(ge=0)] = 0
-    """of one network; 0: all cores"""
-    require: Literal["openvino", "torch"] | None = None
-    """anything else is an error"""
-
-
 class Gallery(Section):
     """Where people are kept."""
 
@@ -294,6 +283,7 @@ class Config(Section):
     strangers: Strangers = Strangers()
     retention: Retention = Retention()
     engine: Engine = Engine()
+    parity: Parity = Parity()
     gallery: Gallery = Gallery()
     redis: Redis = Redis()
     spool: Spool = Spool()

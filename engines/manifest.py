@@ -110,4 +110,4 @@ def _version(name: str) -> str:
 
 
 def _spec(value: dict[str, Any]) -> TensorSpec:
-    return TensorSpec(value["name"], tuple(value["shape"]))
+    return TensorSpec(value["name"], tuple(value["shape"]), value["element"])

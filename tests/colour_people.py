@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.backends.fake import fake_embedder
-from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
 from pipeline.assemble.recognition import Networks, Recognition
@@ -48,5 +47,5 @@ def colour_recognition(detector: ColourDetector) -> Recognition:
     """Networks whose vectors (64,) tell colours apart: two people are about 2 from each other."""
     engine = fake_embedder(side_px=CROP_PX, dimension=64)
     engine.open()
-    embedder = Embedder(engine, Standardise(), "painted", max_batch=4)
+    embedder = Embedder(engine, "painted", max_batch=4)
     return Recognition(Networks(detector, detector, embedder, CropRule(CROP_PX, 0, 0), judge))

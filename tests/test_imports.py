@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("run_pipeline", "benchmarks", "config", "engines", "pipeline")
 
 BASE = frozenset({"pipeline.types", "pipeline.arrays", "pipeline.geometry", "pipeline.errors"})
-ENGINES_FOR_STAGES = frozenset({"engines.backends.base", "engines.preprocess"})
+ENGINES_FOR_STAGES = frozenset({"engines.backends.base"})
 STAGES = ("capture", "detection", "tracking", "alignment", "embedding", "matching", "events", "runtime")
 BELOW_STAGES = (
     BASE | ENGINES_FOR_STAGES | {"pipeline.gallery", "pipeline.stage", "pipeline.clock", "pipeline.backoff"}
@@ -176,7 +176,7 @@ def test_commands_import_nothing_heavy_at_the_top(module: str) -> None:
         ("pipeline.detection.stage", "def f():\n    from config.schema import Config"),
         ("pipeline.detection.stage", "from pipeline.assemble import X"),
         ("pipeline.gallery.enroll", "from pipeline.embedding.stage import X"),
-        ("pipeline.gallery.enroll", "from engines.preprocess import X"),
+        ("pipeline.gallery.enroll", "from engines.backends.base import X"),
         ("pipeline.assemble", "from pipeline.commands.context import X"),
         ("pipeline.types", "from pipeline.stage import X"),
         ("pipeline.types", "from pipeline.gallery import index"),

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
-from engines.arrays import F32
+from engines.arrays import F32, Batch
+
+Element = Literal["float32", "uint8"]
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name and shape of an input or output; every tensor is float32 at this border."""
+    """Name, shape and element type of an input or output.
+
+    Networks take images as they are, uint8 (n, h, w, 3) RGB: what standardises them is inside
+    (engines/build/pixels.py). Outputs are float32.
+    """
 
     name: str
     shape: tuple[int | str, ...]
-    """a string is a dimension that may differ from call to call; ("n", 3, 160, 160)"""
+    """a string is a dimension that may differ from call to call; ("n", 160, 160, 3)"""
+    element: Element = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Engine(Protocol):
         """Load the network. Raises BackendError."""
         ...
 
-    def infer(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+    def infer(self, inputs: Mapping[str, Batch]) -> dict[str, F32]:
         """Run a batch; every input by name, every output by name, freshly owned. Raises BackendError."""
         ...
 

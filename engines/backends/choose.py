@@ -10,8 +10,9 @@ from engines.backends.base import EngineInfo
 from engines.backends.openvino_module import import_openvino
 from engines.errors import BackendError
 
-Backend = Literal["openvino", "torch"]
-Precision = Literal["fp32", "bf16"]
+Backend = Literal["openvino", "tensorrt", "torch"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
+Mode = Literal["latency", "throughput"]
 BACKENDS: tuple[Backend, ...] = ("openvino", "torch")
 """best first"""
 
@@ -27,6 +28,12 @@ class EngineChoice:
     device: str
     """the processor's own name"""
     reason: str
+    streams: int = 0
+    """openvino: parts of a batch that run beside each other; 0: as measured for `mode`"""
+    mode: Mode = "throughput"
+    """openvino: what threads and streams are chosen for where they are 0"""
+    gpu: int = 0
+    """tensorrt, torch on a GPU: which, by index"""
 
     @property
     def info(self) -> EngineInfo:

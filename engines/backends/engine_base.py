@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from engines.arrays import F32
+from engines.arrays import F32, Batch
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.errors import BackendError
 
@@ -32,7 +32,7 @@ class EngineBase(ABC):
         """Load the network. Raises BackendError."""
 
     @abstractmethod
-    def _run(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+    def _run(self, inputs: Mapping[str, Batch]) -> dict[str, F32]:
         """Run a checked batch; outputs are freshly owned. Raises BackendError."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class EngineBase(ABC):
         self._load()
         self._is_open = True
 
-    def infer(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+    def infer(self, inputs: Mapping[str, Batch]) -> dict[str, F32]:
         """Run a batch. Raises BackendError where the engine is not open or the batch does not fit."""
         if not self._is_open:
             raise BackendError(f"{self.name} is not open: call open() first, and nothing after close()")
@@ -58,17 +58,18 @@ class EngineBase(ABC):
         self._is_open = False
         self._unload()
 
-    def _fitting(self, spec: TensorSpec, value: F32) -> F32:
+    def _fitting(self, spec: TensorSpec, value: Batch) -> Batch:
         fits = len(value.shape) == len(spec.shape) and all(
             have > 0 and (isinstance(want, str) or have == want)
             for have, want in zip(value.shape, spec.shape, strict=True)
         )
-        if not fits or value.dtype != np.float32:
+        if not fits or value.dtype != np.dtype(spec.element):
             wanted = ", ".join(map(str, spec.shape))
             raise BackendError(
-                f"{self.name}: {spec.name} must be float32 ({wanted}) and not empty, got {value.dtype} {value.shape}"
+                f"{self.name}: {spec.name} must be {spec.element} ({wanted}) and not empty, "
+                f"got {value.dtype} {value.shape}"
             )
-        return np.ascontiguousarray(value)
+        return value if value.flags.c_contiguous else value.copy()
 
     def __enter__(self) -> Self:
         self.open()

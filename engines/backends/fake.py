@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from engines.arrays import F32
+from engines.arrays import F32, Batch
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
 
@@ -18,7 +18,7 @@ class FakeEngine(EngineBase):
 
     def __init__(
         self,
-        function: Callable[[Mapping[str, F32]], Mapping[str, F32]],
+        function: Callable[[Mapping[str, Batch]], Mapping[str, F32]],
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         name: str = "fake",
@@ -29,7 +29,7 @@ class FakeEngine(EngineBase):
     def _load(self) -> None:
         """Nothing to load."""
 
-    def _run(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+    def _run(self, inputs: Mapping[str, Batch]) -> dict[str, F32]:
         results = self._function(inputs)
         return {spec.name: np.array(results[spec.name], dtype=np.float32) for spec in self.outputs}
 
@@ -40,17 +40,17 @@ class FakeEngine(EngineBase):
 def fake_embedder(side_px: int = 160, dimension: int = 512) -> FakeEngine:
     """An embedder that knows people by the mean colour of their crop, to 8 levels a channel.
 
-    Crops (N, 3, S, S) standardised to about -1..1 get vectors (N, D) of unit length: a seeded direction for
+    Crops (N, S, S, 3) uint8 get vectors (N, D) of unit length: a seeded direction for
     each colour, at a distance of about 2 from every other colour's, with a little of the exact means mixed in
     so that two shots of a person differ. A test paints a person in one colour and knows who is found; colours
     of 16 + 32 k are the middles of levels, where a codec's noise does no harm.
     """
 
-    def embed(inputs: Mapping[str, F32]) -> Mapping[str, F32]:
-        means = inputs["crops"].mean(axis=(2, 3), dtype=np.float64)  # (N, 3)
+    def embed(inputs: Mapping[str, Batch]) -> Mapping[str, F32]:
+        means = (inputs["crops"].mean(axis=(1, 2), dtype=np.float64) - 127.5) / 128.0  # (N, 3)
         return {"vectors": np.stack([_direction(row, dimension) for row in means]).astype(np.float32)}
 
-    inputs = (TensorSpec("crops", ("n", 3, side_px, side_px)),)
+    inputs = (TensorSpec("crops", ("n", side_px, side_px, 3), "uint8"),)
     return FakeEngine(embed, inputs, (TensorSpec("vectors", ("n", dimension)),), name="fake-embedder")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.arrays import F32
+from engines.arrays import F32, Batch
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
 from engines.backends.openvino_module import import_openvino
@@ -52,7 +52,7 @@ class OpenvinoEngine(EngineBase):
                 f"OpenVINO cannot open {self._network}: {_last_line(error)}; delete its folder to build it anew"
             ) from error
 
-    def _run(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+    def _run(self, inputs: Mapping[str, Batch]) -> dict[str, F32]:
         try:
             # Inputs are read where they are; outputs are copied, since the next batch is written over them.
             results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from engines.arrays import F32
+from engines.arrays import F32, Batch
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.engine_base import EngineBase
 from engines.errors import BackendError
@@ -39,7 +39,7 @@ class TorchEngine(EngineBase):
             torch.set_num_threads(self._threads)
         self._network = self._loader().eval()
 
-    def _run(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+    def _run(self, inputs: Mapping[str, Batch]) -> dict[str, F32]:
         import torch
 
         assert self._network is not None

@@ -27,7 +27,7 @@ from engines.zoo.lock import folder_lock, scratch_folder
 
 log = logging.getLogger(__name__)
 
-REVISION = 1
+REVISION = 2
 FOLDER = "built"
 NETWORK = "model.xml"
 PARTS = 3

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.torch import TorchEngine
 from engines.errors import ModelFileError
-from engines.zoo.description import ModelDescription
+from engines.zoo.description import InputFormat, ModelDescription
 
 if TYPE_CHECKING:
     import onnx
+    from torch import nn
 
-FACENET_INPUTS = (TensorSpec("crops", ("n", 3, 160, 160)),)
-FACENET_OUTPUTS = (TensorSpec("vectors", ("n", 512)),)
+FACENET_PLANES = TensorSpec("crops", ("n", 3, 160, 160))
+FACENET_PIXELS = TensorSpec("crops", ("n", 160, 160, 3), "uint8")
+FACENET_VECTORS = TensorSpec("vectors", ("n", 512))
 
 
 def write_model_onnx(model: ModelDescription, source: Path, path: Path) -> None:
-    """Convert a model's file to an ONNX file with free dimensions. Raises ModelFileError."""
+    """Convert a model's file to an ONNX file that takes any number of images as pixels.
+
+    Raises ModelFileError.
+    """
+    import onnx
+
+    from engines.build.pixels import takes_pixels
+
     if model.network == "inception_resnet_v1":
         from engines.build.onnx_from_torch import write_onnx
         from engines.networks.weights import load_facenet
 
-        write_onnx(load_facenet(source), FACENET_INPUTS[0], FACENET_OUTPUTS[0], path)
-        return
-    import onnx
-
-    onnx.save(_onnx_model(model, source), str(path))
+        write_onnx(load_facenet(source), FACENET_PLANES, FACENET_VECTORS, path)
+        planes = onnx.load(str(path))
+    else:
+        planes = _onnx_model(model, source)
+    onnx.save(takes_pixels(planes, _form(model)), str(path))
 
 
 def torch_engine(model: ModelDescription, source: Path, info: EngineInfo, threads: int = 0) -> TorchEngine:
@@ -35,18 +45,33 @@ def torch_engine(model: ModelDescription, source: Path, info: EngineInfo, thread
 
     Raises ModelFileError where the file is not ONNX or has operators that the torch reference lacks.
     """
+    network, inputs, outputs = torch_network(model, source)
+    return TorchEngine(model.name, network, inputs, outputs, info, threads)
+
+
+def torch_network(
+    model: ModelDescription, source: Path
+) -> tuple[Callable[[], nn.Module], tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """What makes the network of pixels in torch, its inputs and its outputs. Raises ModelFileError."""
+    from engines.networks.from_pixels import FromPixels
+
+    form = _form(model)
     if model.network == "inception_resnet_v1":
         from engines.networks.weights import load_facenet
 
-        return TorchEngine(
-            model.name, lambda: load_facenet(source), FACENET_INPUTS, FACENET_OUTPUTS, info, threads
-        )
+        return lambda: FromPixels(load_facenet(source), form), (FACENET_PIXELS,), (FACENET_VECTORS,)
+    from engines.build.pixels import takes_pixels
     from engines.networks.onnx_file import tensor_specs
     from engines.networks.onnx_graph import OnnxGraph
 
     converted = _onnx_model(model, source)
     graph = OnnxGraph(converted)
-    return TorchEngine(model.name, lambda: graph, *tensor_specs(converted), info, threads)
+    return lambda: FromPixels(graph, form), *tensor_specs(takes_pixels(converted, form))
+
+
+def _form(model: ModelDescription) -> InputFormat:
+    assert model.input is not None  # a description without it is of no network
+    return model.input
 
 
 def _onnx_model(model: ModelDescription, source: Path) -> onnx.ModelProto:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.arrays import F32
+from engines.arrays import F32, U8
 from engines.backends.base import Engine
 from engines.manifest import Parity
 from engines.zoo.description import ModelDescription
@@ -14,7 +14,7 @@ MAP_MULTIPLES = 4
 """side of a detector's test image, in multiples of what its input's sides must be multiples of"""
 
 
-def compare(engine: Engine, reference: Engine, inputs: F32, *, embeddings: bool) -> Parity:
+def compare(engine: Engine, reference: Engine, inputs: U8, *, embeddings: bool) -> Parity:
     """Run both, which are open and have the same tensors, on one batch. Raises BackendError."""
     name = engine.inputs[0].name
     have = engine.infer({name: inputs})
@@ -31,8 +31,8 @@ def compare(engine: Engine, reference: Engine, inputs: F32, *, embeddings: bool)
     )
 
 
-def seeded_inputs(model: ModelDescription, seed: int = 0) -> F32:
-    """A few smooth, coloured images (N, 3, H, W), standardised as the model wants; the same every time.
+def seeded_inputs(model: ModelDescription, seed: int = 0) -> U8:
+    """A few smooth, coloured images (N, H, W, 3); the same every time.
 
     Smooth, because networks for photos answer white noise with values no photo gives.
     """
@@ -43,10 +43,7 @@ def seeded_inputs(model: ModelDescription, seed: int = 0) -> F32:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (SAMPLES, 8, 8, 3)).astype(np.float32)
     images = np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in coarse])
-    mean = np.asarray(model.input.mean, np.float32)
-    scale = np.asarray(model.input.scale, np.float32)
-    values = (np.clip(images, 0, 255) - mean) * scale
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
+    return np.asarray(np.clip(images, 0, 255), dtype=np.uint8)
 
 
 def _relative(have: F32, want: F32) -> float:

@@ -33,6 +33,6 @@ def tensor_specs(model: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     dims = value.type.tensor_type.shape.dim
-    return TensorSpec(
-        value.name, tuple(dim.dim_value or dim.dim_param or f"d{axis}" for axis, dim in enumerate(dims))
-    )
+    shape = tuple(dim.dim_value or dim.dim_param or f"d{axis}" for axis, dim in enumerate(dims))
+    pixels = value.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    return TensorSpec(value.name, shape, "uint8" if pixels else "float32")

@@ -16,7 +16,6 @@ from engines.backends.choose import EngineChoice, choose
 from engines.centre import read_centre
 from engines.manifest import installed_versions
 from engines.prepare import Prepared, prepare
-from engines.preprocess import Standardise
 from engines.progress import OnProgress
 from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
@@ -130,12 +129,11 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
         margin_fraction=config.alignment.margin_fraction,
         transform=None if fitted is None else BoxTransform(np.array(fitted.coefficients, np.float64)),
     )
-    standardise = Standardise(about.mean, about.scale, about.colour)
     centre = None
     if embedder.description.centre is not None:
         centre = read_centre(embedder.description.centre, embedder.description.dimension or 0)
     model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
-    embed = Embedder(embedder.engine, standardise, model_id, max_batch, centre)
+    embed = Embedder(embedder.engine, model_id, max_batch, centre)
     recipe = repr(
         [
             *(_recipe(prepared) for prepared in (detector, embedder)),

@@ -13,7 +13,7 @@ import numpy as np
 
 from engines.backends.base import Engine
 from pipeline.arrays import F32, U8
-from pipeline.detection.letterbox import Placement, place, to_planes
+from pipeline.detection.letterbox import Placement, letterbox, place
 from pipeline.errors import BadInputError
 from pipeline.geometry import clip_boxes, non_maximum_suppression
 from pipeline.types import Faces
@@ -66,16 +66,16 @@ class CenterFace:
             groups.setdefault(placed.input_shape, []).append(row)
         found: dict[int, Faces] = {}
         for rows in groups.values():
-            maps = self._infer(to_planes([images[row] for row in rows], [placements[row] for row in rows]))
+            maps = self._infer(letterbox([images[row] for row in rows], [placements[row] for row in rows]))
             for row, one in zip(rows, maps, strict=True):
                 found[row] = decode(one, placements[row], self._low_score, self._max_iou)
         return [found[row] for row in range(len(images))]
 
-    def _infer(self, planes: F32) -> list[Maps]:
+    def _infer(self, pixels: U8) -> list[Maps]:
         names = _output_names(self._engine)
-        outputs = self._engine.infer({self._engine.inputs[0].name: planes})
+        outputs = self._engine.infer({self._engine.inputs[0].name: pixels})
         heat, scale, offset, landmarks = (outputs[name] for name in names)
-        return [Maps(heat[i, 0], scale[i], offset[i], landmarks[i]) for i in range(len(planes))]
+        return [Maps(heat[i, 0], scale[i], offset[i], landmarks[i]) for i in range(len(pixels))]
 
 
 def decode(maps: Maps, placed: Placement, low_score: float, max_iou: float) -> Faces:

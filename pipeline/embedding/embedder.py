@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from engines.backends.base import Engine
 from pipeline.arrays import F32, U8, check_array
 from pipeline.errors import BadInputError
 
-Prepare = Callable[[U8], F32]
-"""crops (N, S, S, 3) RGB uint8 -> the network's input (N, 3, S, S)"""
-
 
 class Embedder:
     """An embedding network on an engine which the caller has opened and closes."""
 
-    def __init__(
-        self, engine: Engine, prepare: Prepare, model_id: str, max_batch: int, centre: F32 | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, model_id: str, max_batch: int, centre: F32 | None = None) -> None:
         """`centre` (D,) is the mean of the network's unit vectors, taken off each (engines.centre)."""
         self._engine = engine
-        self._prepare = prepare
         self._max_batch = max_batch
         self._centre = centre
         self.model_id = model_id
@@ -39,12 +31,11 @@ class Embedder:
         return shape[1]
 
     def embed(self, crops: U8) -> F32:
-        """Vectors (N, D) of unit length for crops (N, S, S, 3). Raises BackendError."""
+        """Vectors (N, D) of unit length for crops (N, S, S, 3) RGB uint8. Raises BackendError."""
         vectors = np.empty((len(crops), self.dimension), np.float32)
         for start in range(0, len(crops), self._max_batch):
             part = slice(start, start + self._max_batch)
-            planes = self._prepare(crops[part])
-            (vectors[part],) = self._engine.infer({self._engine.inputs[0].name: planes}).values()
+            (vectors[part],) = self._engine.infer({self._engine.inputs[0].name: crops[part]}).values()
         units = unit_length(vectors)
         return units if self._centre is None else unit_length(units - self._centre)
 

@@ -27,7 +27,7 @@ def prepared(
     name: str, made_of: Recipe | None = MADE_OF, info: EngineInfo = FAKE, **keys: object
 ) -> Prepared:
     """A model that never runs; `keys` change its description."""
-    engine = FakeEngine(lambda given: given, (), ())
+    engine = FakeEngine(lambda given: {}, (), ())
     engine.info = info
     manifest = None if made_of is None else Manifest(made_of, (), (), (), Parity("torch", 1, 0.0, None))
     return Prepared(CATALOGUE.model(name).model_copy(update=keys), engine, manifest)

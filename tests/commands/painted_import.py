@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from engines.backends.fake import fake_embedder
-from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
 from pipeline.assemble.recognition import Networks, Recognition
@@ -64,7 +63,7 @@ def opened_importer(folder: Path) -> Iterator[Importer]:
     """Networks that tell painted people by their colours."""
     detector = PaintedDetector()
     with fake_embedder(side_px=CROP_PX, dimension=64) as engine:
-        embedder = Embedder(engine, Standardise(), "facenet-20180408-centred", 16)
+        embedder = Embedder(engine, "facenet-20180408-centred", 16)
         rule = CropRule(CROP_PX, 0.0, 0.0)
         networks = Networks(detector, detector, embedder, rule, judge, recipe="painted")
         yield Importer(folder, Recognition(networks), detector)

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from config.describe import default_yaml, describe_allowed, is_secret, reasons, section_types, takes_none
+from config.engine_sections import Engine
 from config.load import load
-from config.schema import Config, Detection, Embedding, Engine, Redis
+from config.schema import Config, Detection, Embedding, Redis
 
 DEFAULT = Path(__file__).parents[2] / "config" / "default.yaml"
 KEYS = [(name, section, key) for name, section in section_types().items() for key in section.model_fields]
@@ -49,7 +50,7 @@ def test_what_a_key_allows_in_words() -> None:
     assert describe_allowed(fields["rate_hz"]) == "a number above 0"
     assert describe_allowed(fields["model"]) == "a text"
     assert describe_allowed(Embedding.model_fields["max_batch"]) == "a whole number of at least 1"
-    assert describe_allowed(Engine.model_fields["require"]) == "one of openvino, torch, or null"
+    assert describe_allowed(Engine.model_fields["require"]) == "one of openvino, tensorrt, torch, or null"
     assert describe_allowed(Redis.model_fields["url"]) == "an address, or null"
 
 

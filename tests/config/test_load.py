@@ -117,7 +117,10 @@ def test_nothing_resets_a_key_that_may_be_none(nothing: str) -> None:
         ("detection:\n  model:\n", "detection.model: expected a text, got nothing"),
         ("detection:\n  model: ''\n", "detection.model: expected a text, got nothing"),
         ("engine:\n  threads: -1\n", "engine.threads: expected a whole number of at least 0, got -1"),
-        ("engine:\n  precision: bf17\n", "engine.precision: expected one of auto, fp32, bf16, got 'bf17'"),
+        (
+            "engine:\n  precision: bf17\n",
+            "engine.precision: expected one of auto, fp32, bf16, fp16, int8, got 'bf17'",
+        ),
         ("a: [1\nb: 2\n", "line 2: expected ',' or ']', but got ':'"),
         ("\ta: 1\n", "line 1: found character '\\t' that cannot start any token"),
         ("a: 1\n---\nb: 2\n", "line 2: but found another document"),
@@ -184,7 +187,7 @@ def test_a_variable_in_two_spellings_is_refused() -> None:
         ("detektion.input_px=3", "detektion.input_px: unknown section; did you mean detection?"),
         ("detection.input_px=", "detection.input_px: expected a whole number from 64 to 4096, got nothing"),
         ("detection.model=", "detection.model: expected a text, got nothing"),
-        ("engine.backend=tensorrt", "engine.backend: expected one of auto, openvino, torch, got tensorrt"),
+        ("engine.backend=onnx", "engine.backend: expected one of auto, openvino, tensorrt, torch, got onnx"),
         ("detection.rate_hz=nan", "detection.rate_hz: expected a number above 0, got nan"),
         (
             "detection.rate_hz=1e999",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engines.arrays import Batch
 from engines.backends.base import TensorSpec
 from engines.backends.fake import FakeEngine
 from pipeline.arrays import F32
@@ -18,7 +19,7 @@ OUTPUTS = (
     TensorSpec("offset", ("n", 2, "h", "w")),
     TensorSpec("landmarks", ("n", 10, "h", "w")),
 )
-INPUTS = (TensorSpec("image", ("n", 3, "h", "w")),)
+INPUTS = (TensorSpec("image", ("n", "h", "w", 3), "uint8"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class PaintedNetwork:
         self.engine = FakeEngine(self._answer, INPUTS, OUTPUTS)
         self.engine.open()
 
-    def _answer(self, inputs: Mapping[str, F32]) -> Mapping[str, F32]:
-        count, _, height, width = inputs["image"].shape
+    def _answer(self, inputs: Mapping[str, Batch]) -> Mapping[str, F32]:
+        count, height, width, _ = inputs["image"].shape
         self.shown.append(inputs["image"].shape)
         maps = paint((height, width), self.faces.get((height, width), ()))
         return {name: np.repeat(value[None], count, axis=0) for name, value in maps.items()}

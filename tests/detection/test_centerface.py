@@ -49,7 +49,7 @@ def test_images_of_one_network_shape_share_a_run_and_answers_keep_their_order() 
 
     found = detector(network).detect([black(64, 32), black(32, 64), black(63, 31), black(30, 60)])
 
-    assert network.shown == [(2, 3, 32, 64), (2, 3, 64, 32)]
+    assert network.shown == [(2, 32, 64, 3), (2, 64, 32, 3)]
     assert [len(faces) for faces in found] == [1, 0, 1, 0]
 
 

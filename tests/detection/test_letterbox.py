@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.detection.letterbox import place, to_planes
+from pipeline.detection.letterbox import letterbox, place
 
 
 @pytest.mark.parametrize(
@@ -36,21 +36,21 @@ def test_to_image_undoes_the_scale_on_each_axis() -> None:
     assert (placed.width * x, placed.height * y) == (1000, 333)
 
 
-def test_planes_keep_pixels_and_pad_with_black() -> None:
+def test_it_keeps_pixels_and_pad_with_black() -> None:
     image = np.random.default_rng(0).integers(1, 256, (20, 40, 3), dtype=np.uint8)
 
-    planes = to_planes([image], [place(40, 20, 960, 32)])
+    placed = letterbox([image], [place(40, 20, 960, 32)])
 
-    assert planes.shape == (1, 3, 32, 64)
-    np.testing.assert_array_equal(planes[0, :, :20, :40], image.transpose(2, 0, 1).astype(np.float32))
-    assert not planes[0, :, 20:].any()
-    assert not planes[0, :, :, 40:].any()
+    assert placed.shape == (1, 32, 64, 3)
+    np.testing.assert_array_equal(placed[0, :20, :40], image)
+    assert not placed[0, 20:].any()
+    assert not placed[0, :, 40:].any()
 
 
-def test_planes_average_when_they_shrink() -> None:
+def test_it_averages_when_it_shrinks() -> None:
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 200  # thinner than the step: bilinear at a quarter would see only one of two columns
 
-    planes = to_planes([stripes], [place(64, 64, 16, 16)])
+    placed = letterbox([stripes], [place(64, 64, 16, 16)])
 
-    np.testing.assert_allclose(planes, 100.0, atol=1.0)
+    np.testing.assert_allclose(placed, 100.0, atol=1.0)

@@ -94,7 +94,9 @@ def test_an_image_smaller_than_any_face_needs_no_run() -> None:
 
 def test_another_network_is_refused() -> None:
     engine = FakeEngine(
-        lambda inputs: {"x": inputs["images"][..., :1]}, ANY, (TensorSpec("x", ("n", "w", "h", 1)),)
+        lambda inputs: {"x": np.asarray(inputs["images"][..., :1], np.float32)},
+        ANY,
+        (TensorSpec("x", ("n", "w", "h", 1)),),
     )
     engine.open()
 

@@ -64,7 +64,7 @@ def test_a_small_photo_is_looked_at_once() -> None:
     found = photo_detector(network).detect([square(250), square(32)])
 
     assert [len(faces) for faces in found] == [1, 0]
-    assert network.shown == [(1, 3, 256, 256), (1, 3, 32, 32)]
+    assert network.shown == [(1, 256, 256, 3), (1, 32, 32, 3)]
 
 
 @pytest.mark.models

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from engines.arrays import Batch
 from engines.backends.base import TensorSpec
 from engines.backends.fake import FakeEngine, fake_embedder
-from engines.preprocess import Standardise
 from pipeline.arrays import F32, U8
 from pipeline.embedding.embedder import Embedder, unit_length
 from pipeline.errors import BadInputError
@@ -24,7 +24,7 @@ def crops_of(count: int, seed: int = 0) -> U8:
 def opened(max_batch: int = 4) -> Embedder:
     engine = fake_embedder(SIDE, dimension=32)
     engine.open()
-    return Embedder(engine, Standardise(), "fake-1", max_batch)
+    return Embedder(engine, "fake-1", max_batch)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
@@ -41,15 +41,15 @@ def test_batches_change_nothing(count: int) -> None:
 def test_no_batch_is_larger_than_allowed() -> None:
     sizes: list[int] = []
 
-    def answer(inputs: Mapping[str, F32]) -> Mapping[str, F32]:
+    def answer(inputs: Mapping[str, Batch]) -> Mapping[str, F32]:
         sizes.append(len(inputs["crops"]))
         return {"vectors": np.ones((len(inputs["crops"]), 8), np.float32)}
 
     engine = FakeEngine(
-        answer, (TensorSpec("crops", ("n", 3, SIDE, SIDE)),), (TensorSpec("vectors", ("n", 8)),)
+        answer, (TensorSpec("crops", ("n", SIDE, SIDE, 3), "uint8"),), (TensorSpec("vectors", ("n", 8)),)
     )
     engine.open()
-    Embedder(engine, Standardise(), "fake-1", max_batch=4).embed(crops_of(10))
+    Embedder(engine, "fake-1", max_batch=4).embed(crops_of(10))
 
     assert sizes == [4, 4, 2]
 
@@ -75,9 +75,9 @@ def test_a_vector_without_a_direction_is_an_error(bad: float) -> None:
 def test_another_network_is_refused_with_what_it_is() -> None:
     engine = FakeEngine(
         lambda inputs: {},
-        (TensorSpec("crops", ("n", 3, SIDE, SIDE)),),
+        (TensorSpec("crops", ("n", SIDE, SIDE, 3), "uint8"),),
         (TensorSpec("heat", ("n", 1, "h", "w")),),
     )
 
     with pytest.raises(BadInputError, match=r"not an embedder.*heat"):
-        _ = Embedder(engine, Standardise(), "odd", 4).dimension
+        _ = Embedder(engine, "odd", 4).dimension

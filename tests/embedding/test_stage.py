@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from engines.backends.fake import fake_embedder
-from engines.preprocess import Standardise
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.types import Aligned, Faces, FrameInfo, HostPixels
@@ -37,7 +36,7 @@ def item(index: int, faces: int, rows: list[int]) -> Aligned:
 def stage(max_batch: int = 2) -> EmbeddingStage:
     engine = fake_embedder(SIDE, DIMENSION)
     engine.open()
-    return EmbeddingStage(Embedder(engine, Standardise(), "fake-1", max_batch))
+    return EmbeddingStage(Embedder(engine, "fake-1", max_batch))
 
 
 def test_each_item_gets_its_own_vectors_in_order() -> None:
@@ -70,7 +69,7 @@ def test_after_a_failure_the_engine_is_made_anew_and_not_before() -> None:
         engine.close()
         engine.open()
 
-    embed = EmbeddingStage(Embedder(engine, Standardise(), "fake-1", 2), reopen)
+    embed = EmbeddingStage(Embedder(engine, "fake-1", 2), reopen)
     embed.open()
     assert made == []
     engine.close()  # as a context that is lost

@@ -12,7 +12,6 @@ from benchmarks.centre import uncentred
 from engines.backends.fake import fake_embedder
 from engines.centre import read_centre
 from engines.errors import CatalogueError
-from engines.preprocess import Standardise
 from engines.zoo.catalogue import Catalogue
 from pipeline.embedding.embedder import Embedder, unit_length
 
@@ -64,8 +63,8 @@ def test_the_shipped_centre_fits_its_model(catalogue: Catalogue) -> None:
 def test_an_embedder_takes_the_centre_off() -> None:
     crops = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
     with fake_embedder(8) as engine:
-        plain = Embedder(engine, Standardise(), "m", 2).embed(crops)
+        plain = Embedder(engine, "m", 2).embed(crops)
         centre = np.full(plain.shape[1], 0.02, np.float32)
-        centred = Embedder(engine, Standardise(), "m", 2, centre).embed(crops)
+        centred = Embedder(engine, "m", 2, centre).embed(crops)
     np.testing.assert_allclose(centred, unit_length(plain - centre), atol=1e-6)
     np.testing.assert_allclose(uncentred(centred, centre), plain, atol=1e-5)

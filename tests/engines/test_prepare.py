@@ -40,7 +40,7 @@ def test_an_own_model_runs(backend: str, tmp_path: Path) -> None:
     assert prepared.engine.info.backend == backend
     assert (prepared.manifest is None) == (backend == "torch")
     with prepared.engine as engine:
-        assert engine.infer({"image": np.zeros((1, 3, 16, 16), np.float32)})["heat"].shape == (1, 1, 8, 8)
+        assert engine.infer({"image": np.zeros((1, 16, 16, 3), np.uint8)})["heat"].shape == (1, 1, 8, 8)
 
 
 def test_what_no_engine_runs(catalogue: Catalogue, tmp_path: Path) -> None:

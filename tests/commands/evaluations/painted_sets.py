@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from engines.backends.fake import fake_embedder
-from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
 from pipeline.assemble.recognition import Networks, Recognition
@@ -45,7 +44,7 @@ def judge(crops: U8, faces: Faces) -> F32:
 def painted_recognition(detector: PaintedDetector, recipe: str = "painted") -> Iterator[Recognition]:
     """Networks that are open; vectors are kept where there is a recipe."""
     with fake_embedder(side_px=CROP_PX, dimension=64) as engine:
-        embedder = Embedder(engine, Standardise(), "painted", 16)
+        embedder = Embedder(engine, "painted", 16)
         yield Recognition(
             Networks(detector, detector, embedder, CropRule(CROP_PX, 0.0, 0.0), judge, recipe=recipe)
         )

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.arrays import Batch
 from engines.backends.base import TensorSpec
 from engines.backends.fake import FakeEngine
-from engines.preprocess import Standardise
 from pipeline.arrays import F32
 from pipeline.assemble.recognition import Recognition
 from pipeline.capture.photo_set import PhotoEntry, open_photo_set
@@ -176,19 +176,19 @@ def test_a_data_folder_that_cannot_be_written_is_refused_before_the_work(
 
 
 def test_a_flipped_crop_is_mirrored_left_to_right(tmp_path: Path) -> None:
-    def corners(given: Mapping[str, F32]) -> Mapping[str, F32]:
-        crops = given["crops"][:, 0]
+    def corners(given: Mapping[str, Batch]) -> Mapping[str, F32]:
+        crops = given["crops"][..., 0].astype(np.float32)
         seen = [crops[:, 0, 0], crops[:, 0, -1], crops[:, -1, 0], crops[:, -1, -1]]
         return {"vectors": np.stack(seen, axis=1)}
 
-    inputs = (TensorSpec("crops", ("n", 3, 2, 2)),)
+    inputs = (TensorSpec("crops", ("n", 2, 2, 3), "uint8"),)
     image = np.array([[[10] * 3, [60] * 3], [[110] * 3, [160] * 3]], np.uint8)
     none = SeenFace(PhotoEntry("a/1.png", "a", "a"), Faces.none(), image)
     with (
         FakeEngine(corners, inputs, (TensorSpec("vectors", ("n", 4)),)) as engine,
         painted_recognition(PaintedDetector()) as painted,
     ):
-        embedder = Embedder(engine, Standardise((0.0,) * 3, (1.0,) * 3), "corners", 4)
+        embedder = Embedder(engine, "corners", 4)
         recognition = Recognition(replace(painted.networks, embedder=embedder))
         found = describe_faces(recognition, [none], flipped=True)
     np.testing.assert_allclose(found.flipped[0], found.vectors[0][[1, 0, 3, 2]], atol=1e-6)

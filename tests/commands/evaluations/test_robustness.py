@@ -14,7 +14,6 @@ import pytest
 from engines.backends.fake import fake_embedder
 from engines.evaluation.degrade import DEFECTS
 from engines.evaluation.lfw_pairs import read_pairs
-from engines.preprocess import Standardise
 from pipeline.alignment.crop import CropRule
 from pipeline.arrays import F32, U8
 from pipeline.assemble.recognition import Networks, Recognition
@@ -63,7 +62,7 @@ def detector() -> BrightMiddle:
 def recognition(detector: BrightMiddle) -> Recognition:
     engine = fake_embedder(side_px=CROP_PX, dimension=64)
     engine.open()
-    embedder = Embedder(engine, Standardise(), "painted", max_batch=4)
+    embedder = Embedder(engine, "painted", max_batch=4)
     networks = Networks(detector, detector, embedder, CropRule(CROP_PX, 0, 0), judge, recipe="painted")
     return Recognition(networks)
 

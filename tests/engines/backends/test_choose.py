@@ -38,4 +38,4 @@ def test_a_required_backend_is_taken_or_it_is_an_error() -> None:
 
 def test_an_unknown_backend_lists_what_there_is() -> None:
     with pytest.raises(BackendError, match="tensorrt is not installed; there is: openvino, torch"):
-        choose("tensorrt")  # type: ignore[arg-type]
+        choose("tensorrt")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.arrays import F32
+from engines.arrays import F32, U8, Batch
 from engines.backends.base import Engine, TensorSpec
 from engines.backends.choose import choose
 from engines.backends.fake import FakeEngine
@@ -21,21 +21,21 @@ from tests.engines.tiny import detector_onnx, own_model
 Make = Callable[[Path], Engine]
 
 
-def halved(image: F32) -> F32:
-    """Mean of each 2x2 pixels and of the channels: (N, 3, H, W) to (N, 1, H/2, W/2)."""
-    count, channels, height, width = image.shape
-    cells = image.reshape(count, channels, height // 2, 2, width // 2, 2)
-    return np.asarray(cells.mean(axis=(1, 3, 5))[:, None], dtype=np.float32)
+def halved(image: Batch) -> F32:
+    """Mean of each 2x2 pixels and of the channels: (N, H, W, 3) to (N, 1, H/2, W/2)."""
+    count, height, width, channels = image.shape
+    cells = image.reshape(count, height // 2, 2, width // 2, 2, channels)
+    return np.asarray(cells.mean(axis=(2, 4, 5))[:, None], dtype=np.float32)
 
 
 def fake(folder: Path) -> Engine:
-    def look(inputs: Mapping[str, F32]) -> Mapping[str, F32]:
+    def look(inputs: Mapping[str, Batch]) -> Mapping[str, F32]:
         heat = halved(inputs["image"])
         return {"heat": heat, "size": np.concatenate([heat, -heat], axis=1)}
 
     return FakeEngine(
         look,
-        (TensorSpec("image", ("n", 3, "h", "w")),),
+        (TensorSpec("image", ("n", "h", "w", 3), "uint8"),),
         (TensorSpec("heat", ("n", 1, "map_h", "map_w")), TensorSpec("size", ("n", 2, "map_h", "map_w"))),
     )
 
@@ -70,12 +70,12 @@ def engine(closed: Engine) -> Engine:
     return closed
 
 
-def images(count: int, height: int = 32, width: int = 48) -> F32:
-    return np.random.default_rng(count).random((count, 3, height, width), dtype=np.float32)
+def images(count: int, height: int = 32, width: int = 48) -> U8:
+    return np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
 def test_tensors_are_known_before_it_is_open(closed: Engine) -> None:
-    assert closed.inputs == (TensorSpec("image", ("n", 3, "h", "w")),)
+    assert closed.inputs == (TensorSpec("image", ("n", "h", "w", 3), "uint8"),)
     assert [(spec.name, spec.shape[:2]) for spec in closed.outputs] == [
         ("heat", ("n", 1)),
         ("size", ("n", 2)),
@@ -123,7 +123,7 @@ def test_the_same_twice(engine: Engine) -> None:
 def test_outputs_are_owned(engine: Engine) -> None:
     first = engine.infer({"image": images(2)})
     kept = {name: value.copy() for name, value in first.items()}
-    second = engine.infer({"image": -images(2)})
+    second = engine.infer({"image": 255 - images(2)})
 
     for name, value in first.items():
         assert np.array_equal(value, kept[name])
@@ -133,7 +133,7 @@ def test_outputs_are_owned(engine: Engine) -> None:
 
 def test_inputs_are_left_alone_and_need_not_be_contiguous(engine: Engine) -> None:
     whole = images(4)
-    view = whole[::2, :, :, ::-1]
+    view = whole[::2, :, ::-1]
     before = whole.copy()
 
     outputs = engine.infer({"image": view})
@@ -145,16 +145,16 @@ def test_inputs_are_left_alone_and_need_not_be_contiguous(engine: Engine) -> Non
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"image": np.zeros((0, 3, 32, 32), np.float32)}, "not empty"),
-        ({"image": np.zeros((1, 1, 32, 32), np.float32)}, r"image must be float32 \(n, 3, h, w\)"),
-        ({"image": np.zeros((3, 32, 32), np.float32)}, r"got float32 \(3, 32, 32\)"),
-        ({"image": np.zeros((1, 3, 32, 32))}, "got float64"),
-        ({"picture": np.zeros((1, 3, 32, 32), np.float32)}, "takes the inputs image, got picture"),
+        ({"image": np.zeros((0, 32, 32, 3), np.uint8)}, "not empty"),
+        ({"image": np.zeros((1, 32, 32, 1), np.uint8)}, r"image must be uint8 \(n, h, w, 3\)"),
+        ({"image": np.zeros((32, 32, 3), np.uint8)}, r"got uint8 \(32, 32, 3\)"),
+        ({"image": np.zeros((1, 32, 32, 3), np.float32)}, "got float32"),
+        ({"picture": np.zeros((1, 32, 32, 3), np.uint8)}, "takes the inputs image, got picture"),
         ({}, "takes the inputs image"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused(
-    engine: Engine, inputs: Mapping[str, F32], message: str
+    engine: Engine, inputs: Mapping[str, Batch], message: str
 ) -> None:
     with pytest.raises(BackendError, match=message):
         engine.infer(inputs)
@@ -175,4 +175,4 @@ def test_openvino_agrees_with_torch(tmp_path: Path) -> None:
         have, want = fast.infer({"image": images(3)}), plain.infer({"image": images(3)})
 
     for name, value in want.items():
-        np.testing.assert_allclose(have[name], value, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(have[name], value, rtol=1e-5, atol=1e-4)

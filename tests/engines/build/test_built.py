@@ -74,7 +74,7 @@ def test_an_embedder_gets_unit_length_and_any_batch(tmp_path: Path, choice: Engi
     one = built(own_model(tmp_path / "tiny.onnx", embedder_onnx(), role="embedding"), choice)
 
     with one.engine(choice) as engine:
-        vectors = engine.infer({"crops": np.ones((3, 3, SIDE_PX, SIDE_PX), np.float32)})["vectors"]
+        vectors = engine.infer({"crops": np.ones((3, SIDE_PX, SIDE_PX, 3), np.uint8)})["vectors"]
 
     assert vectors.shape == (3, DIMENSION)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
