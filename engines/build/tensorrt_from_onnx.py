@@ -1,0 +1,222 @@
+"""An ONNX file as a TensorRT engine, strongly typed: every tensor has the type that the ONNX file gives it.
+
+So the file decides on precision (engines/build/half_precision.py makes fp16 of fp32, quantise nodes make int8),
+and not the builder. With tensorrt_rtx no GPU is needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.backends.tensorrt_module import (
+    Tensorrt,
+    compiled_for,
+    compiles_without_gpu,
+    compute_capabilities_problem,
+    errors_said,
+    has_timing_cache,
+    import_tensorrt,
+    set_compute_capabilities,
+    set_hardware_compatible,
+    strongly_typed,
+    tensorrt_logger,
+    version_compatible_problem,
+)
+from engines.build.tensorrt_facts import GpuHere, TensorrtEngineFacts, TensorrtOptions, TensorrtPrecision
+from engines.build.tensorrt_timing_cache import read_timing_cache, write_timing_cache
+from engines.errors import BuildError
+from engines.zoo.lock import scratch_file
+
+if TYPE_CHECKING:
+    import onnx
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".engine"
+
+
+def write_engine(
+    source: Path, path: Path, options: TensorrtOptions, gpu: GpuHere | None = None
+) -> TensorrtEngineFacts:
+    """Build the ONNX file `source` into `path` (.engine), whole or not at all.
+
+    `gpu` is the one it is built on; None: none is here. Raises BackendError where TensorRT cannot be loaded, and
+    BuildError where it does not take the file or the options, or the engine cannot be written.
+    """
+    if path.suffix != SUFFIX:
+        raise BuildError(f"{path}: a TensorRT engine's file ends in {SUFFIX}")
+    trt = import_tensorrt()
+    _check_options(trt, options, gpu)
+    data = _checked_onnx(source, options)
+    started = time.perf_counter()
+    with errors_said() as said:
+        plan = _built(trt, source.name, data, options, gpu, said)
+    log.info(
+        "%s: %s %s, %.1f MB in %.1f s",
+        path.name,
+        trt.flavour,
+        options.precision,
+        plan.nbytes / 1e6,
+        time.perf_counter() - started,
+    )
+    _write(path, memoryview(plan))
+    return TensorrtEngineFacts(
+        flavour=trt.flavour,
+        version=trt.version,
+        precision=options.precision,
+        profiles=options.profiles,
+        gpu=gpu,
+        compute_capabilities=compiled_for(
+            trt.flavour, options.compute_capabilities, None if gpu is None else gpu.compute_capability
+        ),
+        version_compatible=options.version_compatible,
+        hardware_compatible=options.hardware_compatible,
+        workspace_bytes=options.workspace_bytes,
+    )
+
+
+def precision_of(model: onnx.ModelProto) -> TensorrtPrecision:
+    """What a strongly typed engine of this model computes in: int8 with quantise nodes, fp16 with fp16 weights."""
+    from onnx import TensorProto
+
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return "int8"
+    half = any(weight.data_type == TensorProto.FLOAT16 for weight in model.graph.initializer)
+    return "fp16" if half else "fp32"
+
+
+def _check_options(trt: Tensorrt, options: TensorrtOptions, gpu: GpuHere | None) -> None:
+    if gpu is None and not compiles_without_gpu(trt.flavour):
+        raise BuildError(
+            f"{trt.flavour} builds engines on the GPU that runs them, and there is none that its driver knows; "
+            "build where the GPU is, or in an environment that has tensorrt_rtx alone"
+        )
+    problem = version_compatible_problem(trt.flavour) if options.version_compatible else None
+    problem = problem or compute_capabilities_problem(trt, options.compute_capabilities)
+    if problem is not None:
+        raise BuildError(problem)
+
+
+def _checked_onnx(source: Path, options: TensorrtOptions) -> bytes:
+    """The file's bytes. Checked here, since TensorRT's parser takes some that are not ONNX for empty networks."""
+    import onnx
+
+    try:
+        data = source.read_bytes()
+        onnx.checker.check_model(data)
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise BuildError(f"{source} is not an ONNX model: {_one_line(str(error))}") from error
+    model = onnx.load_from_string(data)
+    have = precision_of(model)
+    if have != options.precision:
+        raise BuildError(
+            f"{source.name} computes in {have}, not {options.precision}: TensorRT takes the precision from the file"
+        )
+    names = {value.name for value in model.graph.input} - {weight.name for weight in model.graph.initializer}
+    if not options.profiles or {profile.tensor for profile in options.profiles} != names:
+        raise BuildError(
+            f"{source.name} has the inputs {', '.join(sorted(names))}; each profile must be of its one input"
+        )
+    return data
+
+
+def _built(
+    trt: Tensorrt,
+    name: str,
+    data: bytes,
+    options: TensorrtOptions,
+    gpu: GpuHere | None,
+    said: Sequence[str],
+) -> Any:
+    """The serialised engine, an IHostMemory. Raises BuildError."""
+    logger = tensorrt_logger(trt)
+    try:
+        builder = trt.module.Builder(logger)
+    except (TypeError, RuntimeError) as error:
+        raise BuildError(f"{trt.flavour} cannot start: {_reason(said, str(error))}") from error
+    network = builder.create_network(strongly_typed(trt))
+    parser = trt.module.OnnxParser(network, logger)  # holds the weights until the engine is built
+    if not parser.parse(data):
+        raise BuildError(f"{trt.flavour} does not take {name}: {_parser_errors(parser)}")
+    config = builder.create_builder_config()
+    _set_options(trt, config, options)
+    for profile in options.profiles:
+        shapes = builder.create_optimization_profile()
+        shapes.set_shape(profile.tensor, profile.min_shape, profile.opt_shape, profile.max_shape)
+        if config.add_optimization_profile(shapes) < 0:
+            raise BuildError(
+                f"{name}: {trt.flavour} refuses {profile}: {_reason(said, 'it does not say why')}"
+            )
+    owner = f"{trt.flavour} {trt.version} {gpu}"
+    cache = options.timing_cache if has_timing_cache(trt.flavour) else None
+    if cache is not None:
+        config.set_timing_cache(config.create_timing_cache(read_timing_cache(cache, owner)), False)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise BuildError(f"{name}: {trt.flavour} could not build it: {_reason(said, 'it does not say why')}")
+    if cache is not None:
+        write_timing_cache(cache, owner, bytes(config.get_timing_cache().serialize()))
+    return plan
+
+
+def _set_options(trt: Tensorrt, config: Any, options: TensorrtOptions) -> None:
+    flags = trt.module.BuilderFlag
+    if len(options.profiles) == 1:
+        # A face's vector must not depend on its place in the batch, since replays repeat byte for byte. TensorRT
+        # promises that for matrix products and reductions, and refuses to with several profiles; for convolutions,
+        # which are all that the detector has, a test on the GPU has to show it.
+        config.set_flag(flags.DISTRIBUTIVE_INDEPENDENCE)
+    if options.precision == "fp32":
+        # On by default, it multiplies with 10 bits of mantissa, as fp16 does: no reference.
+        config.clear_flag(flags.TF32)
+    if options.version_compatible:
+        config.set_flag(flags.VERSION_COMPATIBLE)
+    if options.hardware_compatible:
+        set_hardware_compatible(trt, config)
+    if options.workspace_bytes is not None:
+        config.set_memory_pool_limit(trt.module.MemoryPoolType.WORKSPACE, options.workspace_bytes)
+    set_compute_capabilities(trt, config, options.compute_capabilities)
+
+
+def _parser_errors(parser: Any) -> str:
+    """The first thing that the parser minds, and how many more there are."""
+    if parser.num_errors == 0:
+        return "it does not say why"
+    first = parser.get_error(0)
+    node = f"node {first.node()} {first.node_name()!r} ({first.node_operator()})"
+    # A refused check says nothing but "false": the code has the reason.
+    why = first.code().name.lower().replace("_", " ") if first.desc() == "false" else _because(first.desc())
+    more = "" if parser.num_errors == 1 else f", and {parser.num_errors - 1} more"
+    return f"{node}: {why}{more}"
+
+
+def _because(text: str) -> str:
+    """The line with the reason: `Invalid Node - x` stands alone, and what is wrong with x on the next."""
+    lines = text.strip().splitlines() or ["it does not say why"]
+    return lines[1] if lines[0].startswith("Invalid Node") and len(lines) > 1 else lines[0]
+
+
+def _reason(said: Sequence[str], otherwise: str) -> str:
+    """The first error TensorRT logged: those after it are what came of it."""
+    return _one_line(said[0]) if said else _one_line(otherwise)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _write(path: Path, plan: memoryview) -> None:
+    try:
+        with scratch_file(path) as scratch:
+            scratch.write_bytes(plan)
+            os.replace(scratch, path)
+    except OSError as error:
+        raise BuildError(
+            f"{path} cannot be written: {error.strerror or error}; free some space, or name another folder with "
+            "FACESTREAM_MODELS"
+        ) from error
