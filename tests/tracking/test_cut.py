@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.tracking.cut import CutDetector, thumbnail
+from pipeline.tracking.cut import MAX_SURPRISE, CutDetector, surprise, thumbnail
 
 
 def scene(seed: int, width: int = 640, height: int = 360) -> U8:
@@ -46,6 +46,16 @@ def test_another_scene_is_a_cut_there_and_back(seed: int) -> None:
 def test_a_fast_pan_is_no_cut(seed: int) -> None:
     picture = scene(seed)
     assert alarms([view(picture, 48 * number) for number in range(26)]) == []  # 0.75 frame widths a second
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("step", [0, 10, 45, 300])
+def test_an_early_end_decides_as_the_whole_search_does(seed: int, step: int) -> None:
+    picture = scene(seed)
+    before, now = thumbnail(view(picture, 0)), thumbnail(view(picture, step * (1 + seed // 5)))
+    whole, early = surprise(before, now), surprise(before, now, MAX_SURPRISE)
+    assert early >= whole
+    assert (early > MAX_SURPRISE) == (whole > MAX_SURPRISE)
 
 
 def test_a_lamp_and_noise_are_no_cut() -> None:
