@@ -5,6 +5,9 @@ outputs, what follows the last product (an embedding's length, a score's sigmoid
 wherever they are, since their sums outgrow fp16's 11 bits, and nodes with weights that fp16 cannot hold. Pixels,
 whole numbers up to 255, are exact in fp16; so is taking a mean and scale from them where both are exact themselves,
 as FaceNet's 127.5 and 1/128 are. Otherwise that stays in fp32, too.
+
+An int8 model's quantise and dequantise nodes get scales in fp16, which NVIDIA's ModelOpt does as well: with a cast
+between a dequantise node and its convolution, the two are no longer one int8 convolution.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ LARGEST = 65504.0
 SMALLEST_NORMAL = 2.0**-14
 """below it fp16 has ever fewer bits"""
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})
+QUANTISED = frozenset({"QuantizeLinear", "DequantizeLinear"})
 ALWAYS_FP32 = frozenset(
     {
         *(
@@ -47,6 +51,7 @@ ALWAYS_FP32 = frozenset(
         ),
     }
 )
+DIVIDING = QUANTISED | {"BatchNormalization"}
 FP32_INPUTS = {"Resize": (1, 2), "Upsample": (1,)}
 """scales, which ONNX defines in fp32 alone"""
 HALF_SCALES_SINCE = 19
@@ -60,7 +65,10 @@ def half_precision(source: ModelProto) -> ModelProto:
     """
     model = ModelProto()
     model.CopyFrom(source)
+    if _opset(model) < HALF_SCALES_SINCE and any(node.op_type in QUANTISED for node in model.graph.node):
+        model = onnx.version_converter.convert_version(model, HALF_SCALES_SINCE)
     _constants_to_weights(model)
+    _weights_are_no_inputs(model)
     types = _types(model)
     weights = {item.name: item for item in model.graph.initializer}
     wide = _stays_fp32(model, weights, types)
@@ -92,6 +100,14 @@ def _constants_to_weights(model: ModelProto) -> None:
     model.graph.node.extend(copies)
 
 
+def _weights_are_no_inputs(model: ModelProto) -> None:
+    """Old exporters list weights among the inputs, where their type would have to stay."""
+    weights = {item.name for item in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+
+
 def _types(model: ModelProto) -> dict[str, int]:
     """The element type of every value. Raises BuildError where one cannot be told."""
     if any(item.HasField("g") or item.graphs for node in model.graph.node for item in node.attribute):
@@ -117,33 +133,38 @@ def _types(model: ModelProto) -> dict[str, int]:
 def _stays_fp32(model: ModelProto, weights: dict[str, TensorProto], types: dict[str, int]) -> set[int]:
     """Indices of the nodes that compute in fp32."""
     nodes = list(model.graph.node)
-    before, after = _before_products(nodes), _after_products(nodes)
+    inputs = {value.name for value in model.graph.input}
+    before, after = _before_products(nodes, inputs), _after_products(nodes)
     inexact_pixels = any(
         not _exact(weights[name])
         for index in before
         for name in nodes[index].input
         if name in weights and types[name] == FLOAT
     )
-    opset = max(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
     wide = set(after) | (before if inexact_pixels else set())
     for index, node in enumerate(nodes):
         held = [weights[name] for name in node.input if name in weights and types[name] == FLOAT]
-        quantised = node.op_type in ("QuantizeLinear", "DequantizeLinear") and opset < HALF_SCALES_SINCE
-        if node.op_type in ALWAYS_FP32 or quantised or not all(_fits(each) for each in held):
+        # What is divided by: the variances of a normalisation, and a quantise node's scales.
+        divisors = held[-1:] if node.op_type in DIVIDING else []
+        small = any(np.any(_values(each) < SMALLEST_NORMAL) for each in divisors)
+        if node.op_type in ALWAYS_FP32 or small or not all(_fits(each) for each in held):
             wide.add(index)
-        elif node.op_type == "BatchNormalization" and np.any(_values(held[-1]) < SMALLEST_NORMAL):
-            wide.add(index)  # it divides by the root of these variances
     return wide
 
 
-def _before_products(nodes: list[NodeProto]) -> set[int]:
-    """Nodes that no matrix product comes before, in ONNX's order: first to last."""
-    reached: set[str] = set()
+def _opset(model: ModelProto) -> int:
+    return max(int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx"))
+
+
+def _before_products(nodes: list[NodeProto], inputs: set[str]) -> set[int]:
+    """Nodes between the inputs and the first matrix or quantise node on the way."""
+    reached, computed = set(inputs), set[str]()
     found = set()
     for index, node in enumerate(nodes):
-        if node.op_type in PRODUCTS or reached.intersection(node.input):
+        if node.op_type in PRODUCTS | QUANTISED or computed.intersection(node.input):
+            computed.update(node.output)
+        elif reached.intersection(node.input):
             reached.update(node.output)
-        else:
             found.add(index)
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUFFIX = ".engine"
+IN_SOURCE = re.compile(r"\.?\s+In \w+ at /\S+:\d+")
 
 
 def write_engine(
@@ -51,7 +53,8 @@ def write_engine(
     if path.suffix != SUFFIX:
         raise BuildError(f"{path}: a TensorRT engine's file ends in {SUFFIX}")
     trt = import_tensorrt()
-    _check_options(trt, options, gpu)
+    if (problem := options_problem(trt, options, gpu)) is not None:
+        raise BuildError(problem)
     data = _checked_onnx(source, options)
     started = time.perf_counter()
     with errors_said() as said:
@@ -80,6 +83,18 @@ def write_engine(
     )
 
 
+def options_problem(trt: Tensorrt, options: TensorrtOptions, gpu: GpuHere | None) -> str | None:
+    """What this TensorRT cannot do of these options with this GPU or none, and what to do; None: it can."""
+    if gpu is None and not compiles_without_gpu(trt.flavour):
+        return (
+            f"{trt.flavour} builds engines on the GPU that runs them, and there is none that its driver knows; "
+            "build where the GPU is, or in an environment that has tensorrt_rtx alone"
+        )
+    if options.version_compatible and (problem := version_compatible_problem(trt.flavour)) is not None:
+        return problem
+    return compute_capabilities_problem(trt, options.compute_capabilities)
+
+
 def precision_of(model: onnx.ModelProto) -> TensorrtPrecision:
     """What a strongly typed engine of this model computes in: int8 with quantise nodes, fp16 with fp16 weights."""
     from onnx import TensorProto
@@ -88,18 +103,6 @@ def precision_of(model: onnx.ModelProto) -> TensorrtPrecision:
         return "int8"
     half = any(weight.data_type == TensorProto.FLOAT16 for weight in model.graph.initializer)
     return "fp16" if half else "fp32"
-
-
-def _check_options(trt: Tensorrt, options: TensorrtOptions, gpu: GpuHere | None) -> None:
-    if gpu is None and not compiles_without_gpu(trt.flavour):
-        raise BuildError(
-            f"{trt.flavour} builds engines on the GPU that runs them, and there is none that its driver knows; "
-            "build where the GPU is, or in an environment that has tensorrt_rtx alone"
-        )
-    problem = version_compatible_problem(trt.flavour) if options.version_compatible else None
-    problem = problem or compute_capabilities_problem(trt, options.compute_capabilities)
-    if problem is not None:
-        raise BuildError(problem)
 
 
 def _checked_onnx(source: Path, options: TensorrtOptions) -> bytes:
@@ -142,7 +145,10 @@ def _built(
     network = builder.create_network(strongly_typed(trt))
     parser = trt.module.OnnxParser(network, logger)  # holds the weights until the engine is built
     if not parser.parse(data):
-        raise BuildError(f"{trt.flavour} does not take {name}: {_parser_errors(parser)}")
+        raise BuildError(
+            f"{trt.flavour} does not take {name}: {_parser_errors(parser)}; run this model with "
+            "engine.backend=openvino"
+        )
     config = builder.create_builder_config()
     _set_options(trt, config, options)
     for profile in options.profiles:
@@ -188,11 +194,12 @@ def _parser_errors(parser: Any) -> str:
     if parser.num_errors == 0:
         return "it does not say why"
     first = parser.get_error(0)
-    node = f"node {first.node()} {first.node_name()!r} ({first.node_operator()})"
+    named = f" {first.node_name()!r}" if first.node_name() else ""
+    node = f"node {first.node()}{named} ({first.node_operator()})"
     # A refused check says nothing but "false": the code has the reason.
     why = first.code().name.lower().replace("_", " ") if first.desc() == "false" else _because(first.desc())
     more = "" if parser.num_errors == 1 else f", and {parser.num_errors - 1} more"
-    return f"{node}: {why}{more}"
+    return f"{node}: {_one_line(why)}{more}"
 
 
 def _because(text: str) -> str:
@@ -207,7 +214,8 @@ def _reason(said: Sequence[str], otherwise: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Without the places in TensorRT's source, which stand between a reason and its closing bracket."""
+    return " ".join(IN_SOURCE.sub("", text).split())
 
 
 def _write(path: Path, plan: memoryview) -> None:

@@ -24,7 +24,8 @@ LARGE_FRAMES = (1, 1, 8)
 """larger frames of a call. They have a profile of their own because an execution context takes memory for the
 largest shape of its profile: 32 frames of 1920 pixels would take 16 times what 8 of 960 take, on every stream"""
 LARGE_SIDE_PX = (32, 1920)
-"""a full HD frame as it is, upright or not"""
+"""a full HD frame as it is, upright or not. No size that the usual profile holds is nearer to this one's, so that a
+frame's profile depends on its own size alone"""
 LARGE_USUAL_PX = (1088, 1920)
 
 
@@ -62,9 +63,10 @@ class Profile:
 
 
 def best_profile(profiles: Sequence[Profile], shape: Shape) -> int:
-    """The index of the profile that holds `shape` and was tuned for a size nearest to it.
+    """The index of the profile that holds `shape` and was tuned for rows of a size nearest to its.
 
-    Nearest by the ratio of elements, so that half and double are equally far; of equals the first.
+    Rows, and not batches: each profile has kernels of its own, and a row's bits must not depend on how many others
+    are with it. Nearest by the ratio of elements, so that half and double are equally far; of equals the first.
     Raises BackendError where no profile holds it, with what is outside of each.
     """
     problems = [profile.problem(shape) for profile in profiles]
@@ -75,9 +77,8 @@ def best_profile(profiles: Sequence[Profile], shape: Shape) -> int:
             f"the engine takes no input of shape {'x'.join(map(str, shape))} ({words}); "
             "lower the batch or detection.input_px, or run the network with engine.backend=openvino"
         )
-    return min(
-        holding, key=lambda index: abs(math.log(_elements(shape) / _elements(profiles[index].opt_shape)))
-    )
+    size = _row(shape)
+    return min(holding, key=lambda index: abs(math.log(size / _row(profiles[index].opt_shape))))
 
 
 def profiles_for(spec: TensorSpec) -> tuple[Profile, ...]:
@@ -112,5 +113,6 @@ def _filled(spec: TensorSpec, free: Sequence[int], values: Shape) -> Shape:
     return tuple(given[axis] if axis in given else int(size) for axis, size in enumerate(spec.shape))
 
 
-def _elements(shape: Shape) -> int:
-    return math.prod(shape)
+def _row(shape: Shape) -> int:
+    """Elements of one row of a batch."""
+    return math.prod(shape[1:])
