@@ -63,10 +63,7 @@ def half_precision(source: ModelProto) -> ModelProto:
 
     Raises BuildError where the model has branches or loops, or tensors whose type cannot be told.
     """
-    model = ModelProto()
-    model.CopyFrom(source)
-    if _opset(model) < HALF_SCALES_SINCE and any(node.op_type in QUANTISED for node in model.graph.node):
-        model = onnx.version_converter.convert_version(model, HALF_SCALES_SINCE)
+    model = _with_half_scales(source)
     _constants_to_weights(model)
     _weights_are_no_inputs(model)
     types = _types(model)
@@ -82,6 +79,22 @@ def half_precision(source: ModelProto) -> ModelProto:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise BuildError(f"the model cannot be made fp16: {str(error).strip().splitlines()[0]}") from error
     return converted
+
+
+def _with_half_scales(source: ModelProto) -> ModelProto:
+    """A copy whose opset lets scales be fp16, where it has any."""
+    model = ModelProto()
+    model.CopyFrom(source)
+    opset = max(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    if opset >= HALF_SCALES_SINCE or all(node.op_type not in QUANTISED for node in model.graph.node):
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, HALF_SCALES_SINCE)
+    except (RuntimeError, ValueError) as error:
+        raise BuildError(
+            f"the model cannot be brought to ONNX's opset {HALF_SCALES_SINCE}, which scales in fp16 need: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def _constants_to_weights(model: ModelProto) -> None:
@@ -150,10 +163,6 @@ def _stays_fp32(model: ModelProto, weights: dict[str, TensorProto], types: dict[
         if node.op_type in ALWAYS_FP32 or small or not all(_fits(each) for each in held):
             wide.add(index)
     return wide
-
-
-def _opset(model: ModelProto) -> int:
-    return max(int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx"))
 
 
 def _before_products(nodes: list[NodeProto], inputs: set[str]) -> set[int]:

@@ -47,8 +47,9 @@ def write_engine(
 ) -> TensorrtEngineFacts:
     """Build the ONNX file `source` into `path` (.engine), whole or not at all.
 
-    `gpu` is the one it is built on; None: none is here. Raises BackendError where TensorRT cannot be loaded, and
-    BuildError where it does not take the file or the options, or the engine cannot be written.
+    `gpu` is the one it is built on, whose context is current in this thread; None: none is here. Raises
+    BackendError where TensorRT cannot be loaded, and BuildError where it does not take the file or the options, or
+    the engine cannot be written.
     """
     if path.suffix != SUFFIX:
         raise BuildError(f"{path}: a TensorRT engine's file ends in {SUFFIX}")
@@ -57,8 +58,8 @@ def write_engine(
         raise BuildError(problem)
     data = _checked_onnx(source, options)
     started = time.perf_counter()
-    with errors_said() as said:
-        plan = _built(trt, source.name, data, options, gpu, said)
+    with errors_said():  # without a driver it says several at every step, and goes on
+        plan = _built(trt, source.name, data, options, gpu)
     log.info(
         "%s: %s %s, %.1f MB in %.1f s",
         path.name,
@@ -128,20 +129,14 @@ def _checked_onnx(source: Path, options: TensorrtOptions) -> bytes:
     return data
 
 
-def _built(
-    trt: Tensorrt,
-    name: str,
-    data: bytes,
-    options: TensorrtOptions,
-    gpu: GpuHere | None,
-    said: Sequence[str],
-) -> Any:
+def _built(trt: Tensorrt, name: str, data: bytes, options: TensorrtOptions, gpu: GpuHere | None) -> Any:
     """The serialised engine, an IHostMemory. Raises BuildError."""
     logger = tensorrt_logger(trt)
-    try:
-        builder = trt.module.Builder(logger)
-    except (TypeError, RuntimeError) as error:
-        raise BuildError(f"{trt.flavour} cannot start: {_reason(said, str(error))}") from error
+    with errors_said() as said:
+        try:
+            builder = trt.module.Builder(logger)
+        except (TypeError, RuntimeError) as error:
+            raise BuildError(f"{trt.flavour} cannot start: {_reason([*said, str(error)])}") from error
     network = builder.create_network(strongly_typed(trt))
     parser = trt.module.OnnxParser(network, logger)  # holds the weights until the engine is built
     if not parser.parse(data):
@@ -151,23 +146,33 @@ def _built(
         )
     config = builder.create_builder_config()
     _set_options(trt, config, options)
-    for profile in options.profiles:
-        shapes = builder.create_optimization_profile()
-        shapes.set_shape(profile.tensor, profile.min_shape, profile.opt_shape, profile.max_shape)
-        if config.add_optimization_profile(shapes) < 0:
-            raise BuildError(
-                f"{name}: {trt.flavour} refuses {profile}: {_reason(said, 'it does not say why')}"
-            )
     owner = f"{trt.flavour} {trt.version} {gpu}"
     cache = options.timing_cache if has_timing_cache(trt.flavour) else None
     if cache is not None:
-        config.set_timing_cache(config.create_timing_cache(read_timing_cache(cache, owner)), False)
-    plan = builder.build_serialized_network(network, config)
+        _start_with(config, read_timing_cache(cache, owner), cache)
+    with errors_said() as said:
+        _add_profiles(builder, config, options)
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise BuildError(f"{name}: {trt.flavour} could not build it: {_reason(said, 'it does not say why')}")
+        raise BuildError(f"{name}: {trt.flavour} could not build it: {_reason(said)}")
     if cache is not None:
         write_timing_cache(cache, owner, bytes(config.get_timing_cache().serialize()))
     return plan
+
+
+def _add_profiles(builder: Any, config: Any, options: TensorrtOptions) -> None:
+    """A profile that does not fit the network is minded when the engine is built."""
+    for profile in options.profiles:
+        shapes = builder.create_optimization_profile()
+        shapes.set_shape(profile.tensor, profile.min_shape, profile.opt_shape, profile.max_shape)
+        config.add_optimization_profile(shapes)
+
+
+def _start_with(config: Any, times: bytes, path: Path) -> None:
+    """Let the builder use these times of kernels and add to them; times that TensorRT does not take are dropped."""
+    if not config.set_timing_cache(config.create_timing_cache(times), False):
+        log.warning("the timing cache %s is not used and will be written anew: TensorRT refuses it", path)
+        config.set_timing_cache(config.create_timing_cache(b""), False)
 
 
 def _set_options(trt: Tensorrt, config: Any, options: TensorrtOptions) -> None:
@@ -208,9 +213,9 @@ def _because(text: str) -> str:
     return lines[1] if lines[0].startswith("Invalid Node") and len(lines) > 1 else lines[0]
 
 
-def _reason(said: Sequence[str], otherwise: str) -> str:
+def _reason(said: Sequence[str]) -> str:
     """The first error TensorRT logged: those after it are what came of it."""
-    return _one_line(said[0]) if said else _one_line(otherwise)
+    return _one_line(said[0]) if said else "it does not say why"
 
 
 def _one_line(text: str) -> str:

@@ -99,22 +99,42 @@ def test_a_network_of_pixels(
     assert "model.engine: tensorrt_rtx" in caplog.text
 
 
-def test_quantise_nodes_make_int8(tmp_path: Path) -> None:
-    scale = numpy_helper.from_array(np.array(0.02, np.float32), "s")
-    zero = numpy_helper.from_array(np.array(0, np.int8), "z")
-    whole = numpy_helper.from_array(np.full((4, 3, 1, 1), 9, np.int8), "w")
-    model = one_node("Conv", ["d", "wd"], scale, zero, whole)
+def int8_convolution(zero_point: TensorProto) -> ModelProto:
+    """Planes quantised around this zero point, and a convolution of int8 weights."""
+    model = one_node(
+        "Conv",
+        ["d", "wd"],
+        numpy_helper.from_array(np.array(0.02, np.float32), "step"),
+        numpy_helper.from_array(np.array(0, np.int8), "zero"),
+        numpy_helper.from_array(np.full((4, 3, 1, 1), 9, np.int8), "w"),
+        zero_point,
+    )
     ahead = [
-        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
-        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
-        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["wd"]),
+        helper.make_node("QuantizeLinear", ["x", "step", zero_point.name], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "step", zero_point.name], ["d"]),
+        helper.make_node("DequantizeLinear", ["w", "step", "zero"], ["wd"]),
     ]
-    (conv,) = model.graph.node
+    (convolution,) = model.graph.node
     del model.graph.node[:]
-    model.graph.node.extend([*ahead, conv])
+    model.graph.node.extend([*ahead, convolution])
+    return model
+
+
+def test_quantise_nodes_make_int8(tmp_path: Path) -> None:
+    model = int8_convolution(numpy_helper.from_array(np.array(0, np.int8), "middle"))
 
     assert built(model, tmp_path, TensorrtOptions("int8", PLANES)).precision == "int8"
     assert built(half_precision(model), tmp_path, TensorrtOptions("int8", PLANES)).precision == "int8"
+
+
+@pytest.mark.parametrize("middle", [np.array(128, np.uint8), np.array(5, np.int8)])
+def test_int8_is_symmetric(middle: np.ndarray, tmp_path: Path) -> None:
+    model = int8_convolution(numpy_helper.from_array(middle, "middle"))
+
+    with pytest.raises(
+        BuildError, match=r"node 0 \(QuantizeLinear\): .*Non-zero zero point is not supported"
+    ):
+        built(model, tmp_path, TensorrtOptions("int8", PLANES))
 
 
 def test_compute_capabilities(tmp_path: Path) -> None:
