@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.backends.choose import choose
+from engines.backends.cuda.gpus import Gpu, gpus_here
 from engines.prepare import prepare
 from engines.zoo.catalogue import Catalogue, read_catalogue
 from pipeline.detection.centerface import CenterFace
@@ -43,6 +44,17 @@ def test_data() -> Path:
     if "data" in os.environ.get("FACESTREAM_REQUIRE", "").split(","):
         pytest.fail("FACESTREAM_REQUIRE promises data, and FACESTREAM_TEST_DATA is not set")
     pytest.skip("FACESTREAM_TEST_DATA is not set")
+
+
+@pytest.fixture(scope="session")
+def gpu() -> Gpu:
+    """The first GPU; where FACESTREAM_REQUIRE promises `gpu`, its absence is a failure."""
+    here = gpus_here()
+    if here.gpus:
+        return here.gpus[0]
+    if "gpu" in os.environ.get("FACESTREAM_REQUIRE", "").split(","):
+        pytest.fail(f"FACESTREAM_REQUIRE promises a GPU: {here.reason}")
+    pytest.skip(here.reason)
 
 
 @pytest.fixture(scope="session")
