@@ -22,6 +22,7 @@ import annotated_types
 import yaml
 from pydantic.fields import FieldInfo
 
+import config.detection_section
 import config.engine_sections
 import config.live_sections
 import config.schema
@@ -29,6 +30,7 @@ from config.schema import Config
 from config.secrets import Secret
 from config.section import Section
 
+NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 WIDTH = 100
 """columns of default.yaml"""
 _HEADER = """\
@@ -58,14 +60,21 @@ def is_secret(field: FieldInfo) -> bool:
 
 
 def describe_allowed(field: FieldInfo) -> str:
-    """What a key takes: "a whole number from 64 to 4096", "one of auto, fp32, bf16"."""
+    """What a key takes: "a whole number from 64 to 4096", "one of auto, fp32, bf16", "auto, or a number above 0"."""
     bare = _bare(field.annotation)
     if get_origin(bare) is Literal:
-        words = "one of " + ", ".join(str(value) for value in get_args(bare))
+        choices = ", ".join(str(value) for value in get_args(bare))
+        number = _number_beside(field.annotation)
+        words = f"one of {choices}" if number is None else f"{choices}, or {NUMBERS[number]}{_limits(field)}"
     else:
-        names: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
-        words = names.get(bare, "an address" if bare is Secret else "a text") + _limits(field)
+        words = NUMBERS.get(bare, "an address" if bare is Secret else "a text") + _limits(field)
     return f"{words}, or null" if takes_none(field) else words
+
+
+def _number_beside(annotation: Any) -> Any:
+    """`int` of `Literal["auto"] | int`; None of what is not such a union."""
+    bares = [_bare(part) for part in get_args(annotation)]
+    return next((bare for bare in bares if bare in (int, float)), None)
 
 
 def _bare(annotation: Any) -> Any:
@@ -103,7 +112,7 @@ def _limits(field: FieldInfo) -> str:
 def reasons() -> dict[tuple[str, str], str]:
     """The text under each field of the schema, by class and field name; pydantic does not keep it."""
     found: dict[tuple[str, str], str] = {}
-    files = (config.schema, config.engine_sections, config.live_sections)
+    files = (config.schema, config.detection_section, config.engine_sections, config.live_sections)
     for node in chain.from_iterable(_statements(file) for file in files):
         if not isinstance(node, ast.ClassDef):
             continue

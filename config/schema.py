@@ -1,7 +1,7 @@
 """Every key an operator may set: its type, limits and default, with the reason for the default.
 
-Sections are frozen, unknown keys are refused, names carry units; those of live cameras stand in config.live_sections,
-those of engines in config.engine_sections.
+Sections are frozen, unknown keys are refused, names carry units; those of finding faces stand in
+config.detection_section, of live cameras in config.live_sections, of engines in config.engine_sections.
 Reading files, environment and --set is config.load's work.
 """
 
@@ -11,37 +11,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.detection_section import Detection
 from config.engine_sections import Engine, Parity
 from config.live_sections import Cameras, Capture, Http, Snapshots, Spool
 from config.secrets import Secret
 from config.section import Count, Days, Fraction, Rate, Seconds, Section, SquaredL2
-
-
-class Detection(Section):
-    """Finding faces in frames."""
-
-    model: str = "centerface"
-    """entry of models.yaml"""
-    input_px: Annotated[int, Field(ge=64, le=4096)] = 960
-    """longer side of the detector's input; larger frames are scaled down to it, smaller ones never up.
-    960 finds 35 px faces in 1080p at a third of the cost of full size"""
-    rate_hz: Seconds = 10.0
-    """frames a second that the detector looks at, by pts; tracks are predicted in between. People need about
-    a second to pass, so ten looks are plenty"""
-    min_score: Fraction = 0.5
-    """a track starts and is counted seen at this detector score; CenterFace's authors' own operating point"""
-    low_score: Fraction = 0.3
-    """weaker boxes only prolong a track that already exists (two-stage association)"""
-    max_iou: Fraction = 0.3
-    """non-maximum suppression, as published with CenterFace"""
-    min_face_px: Annotated[int, Field(ge=8)] = 40
-    """shorter side in the frame; smaller faces are not tracked. They could be recognised (of faces of 24 to 40 px
-    92 % are accepted against a clean photo at FAR 0.001, of 20 to 24 px 82 %; docs/evaluate.md), but in video the
-    detector finds them off and on: at 32 px the passers-by of one recording are 11 sightings and not 8"""
-    max_batch: Count = 4
-    """frames of several cameras in one run of the detector"""
-    min_rate_hz: Seconds = 0.5
-    """live only: what the looks a second of a camera fall to at least when there is too much work for all"""
 
 
 class Tracking(Section):
@@ -56,6 +30,9 @@ class Tracking(Section):
     """a track not found for this long is over; a sighting outlives it (sightings.gap_s)"""
     min_looks: Count = 2
     """a track counts only when the detector has found it this often: single false boxes never get further"""
+    follow_from: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
+    """part of detection.min_face_px from which on a face is followed where the detector finds it. It counts, for
+    crops, sightings and events, from min_face_px on, and its track is then established already"""
 
 
 class Alignment(Section):

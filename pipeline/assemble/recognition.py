@@ -24,8 +24,9 @@ from pipeline.alignment.quality import JudgeParts, judge, no_parts, parts_of, qu
 from pipeline.alignment.stage import Judge
 from pipeline.arrays import U8
 from pipeline.detection.centerface import CenterFace
+from pipeline.detection.input_size import WHOLE_PX
+from pipeline.detection.look import Detector
 from pipeline.detection.photo import PhotoDetector
-from pipeline.detection.stage import Detector
 from pipeline.embedding.embedder import Embedder
 from pipeline.errors import BadInputError
 from pipeline.gallery.recogniser import Described
@@ -120,8 +121,9 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
         raise BadInputError(
             f"embedding.model {config.embedding.model}: its entry in models.yaml needs input.side_px"
         )
-    streams = CenterFace(detector.engine, keys.input_px, keys.low_score, keys.max_iou)
-    photos = PhotoDetector(CenterFace(detector.engine, keys.input_px, keys.min_score, keys.max_iou))
+    input_px = WHOLE_PX if keys.input_px == "auto" else keys.input_px
+    streams = CenterFace(detector.engine, input_px, keys.low_score, keys.max_iou)
+    photos = PhotoDetector(CenterFace(detector.engine, input_px, keys.min_score, keys.max_iou))
     fitted = detector.description.crop if config.alignment.crop == "fitted" else None
     crop = CropRule(
         size_px=about.side_px,

@@ -11,6 +11,7 @@ from pipeline.alignment.stage import AlignmentStage
 from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of
 from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.clock import SystemClock
+from pipeline.detection.input_size import InputSize
 from pipeline.detection.rules import RuleBook
 from pipeline.detection.stage import DetectionStage
 from pipeline.embedding.stage import EmbeddingStage
@@ -192,9 +193,11 @@ def sighting_rules(config: Config, max_distance: float) -> SightingRules:
 
 def detection_stage(config: Config, networks: Networks, pace: Pace | None) -> DetectionStage:
     """Looks by the frames' time in a replay; live, at every frame that was admitted, with its camera's rules."""
+    keys = config.detection
+    size = InputSize(keys.min_face_px, None if keys.input_px == "auto" else keys.input_px)
     if pace is None:
-        return DetectionStage(networks.detector, config.detection.rate_hz)
-    return DetectionStage(networks.detector, None, pace.rules.of, networks.reopen_detector)
+        return DetectionStage(networks.detector, keys.rate_hz, size)
+    return DetectionStage(networks.detector, None, size, pace.rules.of, networks.reopen_detector)
 
 
 def tracking_stage(config: Config, pace: Pace | None) -> TrackingStage:
@@ -206,6 +209,8 @@ def tracking_stage(config: Config, pace: Pace | None) -> TrackingStage:
         min_iou_low=tracking.min_iou_low,
         max_lost_s=tracking.max_lost_s,
         min_looks=tracking.min_looks,
-        min_face_px=detection.min_face_px,
-        min_face_px_of=None if pace is None else lambda camera: pace.rules.of(camera).min_face_px,
+        min_face_px=lambda camera: (
+            detection.min_face_px if pace is None else pace.rules.of(camera).min_face_px
+        ),
+        follow_from=tracking.follow_from,
     )

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.backends.base import Engine
-from pipeline.arrays import F32, U8
-from pipeline.detection.letterbox import Placement, letterbox, place
+from pipeline.arrays import F32, I64, U8
+from pipeline.detection.letterbox import Placement, place
+from pipeline.detection.look import Look, Patch, input_of
 from pipeline.errors import BadInputError
 from pipeline.geometry import clip_boxes, non_maximum_suppression
-from pipeline.types import Faces
+from pipeline.types import Faces, HostPixels
 
 STRIDE_PX = 4
 """input pixels a cell of the heat map, in both directions"""
@@ -61,15 +62,21 @@ class CenterFace:
     def detect_at(self, images: Sequence[U8], input_px: int) -> list[Faces]:
         """As `detect`, with another limit for the longer side of the network's input in pixels."""
         placements = [place(image.shape[1], image.shape[0], input_px, MULTIPLE_PX) for image in images]
+        return self.look(
+            [Look(HostPixels(image), placed) for image, placed in zip(images, placements, strict=True)]
+        )
+
+    def look(self, looks: Sequence[Look]) -> list[Faces]:
+        """See `FrameDetector`."""
         groups: dict[tuple[int, int], list[int]] = {}
-        for row, placed in enumerate(placements):
-            groups.setdefault(placed.input_shape, []).append(row)
+        for row, each in enumerate(looks):
+            groups.setdefault(each.input_shape, []).append(row)
         found: dict[int, Faces] = {}
         for rows in groups.values():
-            maps = self._infer(letterbox([images[row] for row in rows], [placements[row] for row in rows]))
+            maps = self._infer(input_of([looks[row] for row in rows]))
             for row, one in zip(rows, maps, strict=True):
-                found[row] = decode(one, placements[row], self._low_score, self._max_iou)
-        return [found[row] for row in range(len(images))]
+                found[row] = decode_look(one, looks[row], self._low_score, self._max_iou)
+        return [found[row] for row in range(len(looks))]
 
     def _infer(self, pixels: U8) -> list[Maps]:
         names = _output_names(self._engine)
@@ -78,14 +85,29 @@ class CenterFace:
         return [Maps(heat[i, 0], scale[i], offset[i], landmarks[i]) for i in range(len(pixels))]
 
 
-def decode(maps: Maps, placed: Placement, low_score: float, max_iou: float) -> Faces:
-    """Faces in image pixels, best score first: cells over `low_score`, without those that overlap a better one."""
+def decode_look(maps: Maps, look: Look, low_score: float, max_iou: float) -> Faces:
+    """As `decode`, of the input that was made for a look: patches are put back to where they are in the frame."""
+    return decode(maps, look.placement, low_score, max_iou, look.patches)
+
+
+def decode(
+    maps: Maps, placed: Placement, low_score: float, max_iou: float, patches: Sequence[Patch] = ()
+) -> Faces:
+    """Faces in image pixels, best score first: cells over `low_score`, without those that overlap a better one.
+
+    With patches, those of them alone: what is found between them is nowhere in the image.
+    """
     y, x = np.nonzero(maps.heat > low_score)
+    shift = np.zeros((len(y), 2), np.float32)  # (N, 2) y, x of input pixels to those of the scaled image
+    if patches:
+        owner = _owners(y, x, patches)
+        y, x, owner = y[owner >= 0], x[owner >= 0], owner[owner >= 0]
+        shift = np.array([(each.y - each.to_y, each.x - each.to_x) for each in patches], np.float32)[owner]
     if len(y) == 0:
         return Faces.none()
     scores = maps.heat[y, x].astype(np.float32)
     sides = np.exp(maps.scale[:, y, x].T) * STRIDE_PX  # (N, 2) height, width
-    centres = (np.stack([y, x], 1) + maps.offset[:, y, x].T + 0.5) * STRIDE_PX  # (N, 2) y, x
+    centres = (np.stack([y, x], 1) + maps.offset[:, y, x].T + 0.5) * STRIDE_PX + shift  # (N, 2) y, x
     corners = centres - sides / 2
     points = maps.landmarks[:, y, x].T.reshape(-1, 5, 2) * sides[:, None] + corners[:, None]  # y, x
     to_image = np.asarray(placed.to_image, np.float32)
@@ -94,6 +116,17 @@ def decode(maps: Maps, placed: Placement, low_score: float, max_iou: float) -> F
     faces = Faces(boxes, (points[..., ::-1] * to_image).astype(np.float32), scores)
     faces = faces.take(np.min(boxes[:, 2:] - boxes[:, :2], axis=1) >= MIN_SIDE_PX)
     return faces.take(non_maximum_suppression(faces.boxes, faces.scores, max_iou))
+
+
+def _owners(y: I64, x: I64, patches: Sequence[Patch]) -> I64:
+    """The patch that each cell (N,) of the input lies in; -1 where it lies between them."""
+    owner = np.full(len(y), -1, np.int64)
+    for number, each in enumerate(patches):
+        top, left = each.to_y // STRIDE_PX, each.to_x // STRIDE_PX
+        inside = (y >= top) & (y < top + each.height // STRIDE_PX)
+        inside &= (x >= left) & (x < left + each.width // STRIDE_PX)
+        owner[inside] = number
+    return owner
 
 
 def _output_names(engine: Engine) -> tuple[str, str, str, str]:

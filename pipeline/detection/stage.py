@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
-from pipeline.arrays import U8
+from pipeline.detection.input_size import InputSize
+from pipeline.detection.look import Detector, FrameDetector, Look, frame_detector
 from pipeline.detection.rules import RulesOf
 from pipeline.stage import EngineStage, Reopen
 from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd
@@ -16,14 +16,7 @@ PTS_TOLERANCE_S = 0.001
 """containers round pts, Matroska to milliseconds: a frame that comes early by this much is still due"""
 
 
-class Detector(Protocol):
-    """Finds faces in images."""
-
-    name: str
-
-    def detect(self, images: Sequence[U8]) -> list[Faces]:
-        """Faces of images (H, W, 3) RGB, one `Faces` an image."""
-        ...
+USUAL_SIZE = InputSize(min_face_px=40.0)
 
 
 class LookSchedule:
@@ -75,8 +68,9 @@ class DetectionStage(EngineStage[Frame, Detected]):
 
     def __init__(
         self,
-        detector: Detector,
+        detector: Detector | FrameDetector,
         rate_hz: float | None,
+        size: InputSize = USUAL_SIZE,
         rules: RulesOf | None = None,
         reopen: Reopen | None = None,
     ) -> None:
@@ -84,19 +78,21 @@ class DetectionStage(EngineStage[Frame, Detected]):
         Args:
             detector: finds the faces.
             rate_hz: looks a second by pts; None: every frame is looked at, because others choose (live).
-            rules: where faces of a camera count; None: everywhere.
+            size: how large the detector's input is made.
+            rules: where faces of a camera count, and from what size on; None: everywhere, from `size`'s.
             reopen: makes the detector's engine anew after a failure.
         """
         super().__init__(reopen)
-        self._detector = detector
+        self._detector = frame_detector(detector)
         self._rate_hz = rate_hz
+        self._size = size
         self._rules = rules
         self._schedules: dict[str, LookSchedule] = {}
 
     def process(self, batch: Sequence[Frame]) -> Sequence[Detected]:
         looked = [self._due(frame.info) for frame in batch]
-        images = [frame.pixels.to_host() for frame, due in zip(batch, looked, strict=True) if due]
-        faces = iter(self._detector.detect(images) if images else ())
+        looks = [self._look(frame) for frame, due in zip(batch, looked, strict=True) if due]
+        faces = iter(self._detector.look(looks) if looks else ())
         return [
             Detected(frame, self._counted(next(faces), frame.info) if due else Faces.none(), due)
             for frame, due in zip(batch, looked, strict=True)
@@ -116,6 +112,11 @@ class DetectionStage(EngineStage[Frame, Detected]):
         if info.camera not in self._schedules:
             self._schedules[info.camera] = LookSchedule(self._rate_hz)
         return self._schedules[info.camera].due(info.pts_s)
+
+    def _look(self, frame: Frame) -> Look:
+        info = frame.info
+        smallest_px = None if self._rules is None else self._rules(info.camera).min_face_px
+        return Look(frame.pixels, self._size.placement(info.width, info.height, smallest_px))
 
     def _counted(self, faces: Faces, info: FrameInfo) -> Faces:
         if self._rules is None:

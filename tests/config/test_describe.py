@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from config.describe import default_yaml, describe_allowed, is_secret, reasons, section_types, takes_none
+from config.detection_section import Detection
 from config.engine_sections import Engine
 from config.load import load
-from config.schema import Config, Detection, Embedding, Redis
+from config.schema import Config, Embedding, Redis
 
 DEFAULT = Path(__file__).parents[2] / "config" / "default.yaml"
 KEYS = [(name, section, key) for name, section in section_types().items() for key in section.model_fields]
@@ -45,7 +46,7 @@ def test_every_key_has_its_reason(name: str, section: type, key: str) -> None:
 
 def test_what_a_key_allows_in_words() -> None:
     fields = Detection.model_fields
-    assert describe_allowed(fields["input_px"]) == "a whole number from 64 to 4096"
+    assert describe_allowed(fields["input_px"]) == "auto, or a whole number from 64 to 4096"
     assert describe_allowed(fields["min_score"]) == "a number from 0 to 1"
     assert describe_allowed(fields["rate_hz"]) == "a number above 0"
     assert describe_allowed(fields["model"]) == "a text"

@@ -102,15 +102,15 @@ def test_nothing_resets_a_key_that_may_be_none(nothing: str) -> None:
         ("hello\n", "expected sections with keys below them, got 'hello'"),
         (
             "detection:\n  input_px: 12\n",
-            "detection.input_px: expected a whole number from 64 to 4096, got 12",
+            "detection.input_px: expected auto, or a whole number from 64 to 4096, got 12",
         ),
         (
             "detection:\n  input_px: '640'\n",
-            "detection.input_px: expected a whole number from 64 to 4096, got '640'",
+            "detection.input_px: expected auto, or a whole number from 64 to 4096, got '640'",
         ),
         (
             "detection:\n  input_px: 640.0\n",
-            "detection.input_px: expected a whole number from 64 to 4096, got 640.0",
+            "detection.input_px: expected auto, or a whole number from 64 to 4096, got 640.0",
         ),
         ("detection:\n  rate_hz: 0\n", "detection.rate_hz: expected a number above 0, got 0"),
         ("detection:\n  rate_hz: true\n", "detection.rate_hz: expected a number above 0, got True"),
@@ -155,9 +155,17 @@ def test_a_file_cannot_make_objects(folder: Path) -> None:
     [
         ("FACESTREAM__DETECTION__IMPUT_PX", "1", "unknown key; did you mean input_px?"),
         ("FACESTREAM__DETEKTION__INPUT_PX", "1", "unknown section; did you mean detection?"),
-        ("FACESTREAM__DETECTION__INPUT_PX", "x", "expected a whole number from 64 to 4096, got x"),
-        ("FACESTREAM__DETECTION__INPUT_PX", "", "expected a whole number from 64 to 4096, got nothing"),
-        ("FACESTREAM__DETECTION__INPUT_PX", "1\n2", "expected a whole number from 64 to 4096, got '1\\n2'"),
+        ("FACESTREAM__DETECTION__INPUT_PX", "x", "expected auto, or a whole number from 64 to 4096, got x"),
+        (
+            "FACESTREAM__DETECTION__INPUT_PX",
+            "",
+            "expected auto, or a whole number from 64 to 4096, got nothing",
+        ),
+        (
+            "FACESTREAM__DETECTION__INPUT_PX",
+            "1\n2",
+            "expected auto, or a whole number from 64 to 4096, got '1\\n2'",
+        ),
         (
             "FACESTREAM__DETECTION",
             "1",
@@ -185,7 +193,10 @@ def test_a_variable_in_two_spellings_is_refused() -> None:
         ("redis://:pw@h", "'redis://*****@h': expected section.key=value, as detection.input_px=640"),
         ("detection.imput_px=3", "detection.imput_px: unknown key; did you mean input_px?"),
         ("detektion.input_px=3", "detektion.input_px: unknown section; did you mean detection?"),
-        ("detection.input_px=", "detection.input_px: expected a whole number from 64 to 4096, got nothing"),
+        (
+            "detection.input_px=",
+            "detection.input_px: expected auto, or a whole number from 64 to 4096, got nothing",
+        ),
         ("detection.model=", "detection.model: expected a text, got nothing"),
         ("engine.backend=onnx", "engine.backend: expected one of auto, openvino, tensorrt, torch, got onnx"),
         ("detection.rate_hz=nan", "detection.rate_hz: expected a number above 0, got nan"),

@@ -136,7 +136,9 @@ def test_however_rates_change_no_wait_is_longer_than_the_longest_period(
 def test_where_others_choose_every_frame_is_looked_at_and_each_camera_has_its_region() -> None:
     left = CameraRules(10.0, 8.0, region=(((0.0, 0.0), (0.4, 0.0), (0.4, 1.0), (0.0, 1.0)),))
     everywhere = CameraRules(10.0, 8.0)
-    stage = DetectionStage(CountingDetector(), None, lambda camera: left if camera == "a" else everywhere)
+    stage = DetectionStage(
+        CountingDetector(), None, rules=lambda camera: left if camera == "a" else everywhere
+    )
 
     out = stage.process([frame("a", 0, 0.0), frame("a", 1, 0.01), frame("b", 0, 0.0)])
 

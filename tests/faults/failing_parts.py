@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pipeline.arrays import F32, I64, U8
 from pipeline.capture.synthetic import SyntheticScene, SyntheticSource
-from pipeline.detection.stage import Detector
+from pipeline.detection.look import Detector
 from pipeline.events.event import IdentityEvent
 from pipeline.events.memory_sink import MemorySink
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
