@@ -155,11 +155,23 @@ class Tracked:
     """(N,) unique within a camera's run, counted from 1"""
     observed: Bools
     """(N,) True where the detector found the face in this frame"""
+    large: Bools
+    """(N,) True once the face was found as large as one must be to count; until then it is only followed"""
 
     def __post_init__(self) -> None:
         check_array("track_ids", self.track_ids, np.int64, ("N",))
         check_array("observed", self.observed, np.bool_, ("N",))
-        check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed)
+        check_array("large", self.large, np.bool_, ("N",))
+        check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed, large=self.large)
+
+    def counted(self) -> Tracked:
+        """Without those that are only followed."""
+        if self.large.all():
+            return self
+        rows = self.large
+        return Tracked(
+            self.frame, self.faces.take(rows), self.track_ids[rows], self.observed[rows], self.large[rows]
+        )
 
 
 QUALITY_PARTS = ("size", "sharpness", "pose", "exposure", "detection", "occlusion")
@@ -168,7 +180,10 @@ QUALITY_PARTS = ("size", "sharpness", "pose", "exposure", "detection", "occlusio
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Faces with their quality, and upright crops of those that earn an embedding. The frame's pixels end here."""
+    """Faces that count, with their quality, and upright crops of those that earn an embedding.
+
+    The frame's pixels end here.
+    """
 
     info: FrameInfo
     faces: Faces

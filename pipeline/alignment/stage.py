@@ -79,6 +79,7 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
         self._gates.pop(camera, None)
 
     def _align(self, item: Tracked) -> Aligned:
+        item = item.counted()
         info = item.frame.info
         found = np.flatnonzero(item.observed)
         quality = np.zeros(len(item.faces), np.float32)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pipeline.stage import StageBase
 from pipeline.tracking.associate import Gates
 from pipeline.tracking.cut import CutDetector
-from pipeline.tracking.tracker import Tracker, TrackRules, shorter_sides
+from pipeline.tracking.tracker import Tracker, TrackRules
+from pipeline.tracking.tracks import shorter_sides
 from pipeline.types import Detected, StreamEnd, Tracked
 
 
@@ -39,17 +40,19 @@ class TrackingStage(StageBase[Detected, Tracked]):
         min_iou_low: float,
         max_lost_s: float,
         min_looks: int,
-        min_face_px: float,
-        min_face_px_of: Callable[[str], float] | None = None,
+        min_face_px: Callable[[str], float],
+        follow_from: float,
     ) -> None:
         """See config.schema.Tracking and Detection; weaker faces than `min_score` only prolong a track.
 
-        `min_face_px_of` says each camera's own limit, instead; it is asked at every look, since it may change.
+        Args:
+            min_face_px: the shorter side, in pixels, from which on a camera's faces count; asked at every look,
+                since it may change.
+            follow_from: part of it from which on they are followed.
         """
-        if min_face_px_of is not None:
-            min_face_px = 0.0
-        self._min_face_px_of = min_face_px_of
-        self._rules = TrackRules(Gates(min_score, min_iou, min_iou_low), max_lost_s, min_looks, min_face_px)
+        self._min_face_px = min_face_px
+        self._follow_from = follow_from
+        self._rules = TrackRules(Gates(min_score, min_iou, min_iou_low), max_lost_s, min_looks)
         self._cameras: dict[str, _Camera] = {}
 
     def process(self, batch: Sequence[Detected]) -> Sequence[Tracked]:
@@ -72,13 +75,12 @@ class TrackingStage(StageBase[Detected, Tracked]):
         if info.camera not in self._cameras:
             self._cameras[info.camera] = _Camera(self._rules)
         camera = self._cameras[info.camera]
+        min_face_px = self._min_face_px(info.camera)
         if item.looked:
             if camera.cuts.is_cut(item.frame.pixels.to_host()):
                 camera.tracker.reset()
-            faces = item.faces
-            if self._min_face_px_of is not None:
-                faces = faces.take(shorter_sides(faces) >= self._min_face_px_of(info.camera))
+            faces = item.faces.take(shorter_sides(item.faces) >= self._follow_from * min_face_px)
             rows = camera.tracker.update(faces, info.pts_s, info.width, info.height)
         else:
             rows = camera.tracker.predict(info.pts_s, info.width, info.height)
-        return Tracked(item.frame, rows.faces, rows.track_ids, rows.observed)
+        return Tracked(item.frame, rows.faces, rows.track_ids, rows.observed, rows.largest_px >= min_face_px)

@@ -23,8 +23,6 @@ class TrackRules:
     gates: Gates
     max_lost_s: float
     min_looks: int
-    min_face_px: float
-    """shorter side; smaller faces are ignored"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,12 @@ class TrackRows:
     """(N,)"""
     observed: Bools
     """(N,) False where the face is only predicted"""
+    largest_px: F32
+    """(N,) of all looks that found the face, the largest shorter side of its box"""
 
     def __post_init__(self) -> None:
         check_rows(len(self.faces), track_ids=self.track_ids, observed=self.observed)
+        check_rows(len(self.faces), largest_px=self.largest_px)
 
 
 class Tracker:
@@ -69,7 +70,6 @@ class Tracker:
         """Take in what a look at a frame of this size in pixels found, and say which tracks there are now."""
         if pts_s - self._at_s > RESET_GAP_S:
             self.reset()
-        faces = faces.take(shorter_sides(faces) >= self._rules.min_face_px)
         tracks = self._tracks.predicted(pts_s - self._at_s)
         pairs = associate(tracks.states, faces.boxes, faces.scores, self._rules.gates)
         fresh = faces.scores >= self._rules.gates.min_score
@@ -115,9 +115,4 @@ class Tracker:
         faces = Faces(boxes, landmarks, tracks.scores)
         rows = np.flatnonzero(tracks.ids > 0)
         rows = rows[np.argsort(tracks.ids[rows])]
-        return TrackRows(faces.take(rows), tracks.ids[rows], observed[rows])
-
-
-def shorter_sides(faces: Faces) -> F32:
-    """Of each face's box (N,), pixels: what `min_face_px` limits."""
-    return np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1), dtype=np.float32)
+        return TrackRows(faces.take(rows), tracks.ids[rows], observed[rows], tracks.largest_px[rows])

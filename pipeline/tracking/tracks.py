@@ -28,12 +28,14 @@ class Tracks:
     """(N, 5, 2) as found last, in box widths and heights from the box's upper left corner"""
     scores: F32
     """(N,) as found last"""
+    largest_px: F32
+    """(N,) of all looks that found the face, the largest shorter side of its box"""
 
     def __post_init__(self) -> None:
         check_array("landmarks", self.landmarks, np.float32, ("N", 5, 2))
         rows = len(self.states)
         check_rows(rows, ids=self.ids, looks=self.looks, seen_s=self.seen_s)
-        check_rows(rows, landmarks=self.landmarks, scores=self.scores)
+        check_rows(rows, landmarks=self.landmarks, scores=self.scores, largest_px=self.largest_px)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +51,7 @@ class Tracks:
             seen_s=np.full(count, pts_s),
             landmarks=_in_box(faces.landmarks, faces.boxes),
             scores=faces.scores,
+            largest_px=shorter_sides(faces),
         )
 
     def take(self, rows: I64 | Bools) -> Tracks:
@@ -60,6 +63,7 @@ class Tracks:
             self.seen_s[rows],
             self.landmarks[rows],
             self.scores[rows],
+            self.largest_px[rows],
         )
 
     def predicted(self, dt_s: float) -> Tracks:
@@ -75,6 +79,7 @@ class Tracks:
             seen_s=np.full(len(self), pts_s),
             landmarks=_in_box(faces.landmarks, faces.boxes),
             scores=faces.scores,
+            largest_px=np.maximum(self.largest_px, shorter_sides(faces)),
         )
 
     def faces(self) -> Faces:
@@ -93,7 +98,13 @@ def join(parts: tuple[Tracks, ...]) -> Tracks:
         np.concatenate([part.seen_s for part in parts]),
         np.concatenate([part.landmarks for part in parts]),
         np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.largest_px for part in parts]),
     )
+
+
+def shorter_sides(faces: Faces) -> F32:
+    """Of each face's box (N,), pixels."""
+    return np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1), dtype=np.float32)
 
 
 def _in_box(landmarks: F32, boxes: F32) -> F32:

@@ -40,7 +40,9 @@ def judge(crops: U8, faces: Faces) -> F32:
     return np.asarray(crops[:, 0, 0, 0] / 255, dtype=np.float32)
 
 
-def tracked(index: int, brightness: dict[int, int], unseen: tuple[int, ...] = ()) -> Tracked:
+def tracked(
+    index: int, brightness: dict[int, int], unseen: tuple[int, ...] = (), small: tuple[int, ...] = ()
+) -> Tracked:
     """Track t stands at x = t with this brightness."""
     image = np.zeros((10, 10, 3), np.uint8)
     for track, value in brightness.items():
@@ -50,7 +52,8 @@ def tracked(index: int, brightness: dict[int, int], unseen: tuple[int, ...] = ()
     faces = Faces(boxes, np.zeros((len(tracks), 5, 2), np.float32), np.ones(len(tracks), np.float32))
     info = FrameInfo("door", index, index / 10, datetime(1970, 1, 1, tzinfo=UTC), 10, 10, 0)
     observed = np.array([t not in unseen for t in tracks], np.bool_)
-    return Tracked(Frame(info, HostPixels(image)), faces, np.array(tracks, np.int64), observed)
+    large = np.array([t not in small for t in tracks], np.bool_)
+    return Tracked(Frame(info, HostPixels(image)), faces, np.array(tracks, np.int64), observed, large)
 
 
 def make(feedback: Answers) -> AlignmentStage:
@@ -62,6 +65,12 @@ def test_crops_are_those_of_the_faces_that_are_due() -> None:
     assert item.rows.tolist() == [0, 2]
     assert item.crops.to_host()[:, 0, 0, 0].tolist() == [200, 100]
     assert np.allclose(item.quality, np.array([200, 10, 100, 0]) / 255)
+
+
+def test_faces_that_are_only_followed_go_no_further() -> None:
+    (item,) = make(Answers()).process([tracked(0, {1: 200, 2: 10, 3: 100}, small=(1,))])
+    assert item.track_ids.tolist() == [2, 3]
+    assert item.rows.tolist() == [1]
 
 
 def test_a_frame_without_faces_costs_nothing_and_passes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -26,9 +27,16 @@ NOISE = np.random.default_rng(0).integers(0, 255, (2, 18, 32, 3)).astype(np.uint
 """two scenes (216, 384, 3)"""
 
 
-def make(min_face_px: float = 24.0) -> TrackingStage:
+def make(min_face_px: float = 24.0, limits: Mapping[str, float] | None = None) -> TrackingStage:
+    """With a limit for all cameras, or one for each."""
     return TrackingStage(
-        min_score=0.5, min_iou=0.2, min_iou_low=0.4, max_lost_s=0.8, min_looks=2, min_face_px=min_face_px
+        min_score=0.5,
+        min_iou=0.2,
+        min_iou_low=0.4,
+        max_lost_s=0.8,
+        min_looks=2,
+        min_face_px=lambda camera: min_face_px if limits is None else limits[camera],
+        follow_from=0.5,
     )
 
 
@@ -93,21 +101,23 @@ def test_a_cut_ends_tracks_even_when_somebody_stands_in_the_same_place() -> None
 
 
 def test_small_faces_are_not_followed() -> None:
-    stage, face = make(min_face_px=41.0), faces_of([FACE])
+    stage, face = make(min_face_px=81.0), faces_of([FACE])
     assert ids(list(stage.process([item(0, face), item(3, face)]))) == [[], []]
 
 
+def test_smaller_faces_are_followed_and_count_once_they_were_large_enough() -> None:
+    stage = make(min_face_px=41.0)
+    small, large = faces_of([FACE]), faces_of([(FACE[0], FACE[1], FACE[2] + 2, FACE[3])])
+    looks = [small, small, large, small]
+    rows = stage.process([item(3 * at, faces) for at, faces in enumerate(looks)])
+    assert ids(list(rows)) == [[], [1], [1], [1]]
+    assert [row.large.tolist() for row in rows] == [[], [False], [True], [True]]
+    assert [row.counted().track_ids.tolist() for row in rows] == [[], [], [1], [1]]
+
+
 def test_each_camera_may_have_its_own_limit_and_change_it() -> None:
-    limits, face = {"a": 41.0, "b": 20.0}, faces_of([FACE])
-    stage = TrackingStage(
-        min_score=0.5,
-        min_iou=0.2,
-        min_iou_low=0.4,
-        max_lost_s=0.8,
-        min_looks=2,
-        min_face_px=1000.0,
-        min_face_px_of=lambda camera: limits[camera],
-    )
+    limits, face = {"a": 81.0, "b": 20.0}, faces_of([FACE])
+    stage = make(limits=limits)
     looks = [item(index, face, camera) for index in (0, 3) for camera in "ab"]
     assert ids(list(stage.process(looks))) == [[], [], [], [1]]
     limits["a"] = 40.0

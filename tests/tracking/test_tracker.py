@@ -11,8 +11,8 @@ from pipeline.types import Faces
 from tests.tracking.people import HEIGHT, LOOK_S, WIDTH, Look, faces_of, walkers
 
 
-def make(min_looks: int = 2, max_lost_s: float = 0.8, min_face_px: float = 24.0) -> Tracker:
-    return Tracker(TrackRules(Gates(0.5, 0.2, 0.4), max_lost_s, min_looks, min_face_px))
+def make(min_looks: int = 2, max_lost_s: float = 0.8) -> Tracker:
+    return Tracker(TrackRules(Gates(0.5, 0.2, 0.4), max_lost_s, min_looks))
 
 
 def look(tracker: Tracker, number: int, boxes: object, scores: object = None) -> TrackRows:
@@ -104,12 +104,6 @@ def test_a_weak_face_prolongs_a_track_and_begins_none() -> None:
     assert rows.faces.scores.tolist() == pytest.approx([0.35])
 
 
-def test_small_faces_are_ignored() -> None:
-    tracker = make(min_looks=1, min_face_px=24.0)
-    rows = look(tracker, 0, [(0, 0, 23.9, 60), (100, 0, 124, 60)])
-    assert rows.faces.boxes.tolist() == [[100, 0, 124, 60]]
-
-
 @pytest.mark.parametrize("hidden", [0, 3])
 def test_people_who_cross_keep_their_ids(hidden: int) -> None:
     """Two walkers meet in the middle; for `hidden` looks around that only the nearer, larger face is found."""
@@ -181,7 +175,7 @@ def test_nobody_there() -> None:
 
 def follow(looks: list[Look]) -> tuple[int, float]:
     """How often a track went over to another person, and the share of found faces that were in a track."""
-    tracker, owner = make(min_face_px=10.0), dict[int, int]()
+    tracker, owner = make(), dict[int, int]()
     switches = covered = total = 0
     for one in looks:
         rows = tracker.update(one.faces, one.pts_s, WIDTH, HEIGHT)

@@ -15,7 +15,7 @@ from pipeline.types import Faces
 from tests.tracking.people import faces_of
 
 WIDTH, HEIGHT = 400, 300
-RULES = TrackRules(Gates(0.5, 0.2, 0.4), max_lost_s=0.35, min_looks=2, min_face_px=20.0)
+RULES = TrackRules(Gates(0.5, 0.2, 0.4), max_lost_s=0.35, min_looks=2)
 
 
 @dataclass(frozen=True)
