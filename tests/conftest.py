@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from engines.backends.choose import choose
 from engines.backends.cuda.gpus import Gpu, gpus_here
+from engines.backends.cuda.pycuda_driver import has_pycuda
+from engines.backends.tensorrt import tensorrt_here
 from engines.prepare import prepare
 from engines.zoo.catalogue import Catalogue, read_catalogue
 from pipeline.detection.centerface import CenterFace
@@ -50,11 +53,33 @@ def test_data() -> Path:
 def gpu() -> Gpu:
     """The first GPU; where FACESTREAM_REQUIRE promises `gpu`, its absence is a failure."""
     here = gpus_here()
-    if here.gpus:
-        return here.gpus[0]
-    if "gpu" in os.environ.get("FACESTREAM_REQUIRE", "").split(","):
-        pytest.fail(f"FACESTREAM_REQUIRE promises a GPU: {here.reason}")
-    pytest.skip(here.reason)
+    if not here.gpus:
+        _lacks("gpu", here.reason)
+    return here.gpus[0]
+
+
+@pytest.fixture(scope="session")
+def pycuda_gpu(gpu: Gpu) -> Gpu:
+    """The first GPU, where PyCUDA is installed; promised by `gpu` too."""
+    if not has_pycuda():
+        _lacks("gpu", "PyCUDA is not installed")
+    return gpu
+
+
+@pytest.fixture(scope="session")
+def tensorrt_gpu(gpu: Gpu) -> Gpu:
+    """The first GPU, where TensorRT runs on it; promised by `tensorrt`."""
+    here = tensorrt_here(gpu.index)
+    if isinstance(here, str):
+        _lacks("tensorrt", here)
+    return gpu
+
+
+def _lacks(what: str, reason: str) -> NoReturn:
+    """Skips, or fails where FACESTREAM_REQUIRE promises it."""
+    if what in os.environ.get("FACESTREAM_REQUIRE", "").split(","):
+        pytest.fail(f"FACESTREAM_REQUIRE promises {what}: {reason}")
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -191,6 +191,7 @@ class FakeGpu:
             if any(span.overlaps(block.span) for span in (*work.device, *work.host)):
                 raise MisuseError(f"{block.name} is freed before {work.name}, which uses it, has run")
         block.freed = True
+        block.data = np.empty(0, np.uint8)
 
     def bytes_at(self, pointer: int, size_bytes: int) -> U8:
         """Device memory as it is now, to read and write; for kernels and for tests."""

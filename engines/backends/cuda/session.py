@@ -128,7 +128,9 @@ class Session:
             raise
         addresses = self._buffers.addresses
         return {
-            spec.name: DeviceArray(addresses[spec.name], (shape[0], *shapes[spec.name][1:]), "float32", self)
+            spec.name: DeviceArray(
+                addresses[spec.name], (shape[0], *shapes[spec.name][1:]), "float32", self._buffers
+            )
             for spec in self._outputs
         }
 

@@ -165,6 +165,7 @@ def test_why_tensorrt_cannot_run(here: GpusHere, index: int, said: str) -> None:
 
 
 @pytest.mark.gpu
-def test_tensorrt_runs_here(gpu: Gpu) -> None:
-    answer = tensorrt_here(gpu.index)
-    assert isinstance(answer, TensorrtHere), answer
+def test_tensorrt_runs_here(tensorrt_gpu: Gpu) -> None:
+    answer = tensorrt_here(tensorrt_gpu.index)
+    assert isinstance(answer, TensorrtHere)
+    assert answer.gpu == tensorrt_gpu
