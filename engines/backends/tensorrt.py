@@ -170,11 +170,11 @@ def tensorrt_here(index: int = 0, here: GpusHere | None = None) -> TensorrtHere 
         return str(error)
     if flavour is None or version is None:
         return "TensorRT is not installed: pip install -r requirements-gpu.txt"
-    if not has_pycuda():
-        return "PyCUDA is not installed: pip install -r requirements-gpu.txt"
     capability = tuple(int(part) for part in gpu.compute_capability.split("."))
     if capability < OLDEST:
         return f"{flavour} needs compute capability 7.5 or later; {gpu}"
     if flavour == "tensorrt_rtx" and gpu.compute_capability in RTX_LEAVES_OUT:
         return f"tensorrt_rtx does not run on data-centre GPUs, install tensorrt; {gpu}"
+    if not has_pycuda():
+        return "PyCUDA is not installed: pip install -r requirements-gpu.txt"
     return TensorrtHere(gpu, flavour, version)

@@ -86,7 +86,7 @@ class DeviceBuffer:
 
 @dataclass(slots=True)
 class TensorBuffer:
-    """One tensor's memory on the device, and as much pinned memory to reach it from the host."""
+    """One tensor's memory on the device, and pinned memory to reach it from the host, once that is asked for."""
 
     device: DeviceBuffer
     pinned: PinnedMemory | None = None
@@ -97,25 +97,27 @@ class TensorBuffer:
         assert self.device.memory is not None  # grown before it is used
         return self.device.memory.pointer
 
-    def suffices(self, size_bytes: int) -> bool:
-        """Whether both have as many bytes as that."""
-        return self.pinned is not None and self.device.suffices(size_bytes)
-
-    def grow(self, size_bytes: int) -> None:
-        """Have at least this many bytes of both, contents lost. Raises BackendError."""
-        self.free()
-        self.device.grow(size_bytes)
-        assert self.device.memory is not None
-        self.pinned = self.device.driver.allocate_pinned(self.device.memory.size_bytes)
+    def reach(self, size_bytes: int, stream: Stream) -> U8:
+        """Pinned memory of this size; what is under way on the stream is waited for where it must grow."""
+        driver, memory = self.device.driver, self.device.memory
+        assert memory is not None  # grown before it is used
+        if self.pinned is None or len(self.pinned.bytes) < size_bytes:
+            driver.synchronise(stream)
+            self._unpin()
+            self.pinned = driver.allocate_pinned(memory.size_bytes)
+        return self.pinned.bytes[:size_bytes]
 
     def free(self) -> None:
         """Give both back; nothing may be under way with them. Raises BackendError."""
-        pinned, self.pinned = self.pinned, None
         try:
-            if pinned is not None:
-                self.device.driver.free_pinned(pinned)
+            self._unpin()
         finally:
             self.device.free()
+
+    def _unpin(self) -> None:
+        pinned, self.pinned = self.pinned, None
+        if pinned is not None:
+            self.device.driver.free_pinned(pinned)
 
 
 def _mib(size_bytes: int) -> int:
@@ -148,22 +150,21 @@ class NetworkBuffers:
     def suffice(self, tensor_bytes: Mapping[str, int], workspace_bytes: int) -> bool:
         """Whether a network of these sizes can run without anything growing."""
         return self._workspace.suffices(workspace_bytes) and all(
-            self._tensors[name].suffices(size) for name, size in tensor_bytes.items()
+            self._tensors[name].device.suffices(size) for name, size in tensor_bytes.items()
         )
 
     def grow(self, tensor_bytes: Mapping[str, int], workspace_bytes: int) -> None:
         """Have as much as that; nothing may be under way. Raises BackendError."""
         for name, size in tensor_bytes.items():
-            if not self._tensors[name].suffices(size):
-                self._tensors[name].grow(size)
+            if not self._tensors[name].device.suffices(size):
+                self._tensors[name].device.grow(size)
         if not self._workspace.suffices(workspace_bytes):
             self._workspace.grow(workspace_bytes)
 
     def send(self, name: str, rows: Batch, stream: Stream) -> None:
         """Begin to copy rows of the host into a tensor, from its beginning."""
         buffer = self._tensors[name]
-        assert buffer.pinned is not None  # grown before
-        pinned = buffer.pinned.bytes[: rows.nbytes]
+        pinned = buffer.reach(rows.nbytes, stream)
         np.copyto(pinned.view(rows.dtype).reshape(rows.shape), rows)
         self._driver.copy_to_device(buffer.pointer, pinned, stream)
 
@@ -178,8 +179,7 @@ class NetworkBuffers:
     def fetch(self, name: str, size_bytes: int, stream: Stream) -> U8:
         """Begin to copy a tensor's first bytes to the host; they are there when the stream is synchronised."""
         buffer = self._tensors[name]
-        assert buffer.pinned is not None  # grown before
-        pinned = buffer.pinned.bytes[:size_bytes]
+        pinned = buffer.reach(size_bytes, stream)
         self._driver.copy_to_host(pinned, buffer.pointer, stream)
         return pinned
 

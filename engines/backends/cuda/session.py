@@ -29,7 +29,7 @@ class GpuLimits:
     gpu: int = 0
     """its index"""
     memory_bytes: int = 4 << 30
-    """of one engine, weights included: two engines, three streams' decoders and CUDA itself fit into 12 GiB"""
+    """of one engine, weights included; a bound, and no figure of what it takes"""
     sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     """a batch is filled up to the next of these, so that few graphs serve all; what fills up means nothing"""
     graphs: int = 8

@@ -156,6 +156,11 @@ def of_capability(value: str) -> GpusHere:
     [
         (GpusHere((), "no NVIDIA driver"), 0, "no GPU: no NVIDIA driver"),
         (of_capability("8.6"), 1, "there is no GPU 1"),
+        (
+            of_capability("7.0"),
+            0,
+            "needs compute capability 7.5 or later; GPU 0: Card, compute capability 7.0",
+        ),
     ],
 )
 def test_why_tensorrt_cannot_run(here: GpusHere, index: int, said: str) -> None:

@@ -14,7 +14,7 @@ from engines.backends.cuda.fake_gpu import FakeGpu
 from engines.backends.cuda.pycuda_driver import PycudaDriver
 from engines.errors import BackendError
 
-SIZE = 1 << 20
+SIZE = 1 << 18
 RUNS = 200
 
 

@@ -227,6 +227,7 @@ def test_results_may_stay_on_the_device_until_the_stream_is_waited_for() -> None
             assert vectors.shape == (3, 3)
             found = driver.device.bytes_at(vectors.pointer, vectors.size_bytes).view(np.float32).reshape(3, 3)
             np.testing.assert_array_equal(found, means({"crops": batch})["vectors"])
+        assert driver.calls["allocate_pinned"] == 1  # the input's: what stays there needs none
         with pytest.raises(BackendError, match="of one run, 8 rows; got 9"):
             inside.run_device({"crops": crops(9)})
 
