@@ -18,9 +18,11 @@ from engines.backends.cuda.driver import Driver
 from engines.backends.cuda.fake_driver import FakeDriver
 from engines.backends.cuda.fake_gpu import FakeGpu
 from engines.backends.cuda.fake_network import FakeNetwork
+from engines.backends.cuda.gpus import Gpu
 from engines.backends.cuda.kernels.launch import Kernels
 from engines.backends.cuda.kernels.on_fake import fake_kernels
 from engines.backends.cuda.kernels.on_host import COMPILERS, HostKernels
+from engines.backends.cuda.pycuda_driver import PycudaDriver
 from engines.backends.tensorrt import TensorrtEngine
 from engines.build.tensorrt_profiles import Profile
 from pipeline.arrays import U8
@@ -49,6 +51,14 @@ def fake_gpu(max_bytes: int = 256 << 20) -> Iterator[SharedGpu]:
     with SharedGpu(driver, Kernels(driver, "9.0", lambda name, _: name.encode()), max_bytes) as gpu:
         yield gpu
     assert driver.leaks == ()
+
+
+@contextmanager
+def real_gpu(gpu: Gpu, max_bytes: int = 1 << 30) -> Iterator[SharedGpu]:
+    """A shared GPU over one that is there, for tests marked gpu."""
+    driver = PycudaDriver(gpu.index)
+    with SharedGpu(driver, Kernels(driver, gpu.compute_capability), max_bytes) as shared:
+        yield shared
 
 
 @contextmanager
