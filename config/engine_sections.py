@@ -27,7 +27,7 @@ class Engine(Section):
     """openvino: what threads and streams are chosen for where they are 0"""
     gpu: Annotated[int, Field(ge=0)] = 0
     """tensorrt, torch: which GPU, by index"""
-    gpu_memory_mb: Count = 4096
+    gpu_memory_mib: Count = 4096
     """tensorrt: device memory of one network at most; a batch that needs more is an error that says so"""
     version_compatible: bool = False
     """tensorrt: engines that later releases run too; larger and a little slower"""

