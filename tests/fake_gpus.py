@@ -14,17 +14,15 @@ import numpy as np
 import pytest
 
 from engines.backends.base import Engine
-from engines.backends.cuda.driver import Driver
 from engines.backends.cuda.fake_driver import FakeDriver
+from engines.backends.cuda.fake_engine import on_fake_gpu
 from engines.backends.cuda.fake_gpu import FakeGpu
-from engines.backends.cuda.fake_network import FakeNetwork
 from engines.backends.cuda.gpus import Gpu
 from engines.backends.cuda.kernels.launch import Kernels
 from engines.backends.cuda.kernels.on_fake import fake_kernels
 from engines.backends.cuda.kernels.on_host import COMPILERS, HostKernels
 from engines.backends.cuda.pycuda_driver import PycudaDriver
 from engines.backends.tensorrt import TensorrtEngine
-from engines.build.tensorrt_profiles import Profile
 from pipeline.arrays import U8
 from pipeline.device.shared import SharedGpu
 
@@ -64,21 +62,8 @@ def real_gpu(gpu: Gpu, max_bytes: int = 1 << 30) -> Iterator[SharedGpu]:
 @contextmanager
 def on_gpu(engine: Engine, gpu: SharedGpu, most: int = 8) -> Iterator[TensorrtEngine]:
     """An engine of the processor as one of TensorRT's on the same fake GPU, for up to `most` rows a run; opened."""
-    device = driver_of(gpu).device
-    (spec,) = engine.inputs
-    sides = [dimension if isinstance(dimension, int) else None for dimension in spec.shape[1:]]
-    low, high = ([side or free for side in sides] for free in (1, 2048))
-    profile = Profile(spec.name, (1, *low), (most, *low), (most, *high))
-
-    def load(driver: Driver) -> FakeNetwork:
-        assert isinstance(driver, FakeDriver)
-        return FakeNetwork(driver, engine.infer, engine.inputs, engine.outputs, (profile,))
-
-    theirs = FakeDriver(device)
-    wrapped = TensorrtEngine(
-        "fake", Path("none.engine"), engine.inputs, engine.outputs, engine.info, driver=theirs, load=load
-    )
-    with engine, wrapped:
+    theirs = FakeDriver(driver_of(gpu).device)
+    with engine, on_fake_gpu(engine, theirs, most) as wrapped:
         yield wrapped
     assert theirs.leaks == ()
 
