@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from engines.backends.base import EngineInfo
@@ -15,6 +16,11 @@ Precision = Literal["fp32", "bf16", "fp16", "int8"]
 Mode = Literal["latency", "throughput"]
 BACKENDS: tuple[Backend, ...] = ("openvino", "torch")
 """best first"""
+INSTRUCTIONS = {
+    "int8": (("amx_int8", "AMX"), ("avx512_vnni", "AVX-512 VNNI"), ("avx_vnni", "AVX VNNI")),
+    "bf16": (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512")),
+}
+"""flags of /proc/cpuinfo that tell what multiplies in a precision, fastest first, and what to call it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,19 @@ def available_backends() -> tuple[Backend, ...]:
     return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
 
 
+def instructions(precision: Literal["bf16", "int8"], cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What multiplies in this precision, in brackets after a blank; nothing where the system does not tell.
+
+    They decide what a precision is worth, so figures of two processors are told apart by them.
+    """
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return next((f" ({name})" for flag, name in INSTRUCTIONS[precision] if flag in flags), "")
+
+
 def _choose_torch(precision: str, threads: int, why: str) -> EngineChoice:
     if precision == "bf16":
         raise BackendError(
@@ -83,13 +102,20 @@ def _choose_torch(precision: str, threads: int, why: str) -> EngineChoice:
 def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
     core = import_openvino().Core()
     device = " ".join(str(core.get_property("CPU", "FULL_DEVICE_NAME")).split())
-    has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if precision == "bf16" and not has_bf16:
-        raise BackendError(f"{device} does not compute bf16; set engine.precision=fp32 or auto")
+    computes = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "fp16":
+        raise BackendError("OpenVINO computes no fp16 on processors; set engine.precision=bf16, fp32 or auto")
+    if precision in ("bf16", "int8") and precision.upper() not in computes:
+        raise BackendError(f"{device} does not compute {precision}; set engine.precision=fp32 or auto")
     if precision == "fp32":
         return EngineChoice("openvino", "fp32", threads, device, f"{why}; fp32: asked for")
-    if has_bf16:
-        return EngineChoice("openvino", "bf16", threads, device, f"{why}; bf16: this processor computes it")
+    if precision == "int8":
+        return EngineChoice(
+            "openvino", "int8", threads, device, f"{why}; int8: asked for{instructions('int8')}"
+        )
+    if "BF16" in computes:
+        reason = f"{why}; bf16: this processor computes it{instructions('bf16')}"
+        return EngineChoice("openvino", "bf16", threads, device, reason)
     return EngineChoice("openvino", "fp32", threads, device, f"{why}; fp32: this processor has no bf16")
 
 

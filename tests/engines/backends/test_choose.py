@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from engines.backends.choose import available_backends, choose
+from engines.backends.choose import available_backends, choose, instructions
 from engines.errors import BackendError
 
 
@@ -22,6 +24,36 @@ def test_what_is_asked_for_is_taken() -> None:
 
     assert (choice.backend, choice.precision, choice.threads) == ("openvino", "fp32", 2)
     assert choice.info.reason == choice.reason
+
+
+def test_openvino_computes_no_fp16() -> None:
+    with pytest.raises(BackendError, match=r"no fp16 on processors; set engine\.precision="):
+        choose("openvino", "fp16")
+
+
+def test_int8_is_taken_where_it_is_asked_for() -> None:
+    choice = choose("openvino", "int8")
+
+    assert choice.precision == "int8"
+    assert "int8: asked for" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "int8", "bf16"),
+    [
+        ("fpu amx_int8 amx_bf16 avx512_vnni", " (AMX)", " (AMX)"),
+        ("fpu avx512_vnni avx_vnni avx512_bf16", " (AVX-512 VNNI)", " (AVX-512)"),
+        ("fpu avx_vnni", " (AVX VNNI)", ""),
+        ("fpu", "", ""),
+    ],
+)
+def test_the_reason_names_the_instructions(flags: str, int8: str, bf16: str, tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nflags : {flags}\n\nprocessor : 1\nflags : fpu\n")
+
+    assert instructions("int8", cpuinfo) == int8
+    assert instructions("bf16", cpuinfo) == bf16
+    assert instructions("int8", tmp_path / "missing") == ""
 
 
 def test_torch_computes_in_fp32() -> None:
