@@ -30,11 +30,16 @@ class NvdecDecoder:
         try:
             # Its import asks the driver for its version, and raises RuntimeError without one.
             self._library: Any = import_module(PACKAGE)
-            kind = getattr(self._library.cudaVideoCodec, CODECS[codec])
-            self._decoder = self._library.CreateDecoder(gpuid=gpu, codec=kind, usedevicememory=True)
         except (ImportError, RuntimeError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
-            raise OutsideError(f"NVDEC cannot be used: {first}; set capture.decoder=software") from error
+            raise _unusable(error) from error
+        # PyNvVideoCodec's two errors are no RuntimeError, and have no common base of their own.
+        own = (self._library.PyNvVCException, self._library.PyNvVCExceptionUnsupported)
+        self._refusals = (RuntimeError, *own)
+        kind = getattr(self._library.cudaVideoCodec, CODECS[codec])
+        try:
+            self._decoder = self._library.CreateDecoder(gpuid=gpu, codec=kind, usedevicememory=True)
+        except self._refusals as error:
+            raise _unusable(error) from error
 
     def decode(self, data: bytes, key: int) -> Sequence[DecodedAt]:
         """See `HardwareDecoder`."""
@@ -55,13 +60,18 @@ class NvdecDecoder:
     def _given(self, packet: Any) -> list[DecodedAt]:
         try:
             frames = self._decoder.Decode(packet)
-        except RuntimeError as error:
+            self._decoder.SyncOnCUStream()  # copied out of the decoder, so that any stream may read them
+        except self._refusals as error:
             raise RefusedPacketError(f"NVDEC: {error}") from error
         return [_where(frame) for frame in frames]
+
+
+def _unusable(error: Exception) -> OutsideError:
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    return OutsideError(f"NVDEC cannot be used: {first}; set capture.decoder=software")
 
 
 def _where(frame: Any) -> DecodedAt:
     """Of a frame of PyNvVideoCodec, whose planes are CUDA arrays (height, width, channels)."""
     luma, chroma = (plane.__cuda_array_interface__ for plane in frame.cuda()[:2])
-    pitch = luma["strides"][0] if luma.get("strides") else luma["shape"][1]
-    return DecodedAt(frame.getPTS(), luma["data"][0], chroma["data"][0], pitch)
+    return DecodedAt(frame.getPTS(), luma["data"][0], chroma["data"][0], luma["strides"][0])
