@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from engines.backends.base import EngineInfo
 from engines.backends.openvino_module import import_openvino
 from engines.errors import BackendError
 
+if TYPE_CHECKING:
+    from engines.backends.cuda.gpus import Gpu
+
 Backend = Literal["openvino", "tensorrt", "torch"]
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 Mode = Literal["latency", "throughput"]
-BACKENDS: tuple[Backend, ...] = ("openvino", "torch")
+log = logging.getLogger(__name__)
+
+ON_A_PROCESSOR: tuple[Backend, ...] = ("openvino", "torch")
 """best first"""
 INSTRUCTIONS = {
     "int8": (("amx_int8", "AMX"), ("avx512_vnni", "AVX-512 VNNI"), ("avx_vnni", "AVX VNNI")),
@@ -40,6 +46,7 @@ class EngineChoice:
     """openvino: what threads and streams are chosen for where they are 0"""
     gpu: int = 0
     """tensorrt, torch on a GPU: which, by index"""
+    on_gpu: bool = False
 
     @property
     def info(self) -> EngineInfo:
@@ -47,35 +54,86 @@ class EngineChoice:
         return EngineInfo(self.backend, self.device, self.precision, self.reason)
 
 
+@dataclass(frozen=True, slots=True)
+class GpuRuntimes:
+    """What can run networks on one GPU, or why it cannot."""
+
+    gpus: tuple[Gpu, ...]
+    """all that are here"""
+    tensorrt: Gpu | str
+    torch: Gpu | str
+
+    @property
+    def why_none(self) -> str:
+        """Why neither runs on a GPU that is here; empty where one does, or no GPU is here."""
+        if not self.gpus or not isinstance(self.tensorrt, str) or not isinstance(self.torch, str):
+            return ""
+        return f"{self.gpus[0].name} is here and IS NOT USED: {self.tensorrt}; torch: {self.torch}"
+
+
 def choose(
     backend: Literal["auto"] | Backend = "auto",
     precision: Literal["auto"] | Precision = "auto",
     require: Backend | None = None,
     threads: int = 0,
+    streams: int = 0,
+    mode: Mode = "throughput",
+    gpu: int = 0,
+    here: GpuRuntimes | None = None,
 ) -> EngineChoice:
-    """The best backend that is installed, or the one asked for, and a precision that the processor computes.
+    """The best backend that can run here, or the one asked for, and a precision that it computes.
 
-    Raises BackendError, which lists what there is, where a backend is not installed, is not the required one,
-    or cannot compute the precision asked for.
+    `here`: what can run on the GPU, asked for where it is not given. A GPU that is not used, or not by TensorRT, is
+    said in the log and in the reason.
+
+    Raises BackendError, which lists what there is, where a backend cannot run, is not the required one, or cannot
+    compute the precision asked for.
     """
-    there = available_backends()
-    chosen = next(iter(there), None) if backend == "auto" else backend
-    if chosen is None or chosen not in there:
-        raise BackendError(f"backend {backend} is not installed; there is: {', '.join(there) or 'none'}")
+    here = gpu_runtimes(gpu) if here is None else here
+    chosen = _best(here) if backend == "auto" else backend
     if require is not None and chosen != require:
+        why_not = f" ({here.tensorrt})" if require == "tensorrt" and isinstance(here.tensorrt, str) else ""
         raise BackendError(
-            f"engine.require={require}, but {chosen} would run; there is: {', '.join(there)}. "
+            f"engine.require={require}, but {chosen} would run; there is: {', '.join(_there(here))}{why_not}. "
             f"Set engine.backend={require}"
         )
-    why = f"{chosen}: {'the fastest that is installed' if backend == 'auto' else 'asked for'}"
+    why = f"{chosen}: {'the fastest that can run here' if backend == 'auto' else 'asked for'}"
+    if here.why_none:
+        log.warning("engine: %s", here.why_none)
+        why = f"{why}; {here.why_none}"
+    if chosen == "tensorrt":
+        return _choose_tensorrt(precision, here.tensorrt, why)
     if chosen == "torch":
-        return _choose_torch(precision, threads, why)
-    return _choose_openvino(precision, threads, why)
+        return _choose_torch(precision, threads, here, why)
+    if chosen not in _there(here):
+        raise BackendError(
+            f"backend {chosen} is not installed; there is: {', '.join(_there(here)) or 'none'}"
+        )
+    return replace(_choose_openvino(precision, threads, why), streams=streams, mode=mode)
 
 
-def available_backends() -> tuple[Backend, ...]:
-    """Backends that are installed, best first."""
-    return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+def gpu_runtimes(gpu: int) -> GpuRuntimes:
+    """What can run on the GPU of this index; nothing heavy is imported where there is no GPU."""
+    from engines.backends.cuda.gpus import gpus_here
+    from engines.backends.tensorrt import tensorrt_here
+    from engines.backends.torch_cuda import torch_cuda_here
+
+    here = gpus_here()
+    found = tensorrt_here(gpu, here)
+    return GpuRuntimes(here.gpus, found if isinstance(found, str) else found.gpu, torch_cuda_here(gpu, here))
+
+
+def _best(here: GpuRuntimes) -> Backend:
+    return next(iter(_there(here)), "openvino")
+
+
+def _there(here: GpuRuntimes) -> list[Backend]:
+    """Backends that can run here, best first."""
+    there: list[Backend] = [] if isinstance(here.tensorrt, str) else ["tensorrt"]
+    if not isinstance(here.torch, str):
+        there.append("torch")
+    there += [name for name in ON_A_PROCESSOR if importlib.util.find_spec(name) is not None]
+    return list(dict.fromkeys(there))
 
 
 def instructions(precision: Literal["bf16", "int8"], cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -91,12 +149,41 @@ def instructions(precision: Literal["bf16", "int8"], cpuinfo: Path = Path("/proc
     return next((f" ({name})" for flag, name in INSTRUCTIONS[precision] if flag in flags), "")
 
 
-def _choose_torch(precision: str, threads: int, why: str) -> EngineChoice:
+def _choose_tensorrt(precision: str, gpu: Gpu | str, why: str) -> EngineChoice:
+    if isinstance(gpu, str):
+        raise BackendError(f"engine.backend=tensorrt: {gpu}")
     if precision == "bf16":
+        raise BackendError(
+            "TensorRT engines are fp32, fp16 or int8; set engine.precision to one of them, or auto"
+        )
+    taken: Precision = "fp16" if precision == "auto" else _precision(precision)
+    reason = f"{why}; {taken}: {'the fastest of one build' if precision == 'auto' else 'asked for'}"
+    return EngineChoice("tensorrt", taken, 0, gpu.name, reason, gpu=gpu.index, on_gpu=True)
+
+
+def _choose_torch(precision: str, threads: int, here: GpuRuntimes, why: str) -> EngineChoice:
+    """torch on the GPU where it can run there, else the reference on the processor."""
+    if not isinstance(here.torch, str):
+        from engines.backends.torch_cuda import instead_of_tensorrt
+
+        if precision in ("bf16", "int8"):
+            raise BackendError(
+                "torch on a GPU computes fp16 and fp32; set engine.precision to one of them, or auto"
+            )
+        taken: Precision = "fp16" if precision == "auto" else _precision(precision)
+        if isinstance(here.tensorrt, str):
+            why = f"{why}; {instead_of_tensorrt(here.tensorrt)}"
+            log.warning("engine: %s", why)
+        return EngineChoice("torch", taken, 0, here.torch.name, why, gpu=here.torch.index, on_gpu=True)
+    if precision not in ("auto", "fp32"):
         raise BackendError(
             "the torch reference computes in fp32 only; set engine.precision=fp32, or engine.backend=openvino"
         )
     return EngineChoice("torch", "fp32", threads, _processor(), f"{why}; fp32: torch is the reference")
+
+
+def _precision(name: str) -> Precision:
+    return next(each for each in get_args(Precision) if each == name)
 
 
 def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
