@@ -59,15 +59,16 @@ def watch(loop: Loop, word: Watch) -> Watched:
     if not reader.isOpened():
         raise ValueError(f"OpenCV cannot read {word.video}")
     boxes: list[list[list[float]]] = []
-    embedded, seconds, number = 0, 0.0, 0
+    embedded, seconds, cpu_seconds, number = 0, 0.0, 0.0, 0
     while True:
-        began_s = time.perf_counter()
+        began_s, cpu_began_s = time.perf_counter(), time.process_time()
         there, picture = reader.read()
         if not there:
-            return Watched(seconds, boxes, embedded)
+            return Watched(seconds, cpu_seconds, boxes, embedded)
         if number % word.step == word.first:
             found, count = loop.faces(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8))
             seconds += time.perf_counter() - began_s
+            cpu_seconds += time.process_time() - cpu_began_s
             boxes.append(found.tolist())
             embedded += count
         number += 1

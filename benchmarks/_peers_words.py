@@ -48,6 +48,8 @@ class Watched:
 
     seconds: float
     """for these frames, the decoding of each included; not for those between them"""
+    cpu_seconds: float
+    """of all threads, for the same"""
     boxes: list[list[list[float]]]
     """a frame, a face: x0 y0 x1 y1 in pixels"""
     embedded: int

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NETWORK_COLOUR, OUR_COLOUR, OTHER_COLOUR = "#4c72b0", "#dd8452", "#8c8c8c"
 """blue and orange, which colour-blind people tell apart, and a grey"""
+MARKS = {"centerface": "o", "facenet-20180408": "s"}
 DECODER_STEPS = ("decode", "to RGB")
 
 
@@ -44,9 +45,10 @@ def plot_steps(rows: Sequence[StepRow], file: Path) -> None:
 def plot_roofline(rows: Sequence[NetworkRow], peaks: Peaks, file: Path) -> None:
     """Operations a second against operations a byte, with the roof of each precision; SVG or PNG."""
     import numpy as np
+    from matplotlib import ticker
 
     figure, (panel,) = _figure(1, (7.0, 4.6))
-    intensity = np.logspace(0, 4, 200)
+    intensity = np.logspace(0, 3, 200)
     for precision, colour in (("fp32", OTHER_COLOUR), ("bf16", NETWORK_COLOUR), ("int8", OUR_COLOUR)):
         peak = peaks.of(precision)
         if peak is None:
@@ -54,21 +56,29 @@ def plot_roofline(rows: Sequence[NetworkRow], peaks: Peaks, file: Path) -> None:
         roof = np.minimum(peak, peaks.bandwidth_gb_s * intensity)
         panel.plot(intensity, roof, color=colour, label=f"{precision}: {peak:,.0f} GOPS")
         own = [row for row in rows if row.precision == precision]
-        panel.plot(
-            [row.ops_per_byte for row in own], [row.gops for row in own], "o", color=colour, markersize=5
-        )
-        for row in own:
+        for network in dict.fromkeys(row.network for row in own):
+            # A larger input is a larger mark; the sizes of a network lie too close to name each.
+            sizes = [row for row in own if row.network == network]
+            for number, row in enumerate(sizes):
+                panel.plot(
+                    row.ops_per_byte, row.gops, MARKS[network], color=colour, ms=4 + 2 * number, mec="white"
+                )
+            last = sizes[-1]
             panel.annotate(
-                f"{row.network} {row.input}",
-                (row.ops_per_byte, row.gops),
+                network.split("-")[0],
+                (last.ops_per_byte, last.gops),
                 textcoords="offset points",
-                xytext=(6, -3),
-                fontsize=6.5,
+                xytext=(7, -3),
+                fontsize=7,
+                color=colour,
             )
-    panel.set(xscale="log", yscale="log", xlim=(1, 1e4))
+    panel.set(xscale="log", yscale="log", xlim=(4, 1e3))
     panel.set_xlabel(f"operations a byte (memory: {peaks.bandwidth_gb_s:.0f} GB/s)", fontsize=8)
     panel.set_ylabel("10⁹ operations a second", fontsize=8)
-    panel.grid(alpha=0.3)
+    panel.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    panel.yaxis.set_minor_formatter(ticker.NullFormatter())
+    panel.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    panel.grid(alpha=0.3, which="both")
     panel.legend(fontsize=8, loc="lower right")
     _save(figure, file)
 

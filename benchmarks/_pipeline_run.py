@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -59,6 +60,8 @@ class Replayed:
     """What a run did."""
 
     summary: MetricsSummary
+    cpu_s: float
+    """processor time of all threads, from the first frame's decoding to the last thread's end"""
     boxes: tuple[tuple[F32, ...], ...]
     """a video, a frame: (N, 4)"""
 
@@ -81,11 +84,14 @@ class Bench:
         followed = Followed()
         plan = RunPlan(Mode.REPLAY, runs, True, [MemorySink()], hooks=[followed])
         run = build_run(self.config, self.recognition, self.gallery, plan)
+        began_s = time.process_time()
         with run.supervisor as supervisor:
             supervisor.start(sources)
             supervisor.wait()
         return Replayed(
-            run.metrics.summary(), tuple(tuple(followed.boxes[source.camera]) for source in sources)
+            run.metrics.summary(),
+            time.process_time() - began_s,
+            tuple(tuple(followed.boxes[source.camera]) for source in sources),
         )
 
     def engine(self) -> dict[str, object]:

@@ -53,6 +53,10 @@ class PipelineRow:
     against: str
     against_fps: float
     """the median over the rounds"""
+    cpu_ms: float
+    """processor time of ours a frame, which neighbours change less"""
+    against_cpu_ms: float
+    cpu_ratio: float
     face_frames: FaceFrames
     """ours: boxes of tracks that count, found or predicted"""
     against_face_frames: FaceFrames
@@ -125,6 +129,8 @@ def _row(
         )
     fps = [run.summary.fps for run in ours]
     against = [len(part.boxes) / part.seconds for part in parts]
+    cpu_ms = 1e3 * statistics.median(run.cpu_s for run in ours) / len(truth)
+    against_cpu_ms = 1e3 * sum(part.cpu_seconds for part in parts) / len(truth)
     return PipelineRow(
         "peers pipeline",
         round(statistics.median(mine / other for mine, other in zip(fps, against, strict=True)), 1),
@@ -133,6 +139,9 @@ def _row(
         round(statistics.median(fps), 1),
         peer,
         round(statistics.median(against), 2),
+        round(cpu_ms, 2),
+        round(against_cpu_ms, 1),
+        round(against_cpu_ms / cpu_ms, 1),
         count_faces(truth, ours[-1].boxes[0]),
         count_faces(truth, boxes),
         ours[-1].summary.embeddings,

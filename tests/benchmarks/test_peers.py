@@ -53,7 +53,7 @@ def film(path: Path, frames: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    "word", [NOBODY, Watch("a.mp4", 1, 5), Watched(0.5, [[[0.0, 1.0, 2.0, 3.0]], []], 1), Failed("no")]
+    "word", [NOBODY, Watch("a.mp4", 1, 5), Watched(0.5, 0.9, [[[0.0, 1.0, 2.0, 3.0]], []], 1), Failed("no")]
 )
 def test_words_survive_the_line(word: Word) -> None:
     assert from_line(to_line(word)) == word
@@ -71,7 +71,7 @@ def test_rounds_together_see_every_frame_once(tmp_path: Path) -> None:
     assert [len(each.boxes) for each in rounds] == [2, 2, 1, 1]
     assert [len(frame) for frame in in_order([each.boxes for each in rounds])] == [0, 1, 2, 3, 4, 5]
     assert sum(each.embedded for each in rounds) == 15
-    assert all(each.seconds > 0 for each in rounds)
+    assert all(each.seconds > 0 and each.cpu_seconds > 0 for each in rounds)
 
 
 def test_a_video_that_cannot_be_read_is_said(tmp_path: Path) -> None:
