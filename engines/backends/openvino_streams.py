@@ -4,7 +4,7 @@ A stream runs a part of a batch on threads of its own. The threads of one stream
 two streams never do, and a part's maps stay in a core's cache where those of the whole batch do not. Against that
 stands that rows which do not fill the streams leave some idle.
 
-`MEASURED` is what `run_pipeline.py bench engines --table` printed. A test holds the rule to it.
+`run_pipeline.py bench engines --table` prints rows of `MEASURED`. A test holds the rule to them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ MEASURED: tuple[Measured, ...] = (
     Measured("centerface", 245_760, 4, 2, 1.20, 1.14),
     Measured("centerface", 245_760, 8, 2, 1.19, 1.23),
 )
-"""2026-11-22, bf16, two cores of an AMD EPYC with AVX-512 BF16 and no AMX"""
+"""2026-11-22, bf16, two cores of an AMD EPYC with AVX-512 BF16 and no AMX; medians of 9 runs in turn while hardly
+anything else ran, opened as the table opens them. Measure again on a processor of another kind"""
 
 
 @dataclass(frozen=True, slots=True)
