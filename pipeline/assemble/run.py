@@ -12,6 +12,7 @@ from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of
 from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.clock import SystemClock
 from pipeline.detection.input_size import InputSize
+from pipeline.detection.regions import GazeRules
 from pipeline.detection.rules import RuleBook
 from pipeline.detection.stage import DetectionStage
 from pipeline.embedding.stage import EmbeddingStage
@@ -195,9 +196,10 @@ def detection_stage(config: Config, networks: Networks, pace: Pace | None) -> De
     """Looks by the frames' time in a replay; live, at every frame that was admitted, with its camera's rules."""
     keys = config.detection
     size = InputSize(keys.min_face_px, None if keys.input_px == "auto" else keys.input_px)
+    regions = GazeRules(keys.full_look_s, keys.min_score) if keys.regions and networks.regions_pay else None
     if pace is None:
-        return DetectionStage(networks.detector, keys.rate_hz, size)
-    return DetectionStage(networks.detector, None, size, pace.rules.of, networks.reopen_detector)
+        return DetectionStage(networks.detector, keys.rate_hz, size, regions)
+    return DetectionStage(networks.detector, None, size, regions, pace.rules.of, networks.reopen_detector)
 
 
 def tracking_stage(config: Config, pace: Pace | None) -> TrackingStage:

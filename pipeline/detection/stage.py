@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.detection.input_size import InputSize
-from pipeline.detection.look import Detector, FrameDetector, Look, frame_detector
+from pipeline.detection.look import Detector, FrameDetector, Look, WholeFrames, frame_detector
+from pipeline.detection.regions import Gaze, GazeRules
 from pipeline.detection.rules import RulesOf
 from pipeline.stage import EngineStage, Reopen
 from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd
@@ -71,6 +73,7 @@ class DetectionStage(EngineStage[Frame, Detected]):
         detector: Detector | FrameDetector,
         rate_hz: float | None,
         size: InputSize = USUAL_SIZE,
+        regions: GazeRules | None = None,
         rules: RulesOf | None = None,
         reopen: Reopen | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class DetectionStage(EngineStage[Frame, Detected]):
             detector: finds the faces.
             rate_hz: looks a second by pts; None: every frame is looked at, because others choose (live).
             size: how large the detector's input is made.
+            regions: when whole frames are looked at, and regions of them else; None: whole frames always.
             rules: where faces of a camera count, and from what size on; None: everywhere, from `size`'s.
             reopen: makes the detector's engine anew after a failure.
         """
@@ -88,23 +92,29 @@ class DetectionStage(EngineStage[Frame, Detected]):
         self._size = size
         self._rules = rules
         self._schedules: dict[str, LookSchedule] = {}
+        # A detector of images sees whole frames, whatever it is asked for.
+        self._regions = None if isinstance(self._detector, WholeFrames) else regions
+        self._gazes: dict[str, Gaze] = {}
 
     def process(self, batch: Sequence[Frame]) -> Sequence[Detected]:
         looked = [self._due(frame.info) for frame in batch]
-        looks = [self._look(frame) for frame, due in zip(batch, looked, strict=True) if due]
-        faces = iter(self._detector.look(looks) if looks else ())
+        due = [frame for frame, is_due in zip(batch, looked, strict=True) if is_due]
+        found: dict[int, Faces] = {}
+        for round_ in [due] if self._regions is None else in_turns(due):
+            found |= {id(frame): faces for frame, faces in zip(round_, self._find(round_), strict=True)}
         return [
-            Detected(frame, self._counted(next(faces), frame.info) if due else Faces.none(), due)
-            for frame, due in zip(batch, looked, strict=True)
+            Detected(frame, found[id(frame)] if is_due else Faces.none(), is_due)
+            for frame, is_due in zip(batch, looked, strict=True)
         ]
 
     def end(self, end: StreamEnd) -> Sequence[Detected]:
-        self._schedules.pop(end.camera, None)
+        self.lost(end.camera)
         return ()
 
     def lost(self, camera: str) -> None:
-        """The next frame is looked at."""
+        """The next frame is looked at, as a whole."""
         self._schedules.pop(camera, None)
+        self._gazes.pop(camera, None)
 
     def _due(self, info: FrameInfo) -> bool:
         if self._rate_hz is None:
@@ -113,12 +123,43 @@ class DetectionStage(EngineStage[Frame, Detected]):
             self._schedules[info.camera] = LookSchedule(self._rate_hz)
         return self._schedules[info.camera].due(info.pts_s)
 
-    def _look(self, frame: Frame) -> Look:
+    def _find(self, frames: Sequence[Frame]) -> list[Faces]:
+        """Faces of frames that are looked at beside each other; with regions, at most one of a camera."""
+        looks = [self._look(frame) for frame in frames]
+        asked = [look for look in looks if look is not None]
+        answers = iter(self._detector.look(asked) if asked else ())
+        found = []
+        for frame, look in zip(frames, looks, strict=True):
+            faces = Faces.none() if look is None else self._counted(next(answers), frame.info)
+            gaze = self._gazes.get(frame.info.camera)
+            found.append(faces if gaze is None else gaze.found(look, faces, frame.info.pts_s))
+        return found
+
+    def _look(self, frame: Frame) -> Look | None:
         info = frame.info
         smallest_px = None if self._rules is None else self._rules(info.camera).min_face_px
-        return Look(frame.pixels, self._size.placement(info.width, info.height, smallest_px))
+        placed = self._size.placement(info.width, info.height, smallest_px)
+        if self._regions is None:
+            return Look(frame.pixels, placed)
+        if info.camera not in self._gazes:
+            self._gazes[info.camera] = Gaze(self._regions)
+        return self._gazes[info.camera].look(frame, placed)
 
     def _counted(self, faces: Faces, info: FrameInfo) -> Faces:
         if self._rules is None:
             return faces
         return self._rules(info.camera).counted(faces, info.width, info.height)
+
+
+def in_turns(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """The first frame of each camera, then the second of each, and so on: where a camera is looked at next depends
+    on what was found before."""
+    turns: list[list[Frame]] = []
+    seen: Counter[str] = Counter()
+    for frame in frames:
+        camera = frame.info.camera
+        if seen[camera] == len(turns):
+            turns.append([])
+        turns[seen[camera]].append(frame)
+        seen[camera] += 1
+    return turns

@@ -143,9 +143,13 @@ def remembering(recognition: Recognition) -> Recognition:
     """The same networks, with a detector that looks at every picture once: each clip is run many times."""
     from pipeline.assemble.recognition import Recognition
     from pipeline.commands.evaluations.clip_memory import RememberingDetector
+    from pipeline.detection.look import FrameDetector
 
     networks = recognition.networks
-    return Recognition(replace(networks, detector=RememberingDetector(networks.detector)))
+    # A detector of images sees whole frames, also when it is asked through one that remembers.
+    regions_pay = networks.regions_pay and isinstance(networks.detector, FrameDetector)
+    detector = RememberingDetector(networks.detector)
+    return Recognition(replace(networks, detector=detector, regions_pay=regions_pay))
 
 
 def drawn_distractors(

@@ -267,8 +267,8 @@ def test_the_shared_clips(
     assert main(["evaluate", "sightings", *given, "--json", "--data", str(tmp_path)]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     enrolled, strangers, left_out = result["groups"]
-    # One of them is continued after a gap at the very distance that joins; smaller or larger inputs give 13 to 15.
-    assert all(13 <= group["sightings"] <= 15 for group in (enrolled, strangers, left_out))
+    # One of them is continued after a gap at the very distance that joins; other inputs give 13 to 16.
+    assert all(13 <= group["sightings"] <= 16 for group in (enrolled, strangers, left_out))
     assert enrolled["right"]["count"] >= 12
     assert enrolled["names_wrong"] == strangers["names_wrong"] == 0
     assert left_out["names_wrong"] <= 2  # a child and a young man whom the network takes for each other
