@@ -3,9 +3,9 @@
     python run_pipeline.py bench engines            every engine and its alternatives, in turn; four minutes
     python run_pipeline.py bench engines --table    what streams and threads are worth; half a minute
 
-`ratio` is against the engine as it would be without parts in flight, OpenVINO in one stream at the same precision
-as `against` says, `others` against the same network elsewhere at fp32; all of one group run in turn, and medians of
-rounds count. `cpu_ms` is processor time: it tells how many cameras a machine holds, `ms` how long one waits.
+`ratio` is against OpenVINO without parts in flight, one stream at bf16; `others` are the same network elsewhere at
+fp32. All that run one batch do so in turn, and medians of rounds count. `cpu_ms` is processor time: it tells how many
+cameras a machine holds, `ms` how long one waits.
 """
 
 from __future__ import annotations
