@@ -100,6 +100,8 @@ class ModelDescription(Entry):
     """file with the mean of an embedder's vectors, taken off each; engines.centre"""
     strangers: Path | None = None
     """file with how far apart two people's vectors are; what thresholds are derived from"""
+    int8: Path | None = None
+    """file that says how the network is quantised to int8 (engines/build/quantisation_recipe.py); none: it is not"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
