@@ -7,13 +7,18 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engines.backends.base import TensorSpec
+from engines.backends.tensorrt_module import tensorrt_flavour, tensorrt_version
+from engines.build.parity_measures import FaceParity, LfwParity, VectorParity
+from engines.build.tensorrt_facts import TensorrtEngineFacts
 
 MANIFEST = "manifest.json"
 SHAPED_BY = ("onnx", "openvino", "torch")
-"""packages whose release may change what is built"""
+"""packages whose release may change what is built for OpenVINO"""
+SHAPED_TENSORRT = ("onnx", "torch")
+"""the same for TensorRT, beside TensorRT itself"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,9 @@ class Recipe:
     revision: int
     """raised when the code of a conversion changes what it gives"""
     versions: dict[str, str]
-    """release of each package of SHAPED_BY"""
+    """release of each package that shapes engines of this backend"""
+    int8_sha256: str = ""
+    """of the file that says how a network is quantised; empty for other precisions"""
 
     @property
     def folder_name(self) -> str:
@@ -47,14 +54,27 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far an engine's outputs are from a reference's, on seeded inputs."""
+    """How far an engine is from the reference, on the same pixels (engines/build/parity.py)."""
 
     reference: str
+    """torch fp32, or openvino fp32 where torch lacks operators"""
+    material: str
+    """lfw_dev, demo photos, or seeded images where there was neither"""
     samples: int
+    """crops of an embedder, frames of a detector"""
     max_abs: float
-    """largest difference of two output values, relative to the largest value of that output"""
-    max_squared_l2: float | None
-    """largest squared L2 distance between two embeddings of one input; none for other networks"""
+    """largest difference of two output values for painted images, relative to the largest value of that output"""
+    vectors: VectorParity | None
+    """of an embedder"""
+    faces: FaceParity | None
+    """of a detector, on real frames"""
+    lfw: LfwParity | None
+    """of an embedder, where LFW's photos were there and wanted"""
+
+    @property
+    def max_squared_l2(self) -> float | None:
+        """Largest squared L2 distance between two embeddings of one crop; none for other networks."""
+        return None if self.vectors is None else self.vectors.max_squared_l2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,16 @@ class Manifest:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     files: tuple[BuiltFile, ...]
-    parity: Parity
+    parity: Parity | None
+    """None: nothing here could run the engine, and `unchecked` says why"""
+    unchecked: str = ""
+    """why the engine itself was compared with nothing; empty where it was"""
+    network_parity: Parity | None = None
+    """then, of the ONNX network that it was compiled from, run by OpenVINO: what its precision costs"""
+    tensorrt: TensorrtEngineFacts | None = None
+    """of a TensorRT engine"""
+    seconds: float = 0.0
+    """that converting and compiling took, without the comparison"""
 
     def write(self, folder: Path) -> None:
         """Write it into the engine's folder. Raises OSError."""
@@ -91,15 +120,25 @@ def read_manifest(folder: Path) -> Manifest | None:
             inputs=tuple(_spec(item) for item in value["inputs"]),
             outputs=tuple(_spec(item) for item in value["outputs"]),
             files=tuple(BuiltFile(**item) for item in value["files"]),
-            parity=Parity(**value["parity"]),
+            parity=_parity(value["parity"]),
+            unchecked=value["unchecked"],
+            network_parity=_parity(value["network_parity"]),
+            tensorrt=_facts(value["tensorrt"]),
+            seconds=value["seconds"],
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def installed_versions() -> dict[str, str]:
-    """Releases of the packages that shape engines, without importing them: torch alone takes seconds."""
-    return {name: _version(name) for name in SHAPED_BY}
+def installed_versions(backend: str = "openvino") -> dict[str, str]:
+    """Releases of the packages that shape a backend's engines, without importing them: torch alone takes seconds.
+
+    TensorRT's own is among them for its engines alone, so that installing it leaves the others as they are.
+    """
+    if backend != "tensorrt":
+        return {name: _version(name) for name in SHAPED_BY}
+    flavour = tensorrt_flavour() or "tensorrt"
+    return {name: _version(name) for name in SHAPED_TENSORRT} | {flavour: tensorrt_version() or "none"}
 
 
 def _version(name: str) -> str:
@@ -111,3 +150,25 @@ def _version(name: str) -> str:
 
 def _spec(value: dict[str, Any]) -> TensorSpec:
     return TensorSpec(value["name"], tuple(value["shape"]), value["element"])
+
+
+def _parity(value: dict[str, Any] | None) -> Parity | None:
+    if value is None:
+        return None
+    parts = {
+        "vectors": _part(VectorParity, value["vectors"]),
+        "faces": _part(FaceParity, value["faces"]),
+        "lfw": _part(LfwParity, value["lfw"]),
+    }
+    return Parity(**value | parts)
+
+
+Part = TypeVar("Part")
+
+
+def _part(kind: type[Part], value: dict[str, Any] | None) -> Part | None:
+    return None if value is None else kind(**value)
+
+
+def _facts(value: dict[str, Any] | None) -> TensorrtEngineFacts | None:
+    return None if value is None else TensorrtEngineFacts.from_plain(value)

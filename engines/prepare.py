@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice
-from engines.build.built import build
-from engines.build.from_description import torch_engine
+from engines.build.built import How, build
+from engines.build.from_description import torch_engine, torch_network
+from engines.build.network_files import fitting
 from engines.errors import CatalogueError
 from engines.manifest import Manifest
 from engines.progress import OnProgress, ignore
@@ -17,6 +19,8 @@ from engines.zoo.cache import ModelCache
 from engines.zoo.catalogue import Catalogue
 from engines.zoo.description import ModelDescription, Role
 from engines.zoo.fetch import fetch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,13 @@ def prepare(
     on_progress: OnProgress = ignore,
     pip_args: Sequence[str] = (),
     role: Role | None = None,
+    how: How | None = None,
 ) -> Prepared:
     """The model's engine; nothing is fetched or built that is in `models` already, whole and up to date.
 
-    `role` is what the caller needs it for; none: any. Raises CatalogueError, ModelFetchError, ModelFileError and
-    BuildError.
+    `role` is what the caller needs it for; none: any. `how` is what an engine that must be built is held to; none:
+    to the reference on painted images. A model without an int8 file gets another precision where int8 is chosen.
+    Raises CatalogueError, ModelFetchError, ModelFileError, BuildError and BackendError.
     """
     model = catalogue.model(name)
     if role is not None and model.role != role:
@@ -54,6 +60,19 @@ def prepare(
         )
     source = fetch(model, ModelCache(models), on_progress, pip_args)[0]
     if choice.backend == "torch":
-        return Prepared(model, torch_engine(model, source, choice.info, choice.threads), None)
-    built = build(model, source, choice, models, on_progress)
-    return Prepared(model, built.engine(choice), built.manifest)
+        return Prepared(model, _torch(model, source, choice), None)
+    own = fitting(model, choice)
+    if own != choice:
+        log.info("%s: %s instead of %s (%s)", name, own.precision, choice.precision, own.reason)
+    built = build(model, source, own, models, on_progress, how)
+    return Prepared(model, built.engine(own), built.manifest)
+
+
+def _torch(model: ModelDescription, source: Path, choice: EngineChoice) -> Engine:
+    """The network in torch, on the GPU or the processor, from the model's own file. Raises ModelFileError."""
+    if not choice.on_gpu:
+        return torch_engine(model, source, choice.info, choice.threads)
+    from engines.backends.torch_cuda import TorchCudaEngine
+
+    network, inputs, outputs = torch_network(model, source)
+    return TorchCudaEngine(model.name, network, inputs, outputs, choice.info, choice.gpu)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from engines.backends.choose import EngineChoice
-from engines.build.built import Built, find_built, recipe_for
+from engines.build.built import Built, engines_beside, look_up, recipe_for
+from engines.build.network_files import fitting
 from engines.manifest import Manifest
 from engines.zoo.cache import FileState, ModelCache
 from engines.zoo.catalogue import Catalogue
@@ -30,6 +31,10 @@ class ModelState:
     """of files and engine on disk"""
     manifest: Manifest | None = None
     """of the engine where there is one"""
+    outdated: str = ""
+    """why the engine that is there cannot be used; the next command that needs it builds it anew"""
+    engines: tuple[Built, ...] = ()
+    """all that lie beside each other, of every backend and precision"""
 
 
 def model_states(catalogue: Catalogue, models: Path, choice: EngineChoice | None) -> tuple[ModelState, ...]:
@@ -40,17 +45,23 @@ def model_states(catalogue: Catalogue, models: Path, choice: EngineChoice | None
 def _state(model: ModelDescription, cache: ModelCache, choice: EngineChoice | None) -> ModelState:
     size_bytes = sum(path.stat().st_size for path in cache.paths(model) if path.is_file())
     states = {cache.recorded_state(model, file) for file in model.files}
-    if states == {FileState.VERIFIED} and (built := _built(model, cache, choice)) is not None:
-        return ModelState(model, "built", built.folder, size_bytes + built.size_bytes, built.manifest)
+    engines = () if model.network == "none" else engines_beside(model, cache.root)
+    outdated = ""
+    if states == {FileState.VERIFIED}:
+        found = _built(model, cache, choice)
+        if isinstance(found, Built):
+            size_bytes += found.size_bytes
+            return ModelState(model, "built", found.folder, size_bytes, found.manifest, engines=engines)
+        outdated = found or ""
     state: State = "verified"
     if FileState.MISSING in states:
         state = "missing"
     elif FileState.UNCHECKED in states:
         state = "fetched"
-    return ModelState(model, state, cache.folder(model), size_bytes)
+    return ModelState(model, state, cache.folder(model), size_bytes, outdated=outdated, engines=engines)
 
 
-def _built(model: ModelDescription, cache: ModelCache, choice: EngineChoice | None) -> Built | None:
+def _built(model: ModelDescription, cache: ModelCache, choice: EngineChoice | None) -> Built | str | None:
     if choice is None or choice.backend == "torch" or model.network == "none":
         return None
-    return find_built(recipe_for(model, choice), cache.root)
+    return look_up(recipe_for(model, fitting(model, choice)), cache.root, choice.gpu)

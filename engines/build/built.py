@@ -1,24 +1,34 @@
 """Engines on disk: built once, used while the manifest beside them says what is wanted now.
 
-    <models>/built/<model>-<hash of source and recipe>/{model.xml, model.bin, manifest.json}
+    <models>/built/<model>-<hash of source and recipe>/{model.xml, model.bin | model.engine, manifest.json}
 
-Building is one process's work at a time; an engine appears whole or not at all.
+Building is one process's work at a time; an engine appears whole, and after it passed the gate, or not at all.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engines.backends.base import Engine, TensorSpec
+from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice
-from engines.backends.openvino import OpenvinoEngine
 from engines.build.from_description import torch_engine, write_model_onnx
-from engines.build.openvino_from_onnx import write_openvino
-from engines.build.parity import compare, seeded_inputs
-from engines.errors import BuildError, ModelFileError
+from engines.build.network_files import (
+    NETWORKS,
+    TensorrtWishes,
+    at_fp32,
+    engine_of,
+    gpu_at,
+    openvino_engine,
+    precise_network,
+    write_network,
+)
+from engines.build.parity import Gate, References, check, held_to
+from engines.build.tensorrt_facts import GpuHere, TensorrtEngineFacts, mismatch
+from engines.errors import BuildError, CatalogueError, ModelFileError
 from engines.manifest import BuiltFile, Manifest, Parity, Recipe, installed_versions, read_manifest
 from engines.progress import OnProgress, Progress
 from engines.zoo.cache import hash_file
@@ -27,13 +37,19 @@ from engines.zoo.lock import folder_lock, scratch_folder
 
 log = logging.getLogger(__name__)
 
-REVISION = 2
+REVISION = 3
 FOLDER = "built"
-NETWORK = "model.xml"
 PARTS = 3
-MAX_SQUARED_L2 = {"fp32": 1e-8, "bf16": 0.01}
-"""between embeddings of one input; two people differ by about 1, and bf16 keeps 8 bits of each product"""
-MAX_RELATIVE = {"fp32": 1e-3, "bf16": 0.1}
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What an engine is compiled for, and held to."""
+
+    gate: Gate = field(default_factory=Gate)
+    wishes: TensorrtWishes = field(default_factory=TensorrtWishes)
+    anew: bool = False
+    """although one is there and up to date"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,7 @@ class Built:
     @property
     def network(self) -> Path:
         """The file that the backend opens."""
-        return self.folder / NETWORK
+        return self.folder / NETWORKS[self.manifest.recipe.backend]
 
     @property
     def size_bytes(self) -> int:
@@ -55,12 +71,11 @@ class Built:
 
     def engine(self, choice: EngineChoice) -> Engine:
         """The engine, not yet open."""
-        specs = self.manifest.inputs, self.manifest.outputs
-        return OpenvinoEngine(self.network, *specs, choice.info, choice.threads)
+        return engine_of(self.network, self.manifest, choice)
 
 
 def recipe_for(model: ModelDescription, choice: EngineChoice) -> Recipe:
-    """What an engine of this model would be made of now."""
+    """What an engine of this model would be made of now. Raises CatalogueError."""
     return Recipe(
         model=model.name,
         source_sha256=model.files[0].sha256,
@@ -68,32 +83,79 @@ def recipe_for(model: ModelDescription, choice: EngineChoice) -> Recipe:
         backend=choice.backend,
         precision=choice.precision,
         revision=REVISION,
-        versions=installed_versions(),
+        versions=installed_versions(choice.backend),
+        int8_sha256=_int8_sha256(model) if choice.precision == "int8" else "",
     )
 
 
-def find_built(recipe: Recipe, models: Path) -> Built | None:
+def _int8_sha256(model: ModelDescription) -> str:
+    if model.int8 is None:
+        return ""
+    try:
+        return hash_file(model.int8)
+    except OSError as error:
+        raise CatalogueError(
+            f"{model.int8} cannot be read ({error.strerror}); bring it back, or drop `int8` of {model.name}"
+        ) from error
+
+
+def find_built(recipe: Recipe, models: Path, gpu: int = 0) -> Built | None:
     """The engine of this recipe, if it is there, whole and not outdated; why not is logged."""
-    found = _look_up(recipe, models)
+    found = look_up(recipe, models, gpu)
     if isinstance(found, str):
         log.warning("%s: its engine must be built anew: %s", recipe.model, found)
         return None
     return found
 
 
+def look_up(recipe: Recipe, models: Path, gpu: int = 0) -> Built | str | None:
+    """The engine of this recipe, or why the one that is there is not it, or None. `gpu` is what TensorRT runs on."""
+    folder = models / FOLDER / recipe.folder_name
+    if not folder.is_dir():
+        return None
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return f"{folder} has no readable manifest"
+    return _problem(manifest, recipe, folder, gpu) or Built(folder, manifest)
+
+
+def engines_beside(model: ModelDescription, models: Path) -> tuple[Built, ...]:
+    """Every engine of this model that has a manifest, of all backends and precisions, outdated ones too."""
+    folders = sorted((models / FOLDER).glob(f"{model.name}-*"))
+    found = ((folder, read_manifest(folder)) for folder in folders)
+    return tuple(
+        Built(folder, manifest)
+        for folder, manifest in found
+        if manifest is not None and manifest.recipe.model == model.name
+    )
+
+
 def build(
-    model: ModelDescription, source: Path, choice: EngineChoice, models: Path, on_progress: OnProgress
+    model: ModelDescription,
+    source: Path,
+    choice: EngineChoice,
+    models: Path,
+    on_progress: OnProgress,
+    how: How | None = None,
 ) -> Built:
-    """The engine of this model: what is there, else built anew. Raises BuildError and ModelFileError."""
+    """The engine of this model: what is there, else built anew and held to the gate.
+
+    An engine that fails leaves what was there before. Raises BuildError, BackendError, CatalogueError and
+    ModelFileError.
+    """
+    how = how or How()
     recipe = recipe_for(model, choice)
-    if (built := find_built(recipe, models)) is not None:
+    if not how.anew and (built := find_built(recipe, models, choice.gpu)) is not None:
         return built
     try:
         with folder_lock(models / FOLDER):
-            if isinstance(meanwhile := _look_up(recipe, models), Built):
+            meanwhile = look_up(recipe, models, choice.gpu)
+            if not how.anew and isinstance(meanwhile, Built):
                 return meanwhile  # built by another process, while this one waited
             with scratch_folder(models / FOLDER) as scratch:
-                manifest = _build_into(scratch / "engine", model, source, choice, recipe, on_progress)
+                manifest = _Building(model, source, choice, recipe, models, how, on_progress).into(
+                    scratch / "engine"
+                )
                 folder = models / FOLDER / recipe.folder_name
                 if folder.exists():
                     os.replace(folder, scratch / "outdated")
@@ -106,76 +168,93 @@ def build(
     return Built(folder, manifest)
 
 
-def _build_into(
-    folder: Path,
-    model: ModelDescription,
-    source: Path,
-    choice: EngineChoice,
-    recipe: Recipe,
-    on_progress: OnProgress,
-) -> Manifest:
-    """Convert, build and compare in an empty folder."""
-    log.info("%s: building an engine, %s %s", model.name, choice.backend, choice.precision)
-    folder.mkdir()
-    onnx = folder / "model.onnx"
-    on_progress(Progress(model.name, "building", 0, PARTS))
-    write_model_onnx(model, source, onnx)
-    on_progress(Progress(model.name, "building", 1, PARTS))
-    write_openvino(onnx, folder / NETWORK)
-    inputs, outputs = _specs(onnx)
-    on_progress(Progress(model.name, "building", 2, PARTS))
-    engine = OpenvinoEngine(folder / NETWORK, inputs, outputs, choice.info, choice.threads)
-    parity = _checked_parity(model, engine, _reference(model, source, onnx, choice, engine))
-    onnx.unlink()
-    manifest = Manifest(recipe, inputs, outputs, _files(folder), parity)
-    manifest.write(folder)
-    on_progress(Progress(model.name, "building", PARTS, PARTS))
-    return manifest
+@dataclass(frozen=True, slots=True)
+class _Building:
+    """One build: convert, write the backend's file, compare."""
 
+    model: ModelDescription
+    source: Path
+    choice: EngineChoice
+    recipe: Recipe
+    models: Path
+    how: How
+    on_progress: OnProgress
 
-def _specs(onnx: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    from engines.networks.onnx_file import read_onnx, tensor_specs
+    def into(self, folder: Path) -> Manifest:
+        """Everything, in a folder that is not there yet."""
+        from engines.networks.onnx_file import read_onnx, tensor_specs
 
-    return tensor_specs(read_onnx(onnx))
+        model, choice = self.model, self.choice
+        log.info("%s: building an engine, %s %s", model.name, choice.backend, choice.precision)
+        folder.mkdir()
+        started = time.perf_counter()
+        self._report(0)
+        onnx = folder / "model.onnx"
+        write_model_onnx(model, self.source, onnx)
+        self._report(1)
+        inputs, outputs = tensor_specs(read_onnx(onnx))
+        network = precise_network(model, onnx, folder / "precise.onnx", choice)
+        path = folder / NETWORKS[choice.backend]
+        facts = write_network(network, path, inputs, choice, self.how.wishes, self.models / FOLDER)
+        self._report(2)
+        manifest = Manifest(self.recipe, inputs, outputs, (), None, tensorrt=facts)
+        manifest = replace(manifest, seconds=round(time.perf_counter() - started, 2))
+        manifest = self._checked(manifest, path, onnx, network)
+        for made in {onnx, network}:
+            made.unlink()
+        manifest = replace(manifest, files=_files(folder))
+        manifest.write(folder)
+        self._report(PARTS)
+        return manifest
 
-
-def _reference(
-    model: ModelDescription, source: Path, onnx: Path, choice: EngineChoice, engine: OpenvinoEngine
-) -> Engine:
-    """The torch network, or OpenVINO at fp32 for a user's model that torch cannot run here."""
-    try:
-        return torch_engine(model, source, replace(choice, backend="torch", precision="fp32").info)
-    except ModelFileError as error:
-        log.info("%s: comparing with OpenVINO at fp32: %s", model.name, error)
-        plain = replace(choice, precision="fp32").info
-        return OpenvinoEngine(onnx, engine.inputs, engine.outputs, plain, choice.threads)
-
-
-def _checked_parity(model: ModelDescription, engine: Engine, reference: Engine) -> Parity:
-    with engine, reference:
-        parity = compare(engine, reference, seeded_inputs(model), embeddings=model.role == "embedding")
-    precision = engine.info.precision
-    if parity.max_squared_l2 is not None:
-        have, limit, what = parity.max_squared_l2, MAX_SQUARED_L2[precision], "squared L2 between embeddings"
-    else:
-        have, limit, what = parity.max_abs, MAX_RELATIVE[precision], "relative difference"
-    if not have <= limit:
-        raise BuildError(
-            f"{model.name}: {engine.info.backend} {precision} differs from {parity.reference} by {have:.3g} "
-            f"({what}, limit {limit:g}); set engine.precision=fp32 or another engine.backend"
+    def _checked(self, manifest: Manifest, path: Path, onnx: Path, network: Path) -> Manifest:
+        """The manifest with what the gate measured: of the engine, or of its network where it cannot run here."""
+        references = self._references(manifest, onnx)
+        unchecked = _cannot_run(manifest.tensorrt, self.choice)
+        if unchecked is None:
+            return replace(manifest, parity=self._held(engine_of(path, manifest, self.choice), references))
+        log.warning(
+            "%s: COMPILED, NOT CHECKED HERE: %s; its network is compared instead, run by OpenVINO, and the engine "
+            "when it is first used on a GPU",
+            self.model.name,
+            unchecked,
         )
-    return parity
+        stand_in = openvino_engine(network, manifest.inputs, manifest.outputs, at_fp32(self.choice))
+        return replace(manifest, unchecked=unchecked, network_parity=self._held(stand_in, references))
+
+    def _held(self, engine: Engine, references: References) -> Parity:
+        parity = held_to(self.how.gate, self.model, engine, references, self.models, self.on_progress)
+        backend, precision = self.choice.backend, self.choice.precision
+        check(parity, self.model.name, precision, backend, self.how.gate.limits)
+        return parity
+
+    def _references(self, manifest: Manifest, onnx: Path) -> References:
+        """The torch network, or OpenVINO at fp32 for a user's model that torch cannot run here."""
+        plain = at_fp32(self.choice)
+        fast = openvino_engine(onnx, manifest.inputs, manifest.outputs, plain)
+        try:
+            info = replace(plain, backend="torch").info
+            # One thread: on a busy machine torch's threads wait for each other by spinning, 25 times longer.
+            reference = torch_engine(self.model, self.source, info, threads=1)
+        except ModelFileError as error:
+            log.info("%s: comparing with OpenVINO at fp32: %s", self.model.name, error)
+            return References(openvino_engine(onnx, manifest.inputs, manifest.outputs, plain), fast)
+        return References(reference, fast)
+
+    def _report(self, done: int) -> None:
+        self.on_progress(Progress(self.model.name, "building", done, PARTS))
 
 
-def _look_up(recipe: Recipe, models: Path) -> Built | str | None:
-    """The engine of this recipe, or why the one that is there is not it, or None."""
-    folder = models / FOLDER / recipe.folder_name
-    if not folder.is_dir():
+def _cannot_run(facts: TensorrtEngineFacts | None, choice: EngineChoice) -> str | None:
+    """Why an engine that was just built cannot run on this machine, or None."""
+    if facts is None:
         return None
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return f"{folder} has no readable manifest"
-    return _problem(manifest, recipe, folder) or Built(folder, manifest)
+    from engines.backends.tensorrt import tensorrt_here
+
+    here = tensorrt_here(choice.gpu)
+    if isinstance(here, str):
+        return here
+    return mismatch(facts, gpu_at(choice.gpu), here.flavour, here.version)
 
 
 def _files(folder: Path) -> tuple[BuiltFile, ...]:
@@ -185,10 +264,12 @@ def _files(folder: Path) -> tuple[BuiltFile, ...]:
     )
 
 
-def _problem(manifest: Manifest, recipe: Recipe, folder: Path) -> str | None:
+def _problem(manifest: Manifest, recipe: Recipe, folder: Path, gpu: int) -> str | None:
     """Why an engine is not what this recipe would give, or None."""
     if (difference := manifest.recipe.difference(recipe)) is not None:
         return f"it was built with {difference}"
+    if manifest.tensorrt is not None and (misfit := _misfit(manifest, manifest.tensorrt, gpu)) is not None:
+        return misfit
     for file in manifest.files:
         path = folder / file.name
         if not path.is_file():
@@ -199,3 +280,17 @@ def _problem(manifest: Manifest, recipe: Recipe, folder: Path) -> str | None:
         if stat.st_mtime_ns != file.mtime_ns and hash_file(path) != file.sha256:
             return f"{file.name} was changed"
     return None
+
+
+def _misfit(manifest: Manifest, facts: TensorrtEngineFacts, gpu: int) -> str | None:
+    """Why a TensorRT engine is not for the GPU that is here; None too where there is no GPU to be for."""
+    from engines.backends.tensorrt import tensorrt_here
+
+    here = tensorrt_here(gpu)
+    if isinstance(here, str):
+        return None
+    on = GpuHere(here.gpu.name, here.gpu.compute_capability)
+    found = mismatch(facts, on, here.flavour, here.version)
+    if found is None and manifest.parity is None:
+        return "it was compiled where no GPU could run it, and was never compared"
+    return found

@@ -13,7 +13,8 @@ from engines.zoo.description import InputFormat, ModelDescription
 
 if TYPE_CHECKING:
     import onnx
-    from torch import nn
+
+    from engines.networks.from_pixels import FromPixels
 
 FACENET_PLANES = TensorSpec("crops", ("n", 3, 160, 160))
 FACENET_PIXELS = TensorSpec("crops", ("n", 160, 160, 3), "uint8")
@@ -51,7 +52,7 @@ def torch_engine(model: ModelDescription, source: Path, info: EngineInfo, thread
 
 def torch_network(
     model: ModelDescription, source: Path
-) -> tuple[Callable[[], nn.Module], tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+) -> tuple[Callable[[], FromPixels], tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """What makes the network of pixels in torch, its inputs and its outputs. Raises ModelFileError."""
     from engines.networks.from_pixels import FromPixels
 

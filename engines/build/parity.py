@@ -1,49 +1,125 @@
-"""How far a built engine is from the network it was built from."""
+"""The gate: an engine and the fp32 reference look at the same pixels, and an engine that strays is not installed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 import numpy as np
 
-from engines.arrays import F32, U8
+from engines.arrays import F32
 from engines.backends.base import Engine
+from engines.build.parity_faces import FindFaces, compare_faces
+from engines.build.parity_lfw import kept_vectors, lfw_parity
+from engines.build.parity_limits import DEFAULT_LIMITS, ParityLimits, shortfall
+from engines.build.parity_material import LfwMaterial, ParityMaterial, ReadMaterial, painted, seeded_inputs
+from engines.build.parity_measures import FaceParity, VectorParity
+from engines.build.parity_vectors import compare_vectors, vectors_of
+from engines.centre import read_centre
+from engines.errors import BuildError
 from engines.manifest import Parity
+from engines.progress import OnProgress
 from engines.zoo.description import ModelDescription
 
-SAMPLES = 4
-MAP_MULTIPLES = 4
-"""side of a detector's test image, in multiples of what its input's sides must be multiples of"""
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What an engine must pass."""
+
+    limits: ParityLimits = DEFAULT_LIMITS
+    material: ReadMaterial = painted
+    find: FindFaces | None = None
+    """of detectors; None: their outputs are compared, and no faces"""
+    max_distance: float | None = None
+    """squared L2 below which two crops are one person; None: decisions are not compared"""
+    lfw: Callable[[], LfwMaterial] | None = None
+    """for embedders; None: not there, or not wanted"""
 
 
-def compare(engine: Engine, reference: Engine, inputs: U8, *, embeddings: bool) -> Parity:
-    """Run both, which are open and have the same tensors, on one batch. Raises BackendError."""
-    name = engine.inputs[0].name
-    have = engine.infer({name: inputs})
-    want = reference.infer({name: inputs})
-    squared_l2 = None
-    if embeddings:
-        (output,) = engine.outputs
-        squared_l2 = float(np.max(np.sum((have[output.name] - want[output.name]) ** 2, axis=1)))
-    return Parity(
-        reference=f"{reference.info.backend} {reference.info.precision}",
-        samples=len(inputs),
-        max_abs=max(_relative(have[spec.name], want[spec.name]) for spec in engine.outputs),
-        max_squared_l2=squared_l2,
+@dataclass(frozen=True, slots=True)
+class References:
+    """The same network at fp32."""
+
+    plain: Engine
+    """torch, or OpenVINO where torch lacks operators"""
+    fast: Engine
+    """OpenVINO at fp32: for LFW's thousands of photos"""
+
+
+def held_to(
+    gate: Gate,
+    model: ModelDescription,
+    engine: Engine,
+    references: References,
+    models: Path,
+    on_progress: OnProgress,
+) -> Parity:
+    """Compare engines that are not open yet. Raises BackendError, BuildError where there is nothing to compare on."""
+    material = gate.material(model, on_progress)
+    with engine, references.plain:
+        parity = _compared(gate, model, engine, references.plain, material)
+    if gate.lfw is None or model.role != "embedding":
+        return parity
+    lfw = gate.lfw()
+    kept = kept_vectors(models, model.name, f"{model.files[0].sha256} {model.input}", lfw)
+    with engine, references.fast:
+        measured = lfw_parity(engine, references.fast, lfw, _centre(model), kept, on_progress)
+    return replace(parity, lfw=measured)
+
+
+def check(parity: Parity, model: str, precision: str, backend: str, limits: ParityLimits) -> None:
+    """Raise BuildError where a limit is not kept; it says which, and what to do."""
+    failed = shortfall(parity, limits, precision)
+    if failed is None:
+        return
+    other = {"int8": "bf16", "bf16": "fp32", "fp16": "fp32"}.get(precision)
+    if backend == "tensorrt" and precision == "int8":
+        other = "fp16"
+    way_out = "set another engine.backend" if other is None else f"use engine.precision={other}"
+    raise BuildError(
+        f"{model}: the {backend} {precision} engine is not installed: {failed} (against {parity.reference}, on "
+        f"{parity.samples} of {parity.material}); {way_out}, or set that limit"
     )
 
 
-def seeded_inputs(model: ModelDescription, seed: int = 0) -> U8:
-    """A few smooth, coloured images (N, H, W, 3); the same every time.
+def _compared(
+    gate: Gate, model: ModelDescription, engine: Engine, reference: Engine, material: ParityMaterial
+) -> Parity:
+    """Crops of an embedder, frames of a detector; of other networks the outputs for painted images."""
+    images = seeded_inputs(model)
+    (given,) = engine.inputs
+    have, want = (each.infer({given.name: images}) for each in (engine, reference))
+    max_abs = max(_relative(have[spec.name], want[spec.name]) for spec in engine.outputs)
+    vectors: VectorParity | None = None
+    faces: FaceParity | None = None
+    samples = len(images)
+    if model.role == "embedding":
+        vectors = compare_vectors(
+            vectors_of(engine, material.crops),
+            vectors_of(reference, material.crops),
+            _centre(model),
+            gate.max_distance,
+        )
+        samples = len(material.crops)
+    elif gate.find is not None and material.frames:
+        faces = compare_faces(gate.find(engine, material.frames), gate.find(reference, material.frames))
+        samples = len(material.frames)
+        if not faces.faces:
+            raise BuildError(f"{model.name}: its reference finds no face in {material.name}; check its file")
+    return Parity(
+        reference=f"{reference.info.backend} {reference.info.precision}",
+        material=material.name,
+        samples=samples,
+        max_abs=max_abs,
+        vectors=vectors,
+        faces=faces,
+        lfw=None,
+    )
 
-    Smooth, because networks for photos answer white noise with values no photo gives.
-    """
-    import cv2
 
-    assert model.input is not None
-    side = model.input.side_px or MAP_MULTIPLES * model.input.multiple_px
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (SAMPLES, 8, 8, 3)).astype(np.float32)
-    images = np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in coarse])
-    return np.asarray(np.clip(images, 0, 255), dtype=np.uint8)
+def _centre(model: ModelDescription) -> F32 | None:
+    return None if model.centre is None else read_centre(model.centre, model.dimension or 0)
 
 
 def _relative(have: F32, want: F32) -> float:

@@ -43,6 +43,7 @@ class Entry:
 ENTRIES = (
     Entry("demo", "From nothing to named people in a recording."),
     Entry("models", "Fetch, verify and convert the models."),
+    Entry("build", "Compile engines, and compare them with fp32."),
     Entry("enroll", "Add a person to the gallery from photos."),
     Entry("people", "List, show, change, import, export, forget people."),
     Entry("watchlists", "Named lists of people, each for a purpose."),

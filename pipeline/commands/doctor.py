@@ -15,17 +15,14 @@ from pipeline.commands.context import (
     SetOption,
     make_context,
 )
+from pipeline.commands.engine_health import EngineHealth, ModelHealth, check_engine, check_models
 from pipeline.commands.health import (
-    EngineHealth,
     GalleryHealth,
-    ModelHealth,
     Problem,
     Problems,
     RedisHealth,
-    check_engine,
     check_folders,
     check_gallery,
-    check_models,
     check_redis,
     check_statistics,
     check_thresholds,
@@ -130,10 +127,7 @@ def _lines(report: Report) -> list[tuple[str, list[str]]]:
         ("disk", [f"{disk} for models"]),
         ("gpu", [*hardware.gpus] or ["none"]),
         ("engine", _engine_lines(report.engine)),
-        (
-            "models",
-            [f"{each.name}: {each.state}{' (needed)' if each.needed else ''}" for each in report.models],
-        ),
+        ("models", [line for each in report.models for line in _model_lines(each)]),
         ("redis", _redis_lines(report.redis)),
         ("gallery", _gallery_lines(report.gallery)),
     ]
@@ -142,7 +136,13 @@ def _lines(report: Report) -> list[tuple[str, list[str]]]:
 def _engine_lines(engine: EngineHealth | None) -> list[str]:
     if engine is None:
         return ["see below"]
-    return [f"{engine.backend} {engine.precision} on {engine.device}", engine.reason]
+    return [f"{engine.backend} {engine.precision} on {engine.device}", engine.reason, *engine.unused_gpus]
+
+
+def _model_lines(model: ModelHealth) -> list[str]:
+    engine = "" if model.engine is None else f", {model.engine}"
+    line = f"{model.name}: {model.state}{engine}{' (needed)' if model.needed else ''}"
+    return [line, *([] if model.rebuild is None else [f"  {model.rebuild}"])]
 
 
 def _redis_lines(redis: RedisHealth | None) -> list[str]:

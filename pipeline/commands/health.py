@@ -1,4 +1,4 @@
-"""What `doctor` checks: engine, models, Redis and gallery. Starts, fetches and creates nothing."""
+"""What `doctor` checks beside engines: versions, folders, thresholds, Redis, gallery. Changes nothing."""
 
 from __future__ import annotations
 
@@ -35,32 +35,6 @@ class Problem:
 
 Problems = list[Problem]
 """what the checks below append to"""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelHealth:
-    """A model's files and engine."""
-
-    name: str
-    model_id: str
-    """of its vectors"""
-    role: str
-    state: str
-    """missing, fetched, verified or built"""
-    needed: bool
-    """by the configuration"""
-    licence: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class EngineHealth:
-    """What will run the networks, and why."""
-
-    backend: str
-    precision: str
-    device: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,56 +103,6 @@ def check_folders(hardware: Hardware, data: Path, models: Path, problems: Proble
                     f"only {free_bytes // 10**6} MB free for {folder}; make room, or set {flags[name]}",
                 )
             )
-
-
-def check_engine(config: Config, problems: Problems) -> EngineHealth | None:
-    """The backend and precision that the configuration comes to."""
-    from pipeline.assemble.recognition import engine_choice
-
-    try:
-        choice = engine_choice(config)
-    except EngineError as error:
-        problems.append(Problem("engine", str(error)))
-        return None
-    return EngineHealth(choice.backend, choice.precision, choice.device, choice.reason)
-
-
-def check_models(config: Config, models: Path, problems: Problems) -> tuple[ModelHealth, ...]:
-    """Every model of the catalogue; those that the configuration needs must be there."""
-    from engines.states import model_states
-    from engines.zoo.catalogue import read_catalogue
-    from pipeline.assemble.recognition import CATALOGUE_FILE, engine_choice
-
-    needed = {"detection.model": config.detection.model, "embedding.model": config.embedding.model}
-    try:
-        catalogue = read_catalogue(CATALOGUE_FILE)
-        for name in needed.values():
-            catalogue.model(name)
-    except EngineError as error:
-        problems.append(Problem("models", str(error)))
-        return ()
-    try:
-        choice = engine_choice(config)
-    except EngineError:
-        choice = None  # said by check_engine; files can be looked at all the same
-    found = tuple(
-        ModelHealth(
-            state.model.name,
-            state.model.model_id,
-            state.model.role,
-            state.state,
-            state.model.name in needed.values(),
-            state.model.licence,
-            str(state.path),
-        )
-        for state in model_states(catalogue, models, choice)
-    )
-    missing = [model.name for model in found if model.needed and model.state == "missing"]
-    if missing:
-        problems.append(
-            Problem("models", f"missing: {', '.join(missing)}; run: python run_pipeline.py models")
-        )
-    return found
 
 
 def check_statistics(config: Config, problems: Problems) -> None:

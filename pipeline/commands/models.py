@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.build_output import engine_record
 from pipeline.commands.context import (
     ConfigOption,
     Context,
@@ -22,7 +22,7 @@ from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
     from engines.backends.choose import EngineChoice
-    from engines.manifest import Manifest
+    from engines.build.built import Built
     from engines.states import ModelState
     from engines.zoo.catalogue import Catalogue
     from engines.zoo.description import ModelDescription
@@ -92,22 +92,24 @@ def _prepare(
     given: Mapping[str, Path],
     wanted: Sequence[ModelDescription],
 ) -> None:
-    """Take what is given by hand; fetch and build what is wanted and not there."""
+    """Take what is given by hand; fetch and build what is wanted and not there, held to the gate without LFW."""
     from engines.prepare import prepare
     from engines.zoo.by_hand import accept
     from engines.zoo.cache import ModelCache
     from engines.zoo.fetch import fetch
+    from pipeline.assemble.parity import how_to_build
     from pipeline.commands.output import model_progress
 
     cache = ModelCache(context.models)
     for name, path in given.items():
         accept(catalogue.model(name), path, cache)
+    how = how_to_build(context.config, catalogue, context.models)
     with model_progress(context) as on_progress:
         for model in wanted:
             if model.network == "none":
                 fetch(model, cache, on_progress)
             else:
-                prepare(model.name, catalogue, context.models, choice, on_progress)
+                prepare(model.name, catalogue, context.models, choice, on_progress, how=how)
 
 
 def _wanted(
@@ -134,12 +136,13 @@ def _print(context: Context, states: Sequence[ModelState]) -> None:
 
     table = Table(box=None, pad_edge=False)
     # A path is copied from here to a shell, so it is broken before it is cut.
-    for heading in ("MODEL", "ROLE", "STATE", "MB", "SHA256", "LICENCE", "PATH"):
+    for heading in ("MODEL", "ROLE", "STATE", "ENGINES", "MB", "SHA256", "LICENCE", "PATH"):
         table.add_column(heading, justify="right" if heading == "MB" else "left", overflow="fold")
     for each in states:
         megabytes = f"{each.size_bytes / 1e6:.1f}" if each.size_bytes else ""
         model, digits = each.model, each.model.files[0].sha256[:12]
-        table.add_row(model.name, model.role, each.state, megabytes, digits, model.licence, str(each.path))
+        row = (model.name, model.role, each.state, _engines(each), megabytes, digits, model.licence)
+        table.add_row(*row, str(each.path))
     context.print(table)
     context.print()
     for each in states:
@@ -159,15 +162,22 @@ def _record(each: ModelState, *, needed: bool) -> dict[str, object]:
         "files": [{"name": file.file_name, "sha256": file.sha256} for file in model.files],
         "bytes": each.size_bytes,
         "path": str(each.path),
-        "engine": None if each.manifest is None else _engine_record(each.manifest),
+        "engine": next((engine_record(built) for built in each.engines if built.folder == each.path), None),
+        "engines": [
+            {"backend": recipe.backend, "precision": recipe.precision, "path": str(built.folder)}
+            for built in each.engines
+            for recipe in [built.manifest.recipe]
+        ],
+        "outdated": each.outdated or None,
     }
 
 
-def _engine_record(manifest: Manifest) -> dict[str, object]:
-    """What runs, and how far its embeddings or maps are from the reference's."""
-    return {
-        "backend": manifest.recipe.backend,
-        "precision": manifest.recipe.precision,
-        "versions": manifest.recipe.versions,
-        "parity": asdict(manifest.parity),
-    }
+def _engines(each: ModelState) -> str:
+    """The engine in use, and those beside it in brackets."""
+    used = [built for built in each.engines if built.folder == each.path]
+    others = sorted({_named(built) for built in each.engines} - {_named(built) for built in used})
+    return " ".join([*map(_named, used), *(f"({name})" for name in others)])
+
+
+def _named(built: Built) -> str:
+    return f"{built.manifest.recipe.backend} {built.manifest.recipe.precision}"

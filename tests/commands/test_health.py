@@ -14,10 +14,8 @@ from pipeline.alignment import occlusion
 from pipeline.commands import thresholds
 from pipeline.commands.health import (
     Problems,
-    check_engine,
     check_folders,
     check_gallery,
-    check_models,
     check_redis,
     check_statistics,
     check_thresholds,
@@ -100,44 +98,6 @@ def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     # Root may write everywhere.
     assert [problem.part for problem in problems] == ([] if os.geteuid() == 0 else ["folders"])
-
-
-def test_the_engine_and_why() -> None:
-    problems: Problems = []
-    engine = check_engine(configured(), problems)
-    assert problems == []
-    assert engine is not None
-    assert engine.backend == "openvino"
-    assert engine.precision in engine.reason
-
-
-def test_an_engine_that_cannot_be_had_is_a_problem() -> None:
-    problems: Problems = []
-    assert check_engine(configured("engine.backend=openvino", "engine.require=torch"), problems) is None
-    assert [problem.part for problem in problems] == ["engine"]
-    assert "Set engine.backend=torch" in problems[0].message
-
-
-def test_needed_models_that_are_missing_are_a_problem(tmp_path: Path) -> None:
-    problems: Problems = []
-    models = check_models(configured(), tmp_path, problems)
-    assert {model.state for model in models} == {"missing"}
-    assert {model.name for model in models if model.needed} == {"centerface", MODEL}
-    assert [problem.message for problem in problems] == [
-        "missing: facenet-20180408, centerface; run: python run_pipeline.py models"
-    ]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_models_are_looked_at_also_without_an_engine(tmp_path: Path) -> None:
-    problems: Problems = []
-    assert check_models(configured("engine.backend=openvino", "engine.require=torch"), tmp_path, problems)
-
-
-def test_a_model_that_nobody_describes_is_a_problem(tmp_path: Path) -> None:
-    problems: Problems = []
-    assert check_models(configured("embedding.model=facenett"), tmp_path, problems) == ()
-    assert "no model 'facenett'" in problems[0].message
 
 
 @pytest.mark.redis

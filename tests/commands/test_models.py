@@ -96,6 +96,14 @@ def test_what_the_configuration_needs_is_built(capsys: pytest.CaptureFixture[str
     assert isinstance(engine, dict)
     assert engine["precision"] == "fp32"
     assert engine["parity"]["max_squared_l2"] < 1e-8
+    assert engine["parity"]["lfw"] is None
+    engines = records["facenet-20180408"]["engines"]
+    assert isinstance(engines, list)
+    assert {
+        "backend": "openvino",
+        "precision": "fp32",
+        "path": records["facenet-20180408"]["path"],
+    } in engines
     assert records["mtcnn"]["engine"] is None
 
 

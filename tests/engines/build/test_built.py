@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engines.arrays import F32, U8
+from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice, choose
-from engines.build.built import Built, build, find_built, recipe_for
+from engines.build.built import Built, How, build, engines_beside, find_built, look_up, recipe_for
+from engines.build.parity import Gate
+from engines.build.parity_material import ParityMaterial
 from engines.errors import BuildError, ModelFileError
-from engines.progress import Progress, ignore
+from engines.progress import OnProgress, Progress, ignore
 from engines.zoo.description import ModelDescription
 from tests.engines.tiny import DIMENSION, SIDE_PX, detector_onnx, embedder_onnx, own_model
 
@@ -29,9 +34,32 @@ def model(tmp_path: Path) -> ModelDescription:
     return own_model(tmp_path / "tiny.onnx", detector_onnx())
 
 
-def built(model: ModelDescription, choice: EngineChoice, steps: list[Progress] | None = None) -> Built:
+@dataclass(frozen=True, slots=True)
+class Found:
+    boxes: F32
+    landmarks: F32
+
+
+def only_by_torch(engine: Engine, frames: Sequence[U8]) -> list[Found]:
+    """One face a frame, which only the reference finds."""
+    count = 1 if engine.info.backend == "torch" else 0
+    return [Found(np.ones((count, 4), np.float32), np.ones((count, 5, 2), np.float32)) for _ in frames]
+
+
+def one_frame(model: ModelDescription, on_progress: OnProgress) -> ParityMaterial:
+    crops = np.zeros((0, 1, 1, 3), np.uint8)
+    return ParityMaterial("a frame", crops, (np.zeros((32, 32, 3), np.uint8),))
+
+
+def built(
+    model: ModelDescription,
+    choice: EngineChoice,
+    steps: list[Progress] | None = None,
+    how: How | None = None,
+) -> Built:
     assert model.path is not None
-    return build(model, model.path, choice, models_of(model), ignore if steps is None else steps.append)
+    on_progress = ignore if steps is None else steps.append
+    return build(model, model.path, choice, models_of(model), on_progress, how)
 
 
 def models_of(model: ModelDescription) -> Path:
@@ -59,8 +87,11 @@ def test_the_manifest_says_what_it_was_made_from(model: ModelDescription, choice
     assert manifest.recipe.versions.keys() == {"onnx", "openvino", "torch"}
     assert {file.name for file in manifest.files} == {"model.xml", "model.bin"}
     assert {path.name for path in one.folder.iterdir()} == {"model.xml", "model.bin", "manifest.json"}
-    assert manifest.parity.reference == "torch fp32"
+    assert manifest.parity is not None
+    assert (manifest.parity.reference, manifest.parity.material) == ("torch fp32", "seeded images")
     assert manifest.parity.max_abs < 1e-5
+    assert manifest.seconds > 0
+    assert manifest.unchecked == ""
     assert one.size_bytes == sum(file.stat().st_size for file in one.folder.glob("model.*"))
 
 
@@ -78,8 +109,11 @@ def test_an_embedder_gets_unit_length_and_any_batch(tmp_path: Path, choice: Engi
 
     assert vectors.shape == (3, DIMENSION)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
-    assert one.manifest.parity.reference == "openvino fp32"
-    assert one.manifest.parity.max_squared_l2 is not None
+    parity = one.manifest.parity
+    assert parity is not None
+    assert parity.reference == "openvino fp32"
+    assert parity.vectors is not None
+    assert parity.vectors.worst_cosine > 1.0 - 1e-6
 
 
 @pytest.mark.parametrize(
@@ -176,3 +210,46 @@ def test_a_folder_that_cannot_be_written(model: ModelDescription, choice: Engine
 
     with pytest.raises(BuildError, match=r"cannot be written.*FACESTREAM_MODELS"):
         built(model, choice)
+
+
+def test_what_fails_the_gate_is_not_installed(model: ModelDescription, choice: EngineChoice) -> None:
+    gate = Gate(material=one_frame, find=only_by_torch)
+
+    with pytest.raises(BuildError, match=r"fp32 engine is not installed: recall of faces 0 .*1 of a frame"):
+        built(model, choice, how=How(gate))
+
+    assert {path.name for path in (models_of(model) / "built").iterdir()} == {".lock"}
+
+
+def test_the_engine_before_it_stays(model: ModelDescription, choice: EngineChoice) -> None:
+    one = built(model, choice)
+
+    with pytest.raises(BuildError, match="recall of faces"):
+        built(model, choice, how=How(Gate(material=one_frame, find=only_by_torch), anew=True))
+
+    assert look_up(one.manifest.recipe, models_of(model)) == one
+
+
+def test_anew_although_it_is_there(model: ModelDescription, choice: EngineChoice) -> None:
+    first, steps = built(model, choice), list[Progress]()
+
+    second = built(model, choice, steps, How(anew=True))
+
+    assert len(steps) == 4
+    assert second.manifest.recipe == first.manifest.recipe
+
+
+def test_engines_of_other_precisions_stay_beside(model: ModelDescription, choice: EngineChoice) -> None:
+    other = replace(choice, precision="bf16")
+    built(model, choice)
+    built(model, other)
+
+    beside = engines_beside(model, models_of(model))
+
+    assert {each.manifest.recipe.precision for each in beside} == {"fp32", "bf16"}
+    assert isinstance(look_up(recipe_for(model, choice), models_of(model)), Built)
+
+
+def test_there_is_none(model: ModelDescription, choice: EngineChoice) -> None:
+    assert look_up(recipe_for(model, choice), models_of(model)) is None
+    assert engines_beside(model, models_of(model)) == ()
