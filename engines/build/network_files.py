@@ -64,10 +64,11 @@ def precise_network(model: ModelDescription, plain: Path, path: Path, choice: En
     network: onnx.ModelProto | None = None
     if choice.precision == "int8":
         network = _quantised(model, onnx.load(str(plain)))
-    elif choice.backend == "tensorrt" and choice.precision == "fp16":
+    if choice.backend == "tensorrt" and choice.precision in ("fp16", "int8"):
         from engines.build.half_precision import half_precision
 
-        network = half_precision(onnx.load(str(plain)))
+        # Of an int8 network, the layers that are not quantised: TensorRT takes each layer's type from the file.
+        network = half_precision(network or onnx.load(str(plain)))
     if network is None:
         return plain
     onnx.save(network, str(path))

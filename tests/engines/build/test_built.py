@@ -15,10 +15,12 @@ import pytest
 from engines.arrays import F32, U8
 from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice, choose
+from engines.backends.cuda.gpus import gpus_here
+from engines.backends.tensorrt_module import tensorrt_flavour
 from engines.build.built import Built, How, build, engines_beside, find_built, look_up, recipe_for
 from engines.build.parity import Gate
 from engines.build.parity_material import ParityMaterial
-from engines.errors import BuildError, ModelFileError
+from engines.errors import BuildError, CatalogueError, ModelFileError
 from engines.progress import OnProgress, Progress, ignore
 from engines.zoo.description import ModelDescription
 from tests.engines.tiny import DIMENSION, SIDE_PX, detector_onnx, embedder_onnx, own_model
@@ -253,3 +255,44 @@ def test_engines_of_other_precisions_stay_beside(model: ModelDescription, choice
 def test_there_is_none(model: ModelDescription, choice: EngineChoice) -> None:
     assert look_up(recipe_for(model, choice), models_of(model)) is None
     assert engines_beside(model, models_of(model)) == ()
+
+
+@pytest.mark.skipif(
+    tensorrt_flavour() != "tensorrt_rtx" or bool(gpus_here().gpus),
+    reason="for a machine that compiles TensorRT engines and cannot run them",
+)
+def test_a_tensorrt_engine_that_nothing_here_can_run(
+    model: ModelDescription, caplog: pytest.LogCaptureFixture
+) -> None:
+    choice = EngineChoice("tensorrt", "fp16", 1, "no GPU here", "asked for")
+
+    with caplog.at_level(logging.WARNING):
+        one = built(model, choice)
+
+    manifest = one.manifest
+    assert one.network.name == "model.engine"
+    assert manifest.parity is None
+    assert manifest.unchecked.startswith("no GPU")
+    assert "COMPILED, NOT CHECKED HERE: no GPU" in caplog.text
+    assert manifest.network_parity is not None
+    assert 0 < manifest.network_parity.max_abs < 0.05
+    assert manifest.tensorrt is not None
+    assert len(manifest.tensorrt.profiles) == 2
+    assert manifest.recipe.versions.keys() == {"onnx", "torch", "tensorrt_rtx"}
+    assert look_up(recipe_for(model, choice), models_of(model)) == one
+    assert {path.name for path in one.folder.iterdir()} == {"model.engine", "manifest.json"}
+
+
+def test_a_changed_int8_file_is_another_engine(model: ModelDescription, tmp_path: Path) -> None:
+    choice = EngineChoice("openvino", "int8", 1, "a processor", "asked for")
+    model = model.model_copy(update={"int8": tmp_path / "int8.npz"})
+    with pytest.raises(CatalogueError, match=r"int8\.npz cannot be read .* drop `int8` of tiny"):
+        recipe_for(model, choice)
+
+    (tmp_path / "int8.npz").write_bytes(b"one")
+    first = recipe_for(model, choice)
+    (tmp_path / "int8.npz").write_bytes(b"another")
+
+    assert recipe_for(model, choice).folder_name == first.folder_name
+    assert recipe_for(model, choice) != first
+    assert recipe_for(model, replace(choice, precision="bf16")).int8_sha256 == ""
