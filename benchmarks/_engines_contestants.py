@@ -38,7 +38,7 @@ class OpenvinoNetwork:
     """A network that was built at one precision, to be opened in any way."""
 
     name: str
-    precision: Precision
+    precision: str
     plain: OpenvinoEngine
     """that knows its file and tensors; never opened itself"""
 
@@ -70,10 +70,9 @@ def networks(name: str, models: Path) -> Iterator[OpenvinoNetwork]:
 
 def chosen_network(name: str, models: Path) -> OpenvinoNetwork:
     """One of our networks at the precision that is chosen for this processor. Raises EngineError."""
-    choice = choose("openvino")
-    engine = prepare(name, read_catalogue(CATALOGUE_FILE), models, choice).engine
+    engine = prepare(name, read_catalogue(CATALOGUE_FILE), models, choose("openvino")).engine
     assert isinstance(engine, OpenvinoEngine)
-    return OpenvinoNetwork(name, choice.precision, engine)
+    return OpenvinoNetwork(name, engine.info.precision, engine)
 
 
 def alternatives(name: str, models: Path, folder: Path, close: ExitStack) -> Iterator[Contestant]:
