@@ -188,12 +188,12 @@ def accuracy(one: Watched, truth: Sequence[Faces], config: Config) -> dict[str, 
         away = np.linalg.norm(wanted.landmarks[hit] - item.faces.landmarks[best[hit]], axis=2).mean(axis=1)
         errors += (away / shorter_sides(wanted.boxes[hit])).tolist()
         now_s = item.frame.info.pts_s
+        if missing_since is not None:
+            missed_s = max(missed_s, now_s - missing_since)
         if hit.all():
             missing_since = None
         elif missing_since is None:
             missing_since = now_s
-        if missing_since is not None:
-            missed_s = max(missed_s, now_s - missing_since)
     return {
         "faces": faces,
         "recall": round(len(overlaps) / faces, 4) if faces else None,
