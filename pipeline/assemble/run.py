@@ -27,12 +27,17 @@ from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.matching.stage import ListsOf, MatchingStage, Search, everybody
 from pipeline.runtime.feedback import FeedbackBoard
+from pipeline.runtime.gathering import Gather, shares_of_lag
 from pipeline.runtime.line import Step
 from pipeline.runtime.measuring.metrics import Metrics
 from pipeline.runtime.restarts import RestartRules
 from pipeline.runtime.supervisor import Supervisor
 from pipeline.runtime.worker import WorkerHook
 from pipeline.tracking.stage import TrackingStage
+from pipeline.types import Aligned
+
+GATHERED_FRAMES = 128
+"""of all recordings of a plain replay, whose crops may wait for each other; most have none, and none holds its image"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +157,23 @@ def _steps(
     )
     decide = LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board, pictures)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)
+    shares = shares_of_lag(config.sightings.feedback_lag_frames)
+    gather = Gather(_crops_of, embedding.max_batch, shares.gathered) if plan.in_order else None
+    at_once = embedding.max_batch if gather is None else GATHERED_FRAMES
     return [
         Step(detection_stage(config, networks, pace), detection.max_batch),
         Step(tracking_stage(config, pace), queued, queued),
-        # A batch no longer than the lag: the gate must not wait for a frame of its own batch.
-        Step(align, min(queued, config.sightings.feedback_lag_frames), queued),
-        Step(embed, embedding.max_batch, queued, queues.fill_s),
+        # The gate must not wait for a frame of its own batch, nor for one that waits for more crops.
+        Step(align, min(queued, shares.asking), queued),
+        Step(embed, at_once, queued, queues.fill_s, gather),
         Step(match, queued, queued),
         Step(decide, queued, queued),
         Step(publish, queued, queued),
     ]
+
+
+def _crops_of(item: Aligned) -> int:
+    return len(item.rows)
 
 
 def restart_rules(config: Config) -> RestartRules:

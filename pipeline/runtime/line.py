@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.runtime.buffer import ChannelClosed, Overflow
 from pipeline.runtime.channel import Channel, Inbox, Outbox
 from pipeline.runtime.fan_in import FanIn
+from pipeline.runtime.gathering import Gather, Gathering
 from pipeline.runtime.measuring.metrics import Drops
 from pipeline.runtime.restarting import StageFailures
 from pipeline.runtime.restarts import RestartRules
@@ -33,6 +34,8 @@ class Step:
     """items that may wait before it; the first step's wait in the fan-in instead"""
     fill_s: float = 0.0
     """how long a batch may wait to fill; live only"""
+    gather: Gather | None = None
+    """what a batch waits for; recordings only"""
 
 
 class Line:
@@ -48,7 +51,11 @@ class Line:
         """See supervisor.Supervisor."""
         self.fan_in = fan_in
         self.channels = [Channel[Any](step.queued, Overflow.BLOCK, step.stage.name) for step in steps[1:]]
-        inboxes: list[Inbox[Any]] = [fan_in, *self.channels]
+        queues: list[Inbox[Any]] = [fan_in, *self.channels]
+        inboxes = [
+            queue if step.gather is None else Gathering(queue, step.gather)
+            for step, queue in zip(steps, queues, strict=True)
+        ]
         outboxes: list[Outbox[Any] | None] = [*self.channels, None]
         self.workers = [
             Worker(step.stage, inbox, outbox, step.max_batch, hooks, step.fill_s, restarts)
