@@ -17,6 +17,9 @@ hand and people close to the lens 0.23 and less"""
 DARK = 4.0
 """grey levels of noise that are no contrast, so that a dark picture is not all surprise"""
 
+PIXEL = np.dtype("V3")
+"""of RGB"""
+
 _NEAREST_FIRST = sorted(
     np.ndindex(2 * REACH + 1, 2 * REACH + 1),
     key=lambda place: (np.hypot(place[0] - REACH, place[1] - REACH), place),
@@ -44,7 +47,9 @@ class CutDetector:
 def thumbnail(image: U8) -> F32:
     """An image (H, W, 3) RGB as a small grey picture (18, 32), 0 to 255."""
     step = max(1, image.shape[1] // (8 * THUMB[0]))
-    small = cv2.resize(np.ascontiguousarray(image[::step, ::step]), THUMB, interpolation=cv2.INTER_AREA)
+    # A pixel as one value of three bytes: numpy copies those twice as fast as three values of one.
+    few = np.ascontiguousarray(np.ascontiguousarray(image).view(PIXEL)[::step, ::step]).view(np.uint8)
+    small = cv2.resize(few, THUMB, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.float32)
 
 

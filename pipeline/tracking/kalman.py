@@ -55,10 +55,11 @@ class BoxStates:
         """The states of these rows."""
         return BoxStates(self.values[rows], self.velocities[rows], self.covariances[rows])
 
-    def boxes(self) -> F32:
-        """(N, 4) x0 y0 x1 y1 pixels; sides are at least one pixel."""
-        sides = np.maximum(self.values[:, 2:], 1.0)
-        low = self.values[:, :2] - sides / 2
+    def boxes(self, dt_s: float = 0.0) -> F32:
+        """(N, 4) x0 y0 x1 y1 pixels, `dt_s` seconds later; sides are at least one pixel."""
+        values = self.values + dt_s * self.velocities if dt_s else self.values
+        sides = np.maximum(values[:, 2:], 1.0)
+        low = values[:, :2] - sides / 2
         return np.concatenate([low, low + sides], axis=1).astype(np.float32)
 
 

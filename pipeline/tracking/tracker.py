@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.arrays import F32, I64, Bools, check_rows
 from pipeline.geometry import clip_boxes
 from pipeline.tracking.associate import Gates, associate
-from pipeline.tracking.tracks import Tracks, join
+from pipeline.tracking.tracks import NO_TRACKS, Tracks, join
 from pipeline.types import Faces
 
 RESET_GAP_S = 5.0
@@ -27,7 +27,7 @@ class TrackRules:
 
 @dataclass(frozen=True, slots=True)
 class TrackRows:
-    """The tracks that count in one frame, by ascending id."""
+    """The tracks that count in one frame, by ascending id. Frames share arrays; nobody may write into them."""
 
     faces: Faces
     """a predicted one is cut off at the frame's edge, so that nothing may be left of it"""
@@ -43,6 +43,10 @@ class TrackRows:
         check_rows(len(self.faces), largest_px=self.largest_px)
 
 
+NOBODY = TrackRows(Faces.none(), np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0, np.float32))
+"""most frames of most cameras"""
+
+
 class Tracker:
     """The tracks of one camera.
 
@@ -55,8 +59,8 @@ class Tracker:
     def __init__(self, rules: TrackRules, last_id: int = 0) -> None:
         """`last_id`: given out before, by the tracker whose place this one takes."""
         self._rules = rules
-        self._tracks = Tracks.begin(Faces.none(), 0.0)
-        """as of the last look"""
+        self._tracks = self._counted = NO_TRACKS
+        """as of the last look: all, and those that count by ascending id"""
         self._at_s = 0.0
         """pts of the last look"""
         self._last_id = last_id
@@ -70,29 +74,43 @@ class Tracker:
         """Take in what a look at a frame of this size in pixels found, and say which tracks there are now."""
         if pts_s - self._at_s > RESET_GAP_S:
             self.reset()
+        if not len(faces) and not len(self._tracks):
+            self._at_s = pts_s
+            return NOBODY
         tracks = self._tracks.predicted(pts_s - self._at_s)
         pairs = associate(tracks.states, faces.boxes, faces.scores, self._rules.gates)
         fresh = faces.scores >= self._rules.gates.min_score
         fresh[pairs.faces] = False
         lost = self._may_return(tracks, pts_s, width, height)
         lost[pairs.tracks] = False
-        found = tracks.take(pairs.tracks).found(faces.take(pairs.faces), pts_s)
-        new = Tracks.begin(faces.take(fresh), pts_s)
-        self._tracks = self._confirm(join((found, new, tracks.take(lost))))
+        found = tracks.take(pairs.tracks).found(faces.take(pairs.faces), pts_s) if len(pairs) else NO_TRACKS
+        # Most looks find everybody again and nobody else: then there is nothing to join.
+        new = Tracks.begin(faces.take(fresh), pts_s) if fresh.any() else NO_TRACKS
+        gone = tracks.take(lost) if lost.any() else NO_TRACKS
+        self._tracks = self._confirm(join((found, new, gone)))
         self._at_s = pts_s
-        seen = faces.take(np.concatenate([pairs.faces, np.flatnonzero(fresh)]))
-        return self._rows(self._tracks, seen, width, height)
+        rows = _counted(self._tracks)
+        self._counted = self._tracks.take(rows)
+        seen = np.concatenate([pairs.faces, np.flatnonzero(fresh)])
+        return self._found(rows, faces.take(seen), width, height)
 
     def predict(self, pts_s: float, width: int, height: int) -> TrackRows:
         """Where the tracks that count should be in a frame that was not looked at."""
-        return self._rows(self._tracks.predicted(pts_s - self._at_s), Faces.none(), width, height)
+        tracks = self._counted
+        if not len(tracks):
+            return NOBODY
+        faces = tracks.faces_at(pts_s - self._at_s)
+        faces = Faces(clip_boxes(faces.boxes, width, height), faces.landmarks, faces.scores)
+        return TrackRows(faces, tracks.ids, np.zeros(len(tracks), np.bool_), tracks.largest_px)
 
     def reset(self) -> None:
         """End all tracks: what is seen next is a new scene. Ids go on counting."""
-        self._tracks = Tracks.begin(Faces.none(), 0.0)
+        self._tracks = self._counted = NO_TRACKS
 
     def _confirm(self, tracks: Tracks) -> Tracks:
         due = np.flatnonzero((tracks.ids == 0) & (tracks.looks >= self._rules.min_looks))
+        if not len(due):
+            return tracks
         ids = tracks.ids.copy()
         ids[due] = self._last_id + 1 + np.arange(len(due))
         self._last_id += len(due)
@@ -105,14 +123,17 @@ class Tracker:
         recent = pts_s - tracks.seen_s < self._rules.max_lost_s
         return np.asarray(inside & recent, dtype=np.bool_)
 
-    def _rows(self, tracks: Tracks, seen: Faces, width: int, height: int) -> TrackRows:
-        """The tracks that count; the first were found as `seen`, row by row, the rest are predictions."""
+    def _found(self, rows: I64, seen: Faces, width: int, height: int) -> TrackRows:
+        """The tracks that count, which are these `rows` of all; the first of all were found as `seen`, row by row."""
+        tracks = self._counted
         guess = tracks.faces()
-        observed = np.arange(len(tracks)) < len(seen)
-        boxes = clip_boxes(guess.boxes, width, height)
-        landmarks = guess.landmarks.copy()
-        boxes[observed], landmarks[observed] = seen.boxes, seen.landmarks
-        faces = Faces(boxes, landmarks, tracks.scores)
-        rows = np.flatnonzero(tracks.ids > 0)
-        rows = rows[np.argsort(tracks.ids[rows])]
-        return TrackRows(faces.take(rows), tracks.ids[rows], observed[rows], tracks.largest_px[rows])
+        boxes, landmarks = clip_boxes(guess.boxes, width, height), guess.landmarks
+        observed = rows < len(seen)
+        boxes[observed], landmarks[observed] = seen.boxes[rows[observed]], seen.landmarks[rows[observed]]
+        return TrackRows(Faces(boxes, landmarks, tracks.scores), tracks.ids, observed, tracks.largest_px)
+
+
+def _counted(tracks: Tracks) -> I64:
+    """Rows of the tracks that count, by ascending id."""
+    rows = np.flatnonzero(tracks.ids > 0)
+    return rows[np.argsort(tracks.ids[rows])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -84,13 +85,20 @@ class Tracks:
 
     def faces(self) -> Faces:
         """Where the faces should be; their landmarks moved and grew with them."""
-        boxes = self.states.boxes()
+        return self.faces_at(0.0)
+
+    def faces_at(self, dt_s: float) -> Faces:
+        """Where they should be `dt_s` seconds later: as `predicted` says, without asking how sure that is."""
+        boxes = self.states.boxes(dt_s)
         sides = (boxes[:, 2:] - boxes[:, :2])[:, None]
         return Faces(boxes, self.landmarks * sides + boxes[:, None, :2], self.scores)
 
 
-def join(parts: tuple[Tracks, ...]) -> Tracks:
+def join(parts: Sequence[Tracks]) -> Tracks:
     """The rows of all parts, in order."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) < 2:
+        return parts[0] if parts else NO_TRACKS
     return Tracks(
         kalman.join([part.states for part in parts]),
         np.concatenate([part.ids for part in parts]),
@@ -110,3 +118,6 @@ def shorter_sides(faces: Faces) -> F32:
 def _in_box(landmarks: F32, boxes: F32) -> F32:
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)[:, None]
     return np.asarray((landmarks - boxes[:, None, :2]) / sides, dtype=np.float32)
+
+
+NO_TRACKS = Tracks.begin(Faces.none(), 0.0)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.arrays import F32
+from pipeline.geometry import iou_matrix
 from pipeline.tracking import kalman
-from pipeline.tracking.associate import Gates, assign, associate
+from pipeline.tracking.associate import MAX_CENTRE_DISTANCE, Gates, _plausible, assign, associate
 from pipeline.tracking.kalman import BoxStates
 
 GATES = Gates(min_score=0.5, min_iou=0.2, min_iou_low=0.4)
@@ -46,6 +47,35 @@ def test_assignment_is_as_good_as_trying_everything(seed: int, rows: int, column
         best = min(best, (-len(kept), sum(cost[r, c] for r, c in kept)))
     assert -len(chosen.tracks) == best[0]
     assert cost[chosen.tracks, chosen.faces].sum() == pytest.approx(best[1])
+
+
+def plainly(states: BoxStates, found: F32, scores: F32) -> list[tuple[int, int]]:
+    """The three steps, each over all pairs that those before left."""
+    overlap = iou_matrix(states.boxes(), found).astype(np.float64)
+    distance = kalman.centre_distances(states, found)
+    strong = scores >= GATES.min_score
+    near = (distance <= MAX_CENTRE_DISTANCE) & _plausible(states, found)
+    free = np.ones(overlap.shape, np.bool_)
+    paired: list[tuple[int, int]] = []
+    for cost, allowed in (
+        (-overlap, (overlap >= GATES.min_iou) & strong),
+        (-overlap, (overlap >= GATES.min_iou_low) & ~strong),
+        (distance, near & strong),
+    ):
+        chosen = assign(cost, allowed & free)
+        free[chosen.tracks], free[:, chosen.faces] = False, False
+        paired += zip(chosen.tracks.tolist(), chosen.faces.tolist(), strict=True)
+    return sorted(paired)
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 5), found=st.integers(0, 5))
+def test_steps_that_are_left_out_would_find_nobody(seed: int, count: int, found: int) -> None:
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 120, (count + found, 2))
+    faces = np.concatenate([corners, corners + rng.uniform(30, 50, (count + found, 2))], axis=1)
+    states, seen = tracks(*faces[:count]), boxes(*faces[count:])
+    scores = rng.uniform(0.3, 1.0, found).astype(np.float32)
+    assert pairs(states, seen, scores.tolist()) == plainly(states, seen, scores)
 
 
 def test_two_tracks_share_two_faces_for_the_best_together() -> None:

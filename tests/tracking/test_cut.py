@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.tracking.cut import MAX_SURPRISE, CutDetector, surprise, thumbnail
+from pipeline.tracking.cut import MAX_SURPRISE, THUMB, CutDetector, surprise, thumbnail
 
 
 def scene(seed: int, width: int = 640, height: int = 360) -> U8:
@@ -30,6 +30,14 @@ def alarms(frames: list[U8]) -> list[int]:
     """Frames at which a cut is found."""
     detector = CutDetector()
     return [number for number, frame in enumerate(frames) if detector.is_cut(frame)]
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (853, 479), (100, 60)])
+def test_the_small_picture_is_of_every_so_manyth_pixel(size: tuple[int, int]) -> None:
+    image = view(scene(3, *size), 5, size[0])
+    step = max(1, size[0] // (8 * THUMB[0]))
+    few = cv2.resize(image[::step, ::step].copy(), THUMB, interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(thumbnail(image), cv2.cvtColor(few, cv2.COLOR_RGB2GRAY))
 
 
 def test_the_first_frame_is_no_cut_and_neither_is_a_still_picture() -> None:

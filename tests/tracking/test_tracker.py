@@ -217,3 +217,16 @@ def test_the_same_looks_give_the_same_tracks_bit_for_bit() -> None:
         return [row.faces.boxes.tobytes() + row.track_ids.tobytes() for row in rows]
 
     assert answers() == answers()
+
+
+def test_predictions_are_those_of_the_filter() -> None:
+    tracker = make(min_looks=1)
+    for number in range(5):
+        look(tracker, number, [moved(FACE, 10 * number), moved(FACE, 400 - 7 * number, 3 * number)])
+    rows = tracker.predict(4.5 * LOOK_S, WIDTH, HEIGHT)
+
+    later = tracker._tracks.predicted(4.5 * LOOK_S - 4 * LOOK_S)
+    order = np.argsort(later.ids)
+    assert rows.track_ids.tolist() == later.ids[order].tolist()
+    assert rows.faces.boxes.tolist() == later.faces().boxes[order].tolist()
+    assert rows.faces.landmarks.tolist() == later.faces().landmarks[order].tolist()
