@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from pipeline.device.engine import DeviceEngine
 from pipeline.device.shared import SharedGpu
 
 if TYPE_CHECKING:
-    from engines.networks.from_pixels import FromPixels
+    pass
 
 POOL_BYTES = 4 << 30
 FACENET, CENTERFACE = "facenet-20180408", "centerface"
@@ -83,8 +83,7 @@ class Here:
         if isinstance(there, str):
             raise BackendError(there)
         model = read_catalogue(Path(__file__).resolve().parents[1] / "config" / "models.yaml").model(name)
-        load, inputs, outputs = torch_network(model, fetch(model, ModelCache(self.models))[0])
-        network = cast("Callable[[], FromPixels]", load)
+        network, inputs, outputs = torch_network(model, fetch(model, ModelCache(self.models))[0])
         info = EngineChoice("torch", "fp16", 0, there.name, "bench gpu").info
         with TorchCudaEngine(name, network, inputs, outputs, info, self.gpu.index, (batch,)) as engine:
             yield engine

@@ -35,7 +35,8 @@ class PeerProcess:
                 # Warnings of packages older than this Python say nothing about the figures.
                 [self._python, "-W", "ignore", "-m", "benchmarks._peers_child"],
                 cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": ""},
+                # torch's threads would otherwise spin while they wait, and slow the contestant that runs next.
+                env=os.environ | {"PYTHONPATH": "", "OMP_WAIT_POLICY": "passive"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

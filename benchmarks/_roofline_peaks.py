@@ -72,8 +72,8 @@ def _gops(run: Callable[[], object]) -> float:
 
 def _product(core: Any, hint: str, *, quantised: bool) -> Callable[[], object]:
     """A matrix times a constant one, as a network's are: OpenVINO packs the constant when it is compiled."""
-    from openvino import Model, opset13
-
+    openvino = import_openvino()
+    Model, opset13 = openvino.Model, openvino.opset13  # noqa: N806
     rng = np.random.default_rng(6)
     left = opset13.parameter([SIDE, SIDE], np.float32)
     right = opset13.constant(rng.uniform(-1, 1, (SIDE, SIDE)).astype(np.float32))

@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     videos = args.videos or default_videos()
     with (
         tempfile.TemporaryDirectory() as data,
-        open_recognition(config, models_folder(), ignore) as recognition,
+        open_recognition(config, models_folder(), ignore, live=True) as recognition,
     ):
         with open_store(config, Path(data)) as store:
             gallery = load_gallery(config, store, recognition)

@@ -15,16 +15,17 @@ class Engine(Section):
     backend: Literal["auto", "openvino", "tensorrt", "torch"] = "auto"
     """auto: tensorrt where a GPU and TensorRT are, torch on a GPU that TensorRT cannot run on, else openvino"""
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
-    """auto: the fastest whose loss is within the limits of `parity` on this machine: int8 or bf16 on a processor that
-    computes them, fp16 on a GPU"""
+    """auto: on a processor int8 where it multiplies that (VNNI, AMX) and the model has an `int8` file in models.yaml,
+    else bf16, else fp32; on a GPU fp16. Every engine passes the limits of `parity` before it is used"""
     require: Literal["openvino", "tensorrt", "torch"] | None = None
     """anything else is an error"""
     threads: Annotated[int, Field(ge=0)] = 0
     """openvino: of one network; 0: all cores"""
     streams: Annotated[int, Field(ge=0)] = 0
     """openvino: parts of a batch that run beside each other; 0: as measured for the mode (docs/performance.md)"""
-    mode: Literal["latency", "throughput"] = "throughput"
-    """openvino: what threads and streams are chosen for where they are 0"""
+    mode: Literal["auto", "latency", "throughput"] = "auto"
+    """openvino: what threads and streams are chosen for where they are 0. latency: a single frame gets all cores;
+    throughput: each core works on frames of its own. auto: latency for live cameras, throughput for everything else"""
     gpu: Annotated[int, Field(ge=0)] = 0
     """tensorrt, torch: which GPU, by index"""
     gpu_memory_mib: Count = 4096

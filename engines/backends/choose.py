@@ -46,6 +46,8 @@ class EngineChoice:
     """openvino: what threads and streams are chosen for where they are 0"""
     gpu: int = 0
     """tensorrt, torch on a GPU: which, by index"""
+    gpu_memory_bytes: int = 4 << 30
+    """tensorrt: of one network, on the device, at most"""
     on_gpu: bool = False
 
     @property
@@ -200,6 +202,10 @@ def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
         return EngineChoice(
             "openvino", "int8", threads, device, f"{why}; int8: asked for{instructions('int8')}"
         )
+    # Without such instructions int8 sums are made in 16 bits, which overflow, and nothing is faster.
+    if precision == "auto" and "INT8" in computes and (products := instructions("int8")):
+        reason = f"{why}; int8: this processor multiplies it{products}, where a model has been measured in it"
+        return EngineChoice("openvino", "int8", threads, device, reason)
     if "BF16" in computes:
         reason = f"{why}; bf16: this processor computes it{instructions('bf16')}"
         return EngineChoice("openvino", "bf16", threads, device, reason)

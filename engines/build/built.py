@@ -37,7 +37,7 @@ from engines.zoo.lock import folder_lock, scratch_folder
 
 log = logging.getLogger(__name__)
 
-REVISION = 3
+REVISION = 4
 FOLDER = "built"
 PARTS = 3
 

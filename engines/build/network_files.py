@@ -63,7 +63,7 @@ def precise_network(model: ModelDescription, plain: Path, path: Path, choice: En
 
     network: onnx.ModelProto | None = None
     if choice.precision == "int8":
-        network = _quantised(model, onnx.load(str(plain)))
+        network = _quantised(model, onnx.load(str(plain)), choice)
     if choice.backend == "tensorrt" and choice.precision in ("fp16", "int8"):
         from engines.build.half_precision import half_precision
 
@@ -75,13 +75,14 @@ def precise_network(model: ModelDescription, plain: Path, path: Path, choice: En
     return path
 
 
-def _quantised(model: ModelDescription, network: onnx.ModelProto) -> onnx.ModelProto:
+def _quantised(model: ModelDescription, network: onnx.ModelProto, choice: EngineChoice) -> onnx.ModelProto:
     from engines.build.quantisation_recipe import read_recipe
     from engines.build.quantised import quantised
 
     if model.int8 is None:
         raise BuildError(f"{model.name}: models.yaml names no int8 file; use another engine.precision")
-    return quantised(network, read_recipe(model.int8))
+    # TensorRT takes int8 around zero alone.
+    return quantised(network, read_recipe(model.int8), signed=choice.backend == "tensorrt")
 
 
 def write_network(
@@ -136,7 +137,7 @@ def engine_of(network: Path, manifest: Manifest, choice: EngineChoice) -> Engine
         from engines.backends.cuda.session import GpuLimits
         from engines.backends.tensorrt import TensorrtEngine
 
-        name, limits = manifest.recipe.model, GpuLimits(gpu=choice.gpu)
+        name, limits = manifest.recipe.model, GpuLimits(choice.gpu, choice.gpu_memory_bytes)
         return TensorrtEngine(name, network, manifest.inputs, manifest.outputs, choice.info, limits)
     return openvino_engine(network, manifest.inputs, manifest.outputs, choice)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from config.schema import Config
 from engines.backends.base import Engine
-from engines.backends.choose import EngineChoice, choose
+from engines.backends.choose import EngineChoice, Mode, choose
 from engines.centre import read_centre
 from engines.manifest import installed_versions
 from engines.prepare import Prepared, prepare
@@ -23,6 +23,7 @@ from pipeline.alignment.crop import CropRule
 from pipeline.alignment.quality import JudgeParts, judge, no_parts, parts_of, quality_recipe
 from pipeline.alignment.stage import Judge
 from pipeline.arrays import U8
+from pipeline.assemble.parity import how_to_build
 from pipeline.detection.centerface import CenterFace
 from pipeline.detection.input_size import WHOLE_PX
 from pipeline.detection.look import Detector
@@ -93,27 +94,38 @@ class Recognition:
         self._close.close()
 
 
-def open_recognition(config: Config, models: Path, on_progress: OnProgress) -> Recognition:
-    """Fetch, build and open what the configuration names; slow the first time.
+def open_recognition(
+    config: Config, models: Path, on_progress: OnProgress, *, live: bool = False
+) -> Recognition:
+    """Fetch, build and open what the configuration names, for live cameras or for recordings; slow the first time.
 
     Raises EngineError where a model or an engine cannot be had.
     """
-    choice = engine_choice(config)
+    choice = engine_choice(config, live=live)
     log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
     catalogue = read_catalogue(CATALOGUE_FILE)
     with ExitStack() as opened:
-        detector = prepare(config.detection.model, catalogue, models, choice, on_progress, role="detection")
-        embedder = prepare(config.embedding.model, catalogue, models, choice, on_progress, role="embedding")
+        how = how_to_build(config, catalogue, models)
+        detector = prepare(
+            config.detection.model, catalogue, models, choice, on_progress, (), "detection", how
+        )
+        embedder = prepare(
+            config.embedding.model, catalogue, models, choice, on_progress, (), "embedding", how
+        )
         for prepared in (detector, embedder):
             prepared.engine.open()
             opened.callback(prepared.engine.close)
         return Recognition(networks_of(config, detector, embedder), opened.pop_all())
 
 
-def engine_choice(config: Config) -> EngineChoice:
+def engine_choice(config: Config, *, live: bool = False) -> EngineChoice:
     """What runs the networks, and why. Raises BackendError."""
     keys = config.engine
-    return choose(keys.backend, keys.precision, keys.require, keys.threads, keys.streams, keys.mode, keys.gpu)
+    mode: Mode = "latency" if live else "throughput"
+    if keys.mode != "auto":
+        mode = keys.mode
+    choice = choose(keys.backend, keys.precision, keys.require, keys.threads, keys.streams, mode, keys.gpu)
+    return replace(choice, gpu_memory_bytes=keys.gpu_memory_mib << 20)
 
 
 def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Networks:

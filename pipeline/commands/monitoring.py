@@ -78,7 +78,7 @@ def run_monitor(context: Context, request: MonitorRequest) -> int:
     """
     given = cameras_given(request.sources)
     check_file(context, given)
-    engine = engine_choice(context.config)
+    engine = engine_choice(context.config, live=True)
     monitor = Monitor(context.config, facestream_version(), engine)
     # Signals are obeyed until everything is closed: a second one must not tear the gallery or our own Redis.
     with ExitStack() as last, ExitStack() as stack:
@@ -126,7 +126,7 @@ def assemble(
     config, data = context.config, context.data
     monitor.say("loading the models")
     with model_progress(context) as on_progress:
-        recognition = stack.enter_context(open_recognition(config, context.models, on_progress))
+        recognition = stack.enter_context(open_recognition(config, context.models, on_progress, live=True))
     monitor.say("loading the gallery")
     store = stack.enter_context(open_store(config, data))
     gallery = stack.enter_context(

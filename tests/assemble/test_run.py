@@ -29,7 +29,8 @@ def prepared(
     """A model that never runs; `keys` change its description."""
     engine = FakeEngine(lambda given: {}, (), ())
     engine.info = info
-    manifest = None if made_of is None else Manifest(made_of, (), (), (), Parity("torch", 1, 0.0, None))
+    parity = Parity("torch", "painted", 1, 0.0, None, None, None)
+    manifest = None if made_of is None else Manifest(made_of, (), (), (), parity)
     return Prepared(CATALOGUE.model(name).model_copy(update=keys), engine, manifest)
 
 

@@ -94,7 +94,10 @@ def test_the_demo_names_everybody_twice_the_same_and_the_second_time_without_net
     assert second.read_bytes() == first.read_bytes()
 
     assert (
-        run_pipeline.main(["subscribe", "--replay", "--since", "0", "--json", "--count", "20", *options]) == 0
+        run_pipeline.main(
+            ["subscribe", "--replay", "--since", "0", "--json", "--count", str(2 * len(lines)), *options]
+        )
+        == 0
     )
     assert capsys.readouterr().out.splitlines() == lines * 2
 

@@ -14,6 +14,7 @@ from engines.backends.choose import choose
 from engines.backends.fake import FakeEngine
 from engines.build.built import build
 from engines.build.from_description import torch_engine
+from engines.build.network_files import fitting
 from engines.errors import BackendError
 from engines.progress import ignore
 from tests.engines.tiny import detector_onnx, own_model
@@ -47,9 +48,9 @@ def openvino(folder: Path) -> Engine:
 
 
 def openvino_auto(folder: Path) -> Engine:
-    """bf16 where the processor computes it."""
+    """What a model without an int8 file gets: bf16 where the processor computes it."""
     model = own_model(folder / "tiny.onnx", detector_onnx())
-    choice = choose("openvino", "auto", threads=1)
+    choice = fitting(model, choose("openvino", "auto", threads=1))
     return build(model, folder / "tiny.onnx", choice, folder / "models", ignore).engine(choice)
 
 

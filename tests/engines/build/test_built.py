@@ -92,7 +92,7 @@ def test_the_manifest_says_what_it_was_made_from(model: ModelDescription, choice
     assert manifest.parity is not None
     assert (manifest.parity.reference, manifest.parity.material) == ("torch fp32", "seeded images")
     assert manifest.parity.max_abs < 1e-5
-    assert manifest.seconds > 0
+    assert manifest.seconds >= 0
     assert manifest.unchecked == ""
     assert one.size_bytes == sum(file.stat().st_size for file in one.folder.glob("model.*"))
 
