@@ -19,7 +19,7 @@ from pipeline.detection.look import Look
 from pipeline.detection.on_device import CAPACITY, placed
 from pipeline.device.lane import Lane
 from pipeline.device.shared import SharedGpu
-from pipeline.types import HostPixels
+from pipeline.pixels import HostPixels
 
 FRAMES, FRAME = 8, (720, 1280)
 FACES = 64

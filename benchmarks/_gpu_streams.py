@@ -28,7 +28,7 @@ from pipeline.detection.on_device import DeviceDetector
 from pipeline.device.shared import SharedGpu
 from pipeline.embedding.on_device import DeviceEmbedder
 from pipeline.errors import BadInputError
-from pipeline.types import HostPixels
+from pipeline.pixels import HostPixels
 
 SIDES = (1280, 720)
 RATE_HZ = 25

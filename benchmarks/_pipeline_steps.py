@@ -30,9 +30,10 @@ from pipeline.events.publish import PublishingStage
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.matching.stage import MatchingStage, Search
+from pipeline.pixels import Pixels
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.stage import Stage
-from pipeline.types import Frame, GalleryState, Pixels
+from pipeline.types import Frame, GalleryState
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -219,7 +220,7 @@ def _stages(
         "letterbox": detection_stage(config, networks, None),
         "cut test and tracking": tracking_stage(config, None),
         "embed gate": AlignmentStage(
-            watch.timed("cut crops", networks.crop.crops),
+            watch.timed("cut crops", networks.crop.cut),
             networks.judge,
             gate_rules(config),
             board,

@@ -30,7 +30,8 @@ from pipeline.events.pictures.snapshot_room import SnapshotRoom
 from pipeline.events.pictures.snapshots import SnapshotRules, SnapshotWriter
 from pipeline.gallery.keeping.picture_about import About
 from pipeline.gallery.keeping.picture_room import every_file
-from pipeline.types import Faces, Frame, FrameInfo, GalleryState, HostPixels, Matched
+from pipeline.pixels import HostPixels
+from pipeline.types import Faces, Frame, FrameInfo, GalleryState, Matched
 
 WIDTH, HEIGHT, FRAME_PX, QUALITY = 1920, 1080, 1280, 85
 CAMERAS, PEOPLE = 16, 5

@@ -80,7 +80,7 @@ Reopen = Callable[[], None]
 
 
 class EngineStage(StageBase[In, Out]):
-    """A stage that works on a batch together, with an engine that its caller has opened and closes.
+    """A stage that works with an engine that its caller has opened and closes, most of them on a batch together.
 
     After a failure it has the engine made anew: a broken inference request or GPU context fails for ever.
     """

@@ -9,69 +9,13 @@ one `StreamEnd` through the same channels, behind its last frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 import numpy as np
 
-from pipeline.arrays import F32, I64, U8, Bools, check_array, check_rows
-
-
-class Pixels(Protocol):
-    """Pixels that may not be on the host yet: a frame (H, W, 3) or a batch of crops (N, H, W, 3), RGB uint8."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of what `to_host` returns."""
-        ...
-
-    def to_host(self) -> U8:
-        """The pixels as a numpy array; cheap when called again. The caller must not write into it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class HostPixels:
-    """Pixels that are a numpy array already."""
-
-    array: U8
-    """(H, W, 3) or (N, H, W, 3) RGB uint8"""
-
-    def __post_init__(self) -> None:
-        shape = ("N", "H", "W", 3)[-self.array.ndim :]
-        check_array("pixels", self.array, np.uint8, shape if self.array.ndim in (3, 4) else ("H", "W", 3))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.array.shape
-
-    def to_host(self) -> U8:
-        return self.array
-
-
-class LazyPixels:
-    """Pixels converted when first asked for: most decoded frames are never looked at, and conversion costs.
-
-    On any thread. Two that ask at the same moment both convert, and get the same.
-    """
-
-    def __init__(self, shape: tuple[int, ...], convert: Callable[[], U8]) -> None:
-        self._shape = shape
-        self._pixels: U8 | Callable[[], U8] = convert
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    def to_host(self) -> U8:
-        pixels = self._pixels
-        if callable(pixels):
-            pixels = pixels()
-            check_array("pixels", pixels, np.uint8, self._shape)
-            self._pixels = pixels  # lets go of the decoded frame
-        return pixels
+from pipeline.arrays import F32, I64, Bools, check_array, check_rows
+from pipeline.pixels import Crops, Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +134,7 @@ class Aligned:
     """(N,) in [0, 1]; 0 where the face was not observed"""
     rows: I64
     """(M,) the face that each crop is of, ascending"""
-    crops: Pixels
+    crops: Crops
     """(M, S, S, 3) RGB uint8, S the embedder's input side"""
     parts: F32 | None = None
     """(N, P) QUALITY_PARTS, whose product the quality is; None from a judge that knows none"""

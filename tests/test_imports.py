@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = ("run_pipeline", "benchmarks", "config", "engines", "pipeline")
 
-BASE = frozenset({"pipeline.types", "pipeline.arrays", "pipeline.geometry", "pipeline.errors"})
+BASE = frozenset(
+    {"pipeline.types", "pipeline.pixels", "pipeline.arrays", "pipeline.geometry", "pipeline.errors"}
+)
 ENGINES_FOR_STAGES = frozenset({"engines.backends.base"})
 ON_A_GPU = frozenset({"engines.backends.cuda", "engines.backends.base", "engines.arrays", "engines.errors"})
 """what frames and faces on a device stand on"""
@@ -54,7 +56,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "pipeline.clock": frozenset(),
     "pipeline.backoff": frozenset(),
     # The base among itself: arrays and errors know nothing, geometry and types stand on arrays.
-    "pipeline.types": frozenset({"pipeline.arrays", "pipeline.errors", "pipeline.geometry"}),
+    "pipeline.pixels": frozenset({"pipeline.arrays"}),
+    "pipeline.types": frozenset(
+        {"pipeline.arrays", "pipeline.errors", "pipeline.geometry", "pipeline.pixels"}
+    ),
     "pipeline.geometry": frozenset({"pipeline.arrays", "pipeline.errors"}),
     "pipeline.arrays": frozenset({"pipeline.errors"}),
     "pipeline.errors": frozenset(),

@@ -7,18 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pipeline.arrays import U8
-from pipeline.types import (
-    Aligned,
-    Embedded,
-    Faces,
-    FrameInfo,
-    GalleryState,
-    HostPixels,
-    LazyPixels,
-    Matched,
-    Pixels,
-)
+from pipeline.pixels import HostPixels
+from pipeline.types import Aligned, Embedded, Faces, FrameInfo, GalleryState, Matched
 
 INFO = FrameInfo("door", 0, 0.0, datetime(1970, 1, 1, tzinfo=UTC), 64, 48, 0)
 IDS = np.array([1, 2], np.int64)
@@ -34,7 +24,7 @@ def faces(count: int) -> Faces:
     )
 
 
-def aligned(rows: list[int], crops: Pixels) -> Aligned:
+def aligned(rows: list[int], crops: HostPixels) -> Aligned:
     return Aligned(INFO, faces(2), IDS, SEEN, QUALITY, np.array(rows, np.int64), crops)
 
 
@@ -54,44 +44,6 @@ class TestFaces:
             assert taken.boxes.tolist() == three.boxes[rows].tolist()
             assert taken.scores.tolist() == three.scores[rows].tolist()
         assert len(Faces.none()) == 0
-
-
-class TestLazyPixels:
-    def test_converted_once_when_first_asked(self) -> None:
-        asked: list[int] = []
-
-        def convert() -> U8:
-            asked.append(1)
-            return np.full((2, 3, 3), 7, np.uint8)
-
-        pixels = LazyPixels((2, 3, 3), convert)
-        assert (pixels.shape, asked) == ((2, 3, 3), [])
-        assert pixels.to_host() is pixels.to_host()
-        assert asked == [1]
-
-    def test_another_shape_is_refused_each_time(self) -> None:
-        pixels = LazyPixels((2, 3, 3), lambda: np.zeros((3, 2, 3), np.uint8))
-        for _ in range(2):
-            with pytest.raises(ValueError, match=r"pixels must be uint8 \(2, 3, 3\), got uint8 \(3, 2, 3\)"):
-                pixels.to_host()
-
-    def test_one_that_asks_while_another_converts_gets_the_same(self) -> None:
-        def convert() -> U8:
-            if not inner:
-                inner.append(np.zeros(0, np.uint8))
-                inner[0] = pixels.to_host()  # as another thread would in the middle
-            return np.full((1, 1, 3), 9, np.uint8)
-
-        inner: list[U8] = []
-        pixels = LazyPixels((1, 1, 3), convert)
-        assert pixels.to_host().tolist() == inner[0].tolist() == [[[9, 9, 9]]]
-
-
-def test_host_pixels_are_a_frame_or_a_batch_of_crops() -> None:
-    assert crops_of(4).shape == (4, 8, 8, 3)
-    for wrong in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.float32)):
-        with pytest.raises(ValueError, match="pixels must be uint8"):
-            HostPixels(wrong)  # type: ignore[arg-type]
 
 
 def test_a_crop_is_of_one_face() -> None:

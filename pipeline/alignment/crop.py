@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.arrays import F32, U8, check_array
+from pipeline.pixels import HostPixels, Pixels
 from pipeline.types import Faces
 
 
@@ -34,6 +35,10 @@ class CropRule:
         """The boxes (N, 4) to cut, in image pixels; they may reach over the image's edge."""
         boxes = faces.boxes if self.transform is None else self.transform.apply(faces)
         return widen(boxes, self.margin_px, self.margin_fraction)
+
+    def cut(self, pixels: Pixels, faces: Faces) -> HostPixels:
+        """Crops (N, S, S, 3) of a frame (H, W, 3), on the host."""
+        return HostPixels(self.crops(pixels.to_host(), faces))
 
     def crops(self, image: U8, faces: Faces) -> U8:
         """Crops (N, S, S, 3) of an image (H, W, 3), colours as they are."""

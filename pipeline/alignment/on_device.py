@@ -13,7 +13,8 @@ from pipeline.alignment.crop import CropRule
 from pipeline.device.lane import Lane
 from pipeline.device.pixels import CropBatch, DeviceCrops
 from pipeline.device.shared import SharedGpu
-from pipeline.types import Faces, HostPixels, Pixels
+from pipeline.pixels import Crops, HostPixels, Pixels
+from pipeline.types import Faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,11 @@ class DeviceCut:
         self._gpu = gpu
         self._lane = Lane(gpu.driver)
 
-    def __call__(self, pixels: Pixels, faces: Faces) -> Pixels:
+    def __call__(self, pixels: Pixels, faces: Faces) -> Crops:
         """Crops (N, S, S, 3) of a frame's faces. Raises BackendError."""
         return self.together([FrameFaces(pixels, faces)])[0]
 
-    def together(self, frames: Sequence[FrameFaces]) -> list[Pixels]:
+    def together(self, frames: Sequence[FrameFaces]) -> list[Crops]:
         """Crops (N, S, S, 3) of each frame's faces, cut in one launch. Raises BackendError.
 
         The frames' copies on the device are let go: nobody needs them after this.
@@ -79,5 +80,5 @@ class DeviceCut:
             DeviceArray(lease.pointer, (count, side, side, 3), "uint8", lease), gpu.driver, gpu.bus
         )
 
-    def _none(self) -> Pixels:
+    def _none(self) -> Crops:
         return HostPixels(np.zeros((0, self._rule.size_px, self._rule.size_px, 3), np.uint8))

@@ -10,11 +10,12 @@ import numpy as np
 from pipeline.alignment.gate import EmbedGate, GateRules
 from pipeline.alignment.quality import JudgeParts, no_parts
 from pipeline.arrays import F32, I64, U8
-from pipeline.stage import StageBase
-from pipeline.types import QUALITY_PARTS, Aligned, Faces, Frame, HostPixels, StreamEnd, Tracked
+from pipeline.pixels import Crops, HostPixels, Pixels
+from pipeline.stage import EngineStage, Reopen
+from pipeline.types import QUALITY_PARTS, Aligned, Faces, Frame, StreamEnd, Tracked
 
-Cut = Callable[[U8, Faces], U8]
-"""image (H, W, 3), N faces -> upright crops (N, S, S, 3)"""
+Cut = Callable[[Pixels, Faces], Crops]
+"""a frame (H, W, 3), N faces -> upright crops (N, S, S, 3), wherever they are"""
 Judge = Callable[[U8, Faces], F32]
 """crops (N, S, S, 3), their faces -> quality (N,) in [0, 1]"""
 
@@ -36,10 +37,11 @@ class OffersShots(Protocol):
         ...
 
 
-class AlignmentStage(StageBase[Tracked, Aligned]):
+class AlignmentStage(EngineStage[Tracked, Aligned]):
     """Crops, quality and the embed gate; a frame's pixels end here, unless they may become a picture."""
 
     name = "align"
+    together = False
 
     def __init__(
         self,
@@ -51,12 +53,15 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
         crop_px: int,
         parts: JudgeParts = no_parts,
         shots: OffersShots | None = None,
+        reopen: Reopen | None = None,
     ) -> None:
         """
         Args:
             parts: what `judge` multiplies; where it knows them, it is asked instead.
             shots: None where no pictures are kept.
+            reopen: makes what `cut` works with anew after a failure; None where it cuts on the processor.
         """
+        super().__init__(reopen)
         self._shots = shots
         self._cut = cut
         self._judge = judge
@@ -84,20 +89,21 @@ class AlignmentStage(StageBase[Tracked, Aligned]):
         found = np.flatnonzero(item.observed)
         quality = np.zeros(len(item.faces), np.float32)
         rows = found[:0]
-        crops = self._no_crops
+        crops: Crops = self._no_crops
         parts = None
         if len(found):
             faces = item.faces.take(found)
-            cuts = self._cut(item.frame.pixels.to_host(), faces)
-            told = self._parts(cuts, faces)
-            quality[found] = self._judge(cuts, faces) if told is None else told.overall
+            cuts = self._cut(item.frame.pixels, faces)
+            judged = cuts.to_host()
+            told = self._parts(judged, faces)
+            quality[found] = self._judge(judged, faces) if told is None else told.overall
             if told is not None and told.names == QUALITY_PARTS:
                 parts = np.zeros((len(item.faces), len(told.names)), np.float32)
                 parts[found] = told.values
             gate = self._gates.setdefault(info.camera, EmbedGate(self._rules))
             known = self._feedback.state_at(info.camera, info.index - self._lag_frames)
             rows = gate.due(info.pts_s, item.track_ids, item.observed, quality, known)
-            crops = HostPixels(cuts[np.searchsorted(found, rows)])
+            crops = cuts.take(np.searchsorted(found, rows))
             if self._shots is not None:
                 self._shots.offer(item.frame, item.track_ids, quality, found, rows)
         return Aligned(info, item.faces, item.track_ids, item.observed, quality, rows, crops, parts)

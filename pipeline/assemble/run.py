@@ -141,7 +141,7 @@ def _steps(
         shots = ShotBoard() if plan.mode is Mode.LIVE else ShotBoard(max_bytes=None)
         pictures = Pictures(shots, plan.snapshots)
     align = AlignmentStage(
-        networks.crop.crops,
+        networks.crop.cut,
         networks.judge,
         gate_rules(config),
         board,

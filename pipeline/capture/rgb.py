@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
 from pipeline.arrays import U8
-from pipeline.types import LazyPixels
+from pipeline.pixels import LazyPixels
 
 
 @dataclass(frozen=True, slots=True)

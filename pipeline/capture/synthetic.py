@@ -16,7 +16,8 @@ from pipeline.capture.pacing import Pacer
 from pipeline.capture.source import SourceInfo
 from pipeline.clock import Clock, SystemClock
 from pipeline.errors import BrokenRecordingError, SourceError
-from pipeline.types import Frame, FrameInfo, LazyPixels
+from pipeline.pixels import LazyPixels
+from pipeline.types import Frame, FrameInfo
 
 Colour = tuple[int, int, int]
 """red, green, blue, 0 to 255"""

@@ -17,7 +17,8 @@ from pipeline.detection.letterbox import Placement, place
 from pipeline.detection.look import Look, Patch, input_of
 from pipeline.errors import BadInputError
 from pipeline.geometry import clip_boxes, non_maximum_suppression
-from pipeline.types import Faces, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Faces
 
 STRIDE_PX = 4
 """input pixels a cell of the heat map, in both directions"""
@@ -79,7 +80,7 @@ class CenterFace:
         return [found[row] for row in range(len(looks))]
 
     def _infer(self, pixels: U8) -> list[Maps]:
-        names = _output_names(self._engine)
+        names = map_names(self._engine)
         outputs = self._engine.infer({self._engine.inputs[0].name: pixels})
         heat, scale, offset, landmarks = (outputs[name] for name in names)
         return [Maps(heat[i, 0], scale[i], offset[i], landmarks[i]) for i in range(len(pixels))]
@@ -129,8 +130,11 @@ def _owners(y: I64, x: I64, patches: Sequence[Patch]) -> I64:
     return owner
 
 
-def _output_names(engine: Engine) -> tuple[str, str, str, str]:
-    """Names of heat map, scale, offset and landmarks: told apart by channels, scale before offset."""
+def map_names(engine: Engine) -> tuple[str, str, str, str]:
+    """Names of heat map, scale, offset and landmarks: told apart by channels, scale before offset.
+
+    Raises BadInputError where the engine has other outputs.
+    """
     by_channels: dict[int | str, list[str]] = {}
     for spec in engine.outputs:
         by_channels.setdefault(spec.shape[1] if len(spec.shape) == 4 else "?", []).append(spec.name)

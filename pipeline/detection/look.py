@@ -11,7 +11,8 @@ import numpy as np
 
 from pipeline.arrays import U8
 from pipeline.detection.letterbox import Placement, letterbox
-from pipeline.types import Faces, Pixels
+from pipeline.pixels import Pixels
+from pipeline.types import Faces
 
 
 @dataclass(frozen=True, slots=True)

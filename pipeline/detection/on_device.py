@@ -18,7 +18,7 @@ from engines.backends.cuda.kernels.launch import (
 )
 from engines.backends.cuda.kernels.plain import NUMBERS, Candidates
 from engines.backends.cuda.surface import Surface
-from pipeline.detection.centerface import Maps, _output_names, decode_look
+from pipeline.detection.centerface import Maps, decode_look, map_names
 from pipeline.detection.look import Look
 from pipeline.device.engine import DeviceEngine, LeavesOutputs
 from pipeline.device.lane import Lane
@@ -86,10 +86,10 @@ class DeviceDetector:
             outputs = self._engine.run_device(inputs)
             stream = self._engine.stream
             assert stream is not None  # it runs
-            maps = self._candidates([outputs[name] for name in _output_names(self._engine)], stream)
+            maps = self._candidates([outputs[name] for name in map_names(self._engine)], stream)
         else:
             arrays = self._engine.infer_device(inputs)
-            heat, scale, offset, points = (arrays[name] for name in _output_names(self._engine))
+            heat, scale, offset, points = (arrays[name] for name in map_names(self._engine))
             maps = [Maps(heat[row, 0], scale[row], offset[row], points[row]) for row in range(len(looks))]
         del surfaces
         return maps

@@ -17,7 +17,7 @@ from engines.backends.cuda.surface import Surface
 from pipeline.arrays import U8, check_array
 from pipeline.device.lane import Lane
 from pipeline.device.pixels import DeviceFramePixels
-from pipeline.types import Pixels
+from pipeline.pixels import Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engines.backends.base import Engine
 from pipeline.arrays import F32, U8, check_array
 from pipeline.errors import BadInputError
+from pipeline.pixels import Pixels
 
 
 class Embedder:
@@ -38,6 +41,14 @@ class Embedder:
             (vectors[part],) = self._engine.infer({self._engine.inputs[0].name: crops[part]}).values()
         units = unit_length(vectors)
         return units if self._centre is None else unit_length(units - self._centre)
+
+    def embed_pixels(self, crops: Sequence[Pixels]) -> F32:
+        """As `embed`, of several batches of crops (n, S, S, 3), one after the other, wherever they are."""
+        if not crops:
+            return np.zeros((0, self.dimension), np.float32)
+        return self.embed(
+            crops[0].to_host() if len(crops) == 1 else np.concatenate([each.to_host() for each in crops])
+        )
 
 
 def unit_length(vectors: F32) -> F32:

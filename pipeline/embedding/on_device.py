@@ -14,7 +14,7 @@ from pipeline.device.lane import Lane
 from pipeline.device.pixels import DeviceCrops
 from pipeline.device.shared import SharedGpu
 from pipeline.embedding.embedder import Embedder, unit_length
-from pipeline.types import Pixels
+from pipeline.pixels import Pixels
 
 
 @dataclass(frozen=True, slots=True)

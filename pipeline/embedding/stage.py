@@ -22,11 +22,7 @@ class EmbeddingStage(EngineStage[Aligned, Embedded]):
         self._embedder = embedder
 
     def process(self, batch: Sequence[Aligned]) -> Sequence[Embedded]:
-        crops = [item.crops.to_host() for item in batch if len(item.rows)]
-        if not crops:
-            none = np.zeros((0, self._embedder.dimension), np.float32)
-            return [Embedded(item, none, self._embedder.model_id) for item in batch]
-        vectors = self._embedder.embed(np.concatenate(crops) if len(crops) > 1 else crops[0])
+        vectors = self._embedder.embed_pixels([item.crops for item in batch if len(item.rows)])
         ends = np.cumsum([len(item.rows) for item in batch])
         return [
             Embedded(item, vectors[end - len(item.rows) : end], self._embedder.model_id)

@@ -6,7 +6,8 @@ import numpy as np
 
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.on_device import DeviceCut, FrameFaces
-from pipeline.types import Faces, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Faces
 from tests.fake_gpus import fake_gpu, picture
 
 RULE = CropRule(size_px=160, margin_px=0.0, margin_fraction=0.14)

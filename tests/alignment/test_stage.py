@@ -13,7 +13,8 @@ from pipeline.alignment.quality import parts_of
 from pipeline.alignment.stage import AlignmentStage
 from pipeline.arrays import F32, U8
 from pipeline.gallery.recogniser import QualityParts
-from pipeline.types import QUALITY_PARTS, Faces, Frame, FrameInfo, HostPixels, StreamEnd, Tracked
+from pipeline.pixels import HostPixels, Pixels
+from pipeline.types import QUALITY_PARTS, Faces, Frame, FrameInfo, StreamEnd, Tracked
 
 RULES = GateRules(min_quality=0.2, first_shots=1, better_by=2.0, recheck_s=10.0, recheck_known_s=10.0)
 
@@ -29,10 +30,10 @@ class Answers:
         return frozenset()
 
 
-def cut(image: U8, faces: Faces) -> U8:
+def cut(pixels: Pixels, faces: Faces) -> HostPixels:
     """Crops filled with the first pixel of each box."""
-    corners = faces.boxes[:, :2].astype(int)
-    return np.stack([np.full((4, 4, 3), image[y, x], np.uint8) for x, y in corners])
+    corners, image = faces.boxes[:, :2].astype(int), pixels.to_host()
+    return HostPixels(np.stack([np.full((4, 4, 3), image[y, x], np.uint8) for x, y in corners]))
 
 
 def judge(crops: U8, faces: Faces) -> F32:

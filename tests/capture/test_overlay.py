@@ -13,7 +13,8 @@ import pytest
 from pipeline.arrays import U8, Bools
 from pipeline.capture.overlay import HOLD_S, KNOWN, UNKNOWN, Drawn, annotate, draw_faces, face_label
 from pipeline.errors import BrokenRecordingError
-from pipeline.types import Frame, FrameInfo, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Frame, FrameInfo
 
 GREY = 90
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from pipeline.arrays import F32, U8
 from pipeline.detection.look import Look
-from pipeline.types import Faces, Frame, FrameInfo, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Faces, Frame, FrameInfo
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]

@@ -11,7 +11,8 @@ from pipeline.arrays import U8
 from pipeline.detection.centerface import CenterFace, Maps, decode, decode_look
 from pipeline.detection.letterbox import letterbox, place
 from pipeline.detection.look import Look, Patch, WholeFrames, frame_detector, input_of
-from pipeline.types import Faces, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Faces
 from tests.detection.maps import Painted, PaintedNetwork, paint
 
 

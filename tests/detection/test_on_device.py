@@ -19,7 +19,8 @@ from pipeline.detection.letterbox import place
 from pipeline.detection.look import Look, Patch
 from pipeline.detection.on_device import CAPACITY, DeviceDetector
 from pipeline.device.engine import DeviceEngine, LeavesOutputs
-from pipeline.types import Faces, HostPixels, LazyPixels
+from pipeline.pixels import HostPixels, LazyPixels
+from pipeline.types import Faces
 from tests.detection.maps import INPUTS, OUTPUTS
 from tests.fake_gpus import fake_gpu, on_gpu, picture
 

@@ -16,7 +16,8 @@ from pipeline.detection.letterbox import place
 from pipeline.detection.look import Look, Patch
 from pipeline.detection.regions import BUSY_S, Gaze, GazeRules, cut_off
 from pipeline.detection.stage import DetectionStage
-from pipeline.types import Detected, Faces, HostPixels, StreamEnd
+from pipeline.pixels import HostPixels
+from pipeline.types import Detected, Faces, StreamEnd
 from tests.detection.scenes import Box, KnowingDetector, background, frame, with_face
 
 RULES = GazeRules(full_look_s=1.0, min_score=0.5)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pipeline.arrays import U8
 from pipeline.detection.rules import CameraRules
 from pipeline.detection.stage import DetectionStage, LookSchedule
-from pipeline.types import Faces, Frame, FrameInfo, LazyPixels, StreamEnd
+from pipeline.pixels import LazyPixels
+from pipeline.types import Faces, Frame, FrameInfo, StreamEnd
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from engines.backends.cuda.kernels import plain
 from engines.backends.cuda.pool import GRAIN_BYTES
 from engines.backends.cuda.surface import Colour, Layout, Surface
 from pipeline.device.pixels import DeviceFramePixels
-from pipeline.types import HostPixels, LazyPixels
+from pipeline.pixels import HostPixels, LazyPixels
 from tests.fake_gpus import driver_of, fake_gpu, picture
 
 SIDE = 100

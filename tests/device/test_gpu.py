@@ -14,7 +14,7 @@ from pipeline.detection.letterbox import letterbox, place
 from pipeline.detection.look import Look
 from pipeline.detection.on_device import placed
 from pipeline.device.lane import Lane
-from pipeline.types import HostPixels
+from pipeline.pixels import HostPixels
 from tests.alignment.test_on_device import faces
 from tests.fake_gpus import picture, real_gpu
 

@@ -27,7 +27,8 @@ from pipeline.device.pixels import DeviceFramePixels
 from pipeline.device.shared import SharedGpu
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.on_device import DeviceEmbedder
-from pipeline.types import Faces, HostPixels, Pixels
+from pipeline.pixels import HostPixels, Pixels
+from pipeline.types import Faces
 from tests.fake_gpus import fake_gpu, on_gpu
 
 pytestmark = [pytest.mark.models, pytest.mark.data]

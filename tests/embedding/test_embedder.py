@@ -13,6 +13,7 @@ from engines.backends.fake import FakeEngine, fake_embedder
 from pipeline.arrays import F32, U8
 from pipeline.embedding.embedder import Embedder, unit_length
 from pipeline.errors import BadInputError
+from pipeline.pixels import HostPixels
 
 SIDE = 16
 
@@ -81,3 +82,10 @@ def test_another_network_is_refused_with_what_it_is() -> None:
 
     with pytest.raises(BadInputError, match=r"not an embedder.*heat"):
         _ = Embedder(engine, "odd", 4).dimension
+
+
+def test_crops_of_several_frames_get_the_vectors_that_they_get_together() -> None:
+    crops = crops_of(5)
+    apart = opened().embed_pixels([HostPixels(crops[:2]), HostPixels(crops[2:])])
+    np.testing.assert_array_equal(apart, opened().embed(crops))
+    assert opened().embed_pixels([]).shape == (0, 32)

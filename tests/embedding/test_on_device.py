@@ -10,7 +10,7 @@ from pipeline.alignment.on_device import DeviceCut
 from pipeline.device.pixels import DeviceCrops
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.on_device import DeviceEmbedder
-from pipeline.types import HostPixels
+from pipeline.pixels import HostPixels
 from tests.alignment.test_on_device import faces
 from tests.fake_gpus import fake_gpu, on_gpu, picture
 

@@ -9,7 +9,8 @@ import numpy as np
 from engines.backends.fake import fake_embedder
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.stage import EmbeddingStage
-from pipeline.types import Aligned, Faces, FrameInfo, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Aligned, Faces, FrameInfo
 
 SIDE, DIMENSION = 16, 32
 

@@ -10,7 +10,8 @@ import numpy as np
 from pipeline.arrays import U8
 from pipeline.events.pictures.shots import Shot, Still
 from pipeline.gallery.keeping.picture_about import About
-from pipeline.types import FrameInfo, HostPixels, Pixels
+from pipeline.pixels import HostPixels, Pixels
+from pipeline.types import FrameInfo
 
 BEGUN = datetime(2026, 5, 1, 9, tzinfo=UTC)
 BOX = np.array([20, 10, 40, 34], np.float32)

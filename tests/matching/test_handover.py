@@ -11,7 +11,8 @@ from pipeline.arrays import F32, I64
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.matching.fusion import Shot, TrackFace
 from pipeline.matching.stage import TAKEN_OVER, MatchingStage
-from pipeline.types import Aligned, Embedded, Faces, FrameInfo, GalleryState, HostPixels, Matched
+from pipeline.pixels import HostPixels
+from pipeline.types import Aligned, Embedded, Faces, FrameInfo, GalleryState, Matched
 
 AT = 1.4
 ANN, BOB, EVE = (np.eye(4, dtype=np.float32)[k] for k in range(3))

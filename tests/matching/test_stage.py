@@ -12,7 +12,8 @@ import pytest
 from pipeline.arrays import F32, I64
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.matching.stage import MatchingStage
-from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, HostPixels, StreamEnd
+from pipeline.pixels import HostPixels
+from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, StreamEnd
 
 
 class OneByOne:

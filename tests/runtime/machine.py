@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pipeline.detection.stage import LookSchedule
+from pipeline.pixels import HostPixels
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.fan_in import FanIn
 from pipeline.runtime.measuring.timings import Timings
 from pipeline.runtime.pace.admission import Admission
 from pipeline.runtime.pace.load import LoadRules
-from pipeline.types import Detected, Faces, Frame, FrameInfo, HostPixels, StreamEnd
+from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 BATCH = 4

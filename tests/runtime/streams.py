@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipeline.errors import FacestreamError
+from pipeline.pixels import HostPixels
 from pipeline.stage import StageBase
-from pipeline.types import Frame, FrameInfo, HostPixels, StreamEnd
+from pipeline.types import Frame, FrameInfo, StreamEnd
 
 JOIN_S = 20.0
 """far longer than any test takes; a thread that is not gone by then hangs"""

@@ -8,18 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pipeline.arrays import U8
+from pipeline.pixels import HostPixels, LazyPixels, Pixels
 from pipeline.tracking.stage import TrackingStage
-from pipeline.types import (
-    Detected,
-    Faces,
-    Frame,
-    FrameInfo,
-    HostPixels,
-    LazyPixels,
-    Pixels,
-    StreamEnd,
-    Tracked,
-)
+from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd, Tracked
 from tests.tracking.people import faces_of
 
 FACE = (100.0, 60.0, 140.0, 110.0)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.arrays import F32, I64
-from pipeline.types import Frame, FrameInfo, Pixels
+from pipeline.pixels import Pixels
+from pipeline.types import Frame, FrameInfo
 
 MAX_BYTES = 128 << 20
 """of frames that wait on the board, all cameras: twenty at 1080p. The stages behind hold fewer when they keep up"""

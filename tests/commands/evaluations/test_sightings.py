@@ -21,7 +21,7 @@ from pipeline.commands.evaluations.sightings import Distractors, Filmed, distrac
 from pipeline.detection.letterbox import place
 from pipeline.detection.look import Look
 from pipeline.errors import BadInputError
-from pipeline.types import HostPixels
+from pipeline.pixels import HostPixels
 from run_pipeline import main
 from tests.colour_people import colour_recognition
 from tests.commands.evaluations.colour_clips import (

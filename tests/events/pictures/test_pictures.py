@@ -12,7 +12,8 @@ from pipeline.events.pictures.pictures import Pictures
 from pipeline.events.pictures.shots import Kept, Offered, Shot, Still
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.gallery.keeping.picture_about import About
-from pipeline.types import Faces, Frame, HostPixels, Match, Matched, StreamEnd
+from pipeline.pixels import HostPixels
+from pipeline.types import Faces, Frame, Match, Matched, StreamEnd
 from tests.events.door import CONTEXT, GALLERY, RULES, face, people
 from tests.events.made_shots import info, noise
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.events.pictures.shots import ShotBoard, best_shot
-from pipeline.types import Frame, HostPixels
+from pipeline.pixels import HostPixels
+from pipeline.types import Frame
 from tests.events.made_shots import info, noise, shot
 
 BYTES = 96 * 64 * 3

@@ -17,7 +17,7 @@ from pipeline.events.pictures.shots import Kept, Shot, Still
 from pipeline.events.pictures.snapshot_files import about_face, develop, write_pictures
 from pipeline.gallery.keeping.picture_about import comment_of
 from pipeline.gallery.keeping.snapshots import face_of
-from pipeline.types import HostPixels
+from pipeline.pixels import HostPixels
 from tests.events.made_shots import about, info, noise, shot
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.pixels import HostPixels
 from pipeline.runtime.buffer import Overflow
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.measuring.metrics import RECENT_S, Drops, Metrics, QueueLevel, StageTotals
@@ -18,7 +19,6 @@ from pipeline.types import (
     Frame,
     FrameInfo,
     GalleryState,
-    HostPixels,
     Matched,
     StreamEnd,
 )
