@@ -36,6 +36,8 @@ class Recipe:
     """release of each package that shapes engines of this backend"""
     int8_sha256: str = ""
     """of the file that says how a network is quantised; empty for other precisions"""
+    pixels: str = ""
+    """how they become its input, as models.yaml says: it is part of the graph"""
 
     @property
     def folder_name(self) -> str:

@@ -85,6 +85,7 @@ def recipe_for(model: ModelDescription, choice: EngineChoice) -> Recipe:
         revision=REVISION,
         versions=installed_versions(choice.backend),
         int8_sha256=_int8_sha256(model) if choice.precision == "int8" else "",
+        pixels="" if model.input is None else model.input.model_dump_json(),
     )
 
 
@@ -140,18 +141,18 @@ def build(
 ) -> Built:
     """The engine of this model: what is there, else built anew and held to the gate.
 
-    An engine that fails leaves what was there before. Raises BuildError, BackendError, CatalogueError and
-    ModelFileError.
+    An engine that fails leaves what was there before; one that is there is held to the limits of today, by what was
+    measured when it was built. Raises BuildError, BackendError, CatalogueError and ModelFileError.
     """
     how = how or How()
     recipe = recipe_for(model, choice)
     if not how.anew and (built := find_built(recipe, models, choice.gpu)) is not None:
-        return built
+        return _within(built, how.gate)
     try:
         with folder_lock(models / FOLDER):
             meanwhile = look_up(recipe, models, choice.gpu)
             if not how.anew and isinstance(meanwhile, Built):
-                return meanwhile  # built by another process, while this one waited
+                return _within(meanwhile, how.gate)  # built by another process, while this one waited
             with scratch_folder(models / FOLDER) as scratch:
                 manifest = _Building(model, source, choice, recipe, models, how, on_progress).into(
                     scratch / "engine"
@@ -166,6 +167,14 @@ def build(
             "name another folder with FACESTREAM_MODELS"
         ) from error
     return Built(folder, manifest)
+
+
+def _within(built: Built, gate: Gate) -> Built:
+    """The engine, if it keeps the gate's limits, which may be narrower than those it was built under."""
+    recipe, parity = built.manifest.recipe, built.manifest.parity or built.manifest.network_parity
+    if parity is not None:
+        check(parity, recipe.model, recipe.precision, recipe.backend, gate.limits)
+    return built
 
 
 @dataclass(frozen=True, slots=True)

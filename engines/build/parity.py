@@ -78,7 +78,7 @@ def check(parity: Parity, model: str, precision: str, backend: str, limits: Pari
         other = "fp16"
     way_out = "set another engine.backend" if other is None else f"use engine.precision={other}"
     raise BuildError(
-        f"{model}: the {backend} {precision} engine is not installed: {failed} (against {parity.reference}, on "
+        f"{model}: the {backend} {precision} engine is refused: {failed} (against {parity.reference}, on "
         f"{parity.samples} of {parity.material}); {way_out}, or set that limit"
     )
 

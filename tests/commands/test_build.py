@@ -72,7 +72,7 @@ def test_an_engine_that_fails_leaves_the_one_before_it(
     captured = capsys.readouterr()
     assert captured.out == ""
     last = captured.err.splitlines()[-1]
-    assert "centerface: the openvino fp32 engine is not installed: landmark error" in last
+    assert "centerface: the openvino fp32 engine is refused: landmark error" in last
     assert "is above parity.max_landmark_error 0" in last
     assert Path(str(first["path"])).is_file()
 

@@ -19,10 +19,11 @@ from engines.backends.cuda.gpus import gpus_here
 from engines.backends.tensorrt_module import tensorrt_flavour
 from engines.build.built import Built, How, build, engines_beside, find_built, look_up, recipe_for
 from engines.build.parity import Gate
+from engines.build.parity_limits import DEFAULT_LIMITS
 from engines.build.parity_material import ParityMaterial
 from engines.errors import BuildError, CatalogueError, ModelFileError
 from engines.progress import OnProgress, Progress, ignore
-from engines.zoo.description import ModelDescription
+from engines.zoo.description import InputFormat, ModelDescription
 from tests.engines.tiny import DIMENSION, SIDE_PX, detector_onnx, embedder_onnx, own_model
 
 
@@ -217,7 +218,7 @@ def test_a_folder_that_cannot_be_written(model: ModelDescription, choice: Engine
 def test_what_fails_the_gate_is_not_installed(model: ModelDescription, choice: EngineChoice) -> None:
     gate = Gate(material=one_frame, find=only_by_torch)
 
-    with pytest.raises(BuildError, match=r"fp32 engine is not installed: recall of faces 0 .*1 of a frame"):
+    with pytest.raises(BuildError, match=r"fp32 engine is refused: recall of faces 0 .*1 of a frame"):
         built(model, choice, how=How(gate))
 
     assert {path.name for path in (models_of(model) / "built").iterdir()} == {".lock"}
@@ -230,6 +231,27 @@ def test_the_engine_before_it_stays(model: ModelDescription, choice: EngineChoic
         built(model, choice, how=How(Gate(material=one_frame, find=only_by_torch), anew=True))
 
     assert look_up(one.manifest.recipe, models_of(model)) == one
+
+
+def test_an_engine_is_held_to_the_limits_of_today(tmp_path: Path, choice: EngineChoice) -> None:
+    model = own_model(tmp_path / "tiny.onnx", embedder_onnx(), role="embedding")
+    half = replace(choice, precision="bf16")
+    built(model, half)
+
+    with pytest.raises(BuildError, match=r"tiny: the openvino bf16 engine is refused: worst cosine"):
+        built(model, half, how=How(Gate(limits=replace(DEFAULT_LIMITS, min_cosine=1.0))))
+
+
+def test_other_pixels_are_another_engine(tmp_path: Path, choice: EngineChoice) -> None:
+    model = own_model(tmp_path / "tiny.onnx", embedder_onnx(), role="embedding")
+    crops = np.random.default_rng(1).integers(0, 256, (2, SIDE_PX, SIDE_PX, 3), np.uint8)
+    found = []
+    for form in ({}, {"colour": "bgr"}, {"mean": 99}, {}):
+        given = {"input": InputFormat.model_validate({"side_px": SIDE_PX, **form})}
+        with built(model.model_copy(update=given), choice).engine(choice) as engine:
+            found.append(engine.infer({"crops": crops})["vectors"])
+
+    assert [float(np.abs(each - found[0]).max()) > 0.01 for each in found] == [False, True, True, False]
 
 
 def test_anew_although_it_is_there(model: ModelDescription, choice: EngineChoice) -> None:

@@ -94,5 +94,5 @@ def test_the_message_says_what_to_do(backend: str, precision: str, way_out: str)
     with pytest.raises(BuildError, match=way_out) as raised:
         check(failing, "tiny", precision, backend, DEFAULT_LIMITS)
 
-    assert f"tiny: the {backend} {precision} engine is not installed" in str(raised.value)
+    assert f"tiny: the {backend} {precision} engine is refused" in str(raised.value)
     assert "32 of lfw_dev" in str(raised.value)
