@@ -125,25 +125,29 @@ class DetectionStage(EngineStage[Frame, Detected]):
 
     def _find(self, frames: Sequence[Frame]) -> list[Faces]:
         """Faces of frames that are looked at beside each other; with regions, at most one of a camera."""
-        looks = [self._look(frame) for frame in frames]
+        gazes = [self._take_gaze(frame.info.camera) for frame in frames]
+        looks = [self._look(frame, gaze) for frame, gaze in zip(frames, gazes, strict=True)]
         asked = [look for look in looks if look is not None]
         answers = iter(self._detector.look(asked) if asked else ())
         found = []
-        for frame, look in zip(frames, looks, strict=True):
+        for frame, gaze, look in zip(frames, gazes, looks, strict=True):
             faces = Faces.none() if look is None else self._counted(next(answers), frame.info)
-            gaze = self._gazes.get(frame.info.camera)
-            found.append(faces if gaze is None else gaze.found(look, faces, frame.info.pts_s))
+            if gaze is not None:
+                faces = gaze.found(look, faces, frame.info.pts_s)
+                self._gazes[frame.info.camera] = gaze
+            found.append(faces)
         return found
 
-    def _look(self, frame: Frame) -> Look | None:
+    def _take_gaze(self, camera: str) -> Gaze | None:
+        """Of the camera, put back when its look has been answered: where the detector fails, the frame is tried
+        again by one that knows nothing and looks at it whole."""
+        return None if self._regions is None else self._gazes.pop(camera, None) or Gaze(self._regions)
+
+    def _look(self, frame: Frame, gaze: Gaze | None) -> Look | None:
         info = frame.info
         smallest_px = None if self._rules is None else self._rules(info.camera).min_face_px
         placed = self._size.placement(info.width, info.height, smallest_px)
-        if self._regions is None:
-            return Look(frame.pixels, placed)
-        if info.camera not in self._gazes:
-            self._gazes[info.camera] = Gaze(self._regions)
-        return self._gazes[info.camera].look(frame, placed)
+        return Look(frame.pixels, placed) if gaze is None else gaze.look(frame, placed)
 
     def _counted(self, faces: Faces, info: FrameInfo) -> Faces:
         if self._rules is None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.errors import BackendError
 from pipeline.arrays import U8
 from pipeline.detection.input_size import InputSize
 from pipeline.detection.letterbox import place
@@ -254,3 +255,20 @@ def test_a_camera_that_ended_or_failed_is_looked_at_whole_again() -> None:
     stage.process([frame(STILL, 0, 0.2)])
 
     assert detector.whole == [True] * 3
+
+
+def test_where_the_detector_fails_the_frame_is_looked_at_whole_when_it_is_tried_again() -> None:
+    """The failed look has shown nothing: what changed has not been looked at, and a whole frame is still due."""
+    detector = KnowingDetector()
+    stage = DetectionStage(detector, None, SIZE, RULES)
+    came = with_face(STILL, FACE)
+    detector.tell(came, [FACE])
+    stage.process([frame(STILL, 0, 0.0, camera) for camera in ("a", "b")])
+    arrival = [frame(came, 1, 0.1, camera) for camera in ("a", "b")]
+    detector.fails = 1
+    with pytest.raises(BackendError):
+        stage.process(arrival)
+    out = [item for each in arrival for item in stage.process([each])]  # as a worker tries a batch again
+
+    assert found(out) == [1, 1]
+    assert detector.whole[-2:] == [True, True]
