@@ -26,8 +26,9 @@ class Detection(Section):
     the work 0.47 to 0.7 is left in a quiet picture, 0.64 in a busy one, and all of it where faces fill the picture
     (docs/detection.md)"""
     full_look_s: Seconds = 1.0
-    """the whole frame at least so often, by pts: no face that it would have shown is missed for longer. Half as long
-    costs up to a fifth more in a quiet picture, twice as long saves nothing more: what changes is looked at anyway"""
+    """the whole frame at least so often, by pts: no face that it would have shown is missed for longer, nor, where a
+    look comes later than expected, beyond that look. Half as long costs up to a fifth more in a quiet picture, twice
+    as long saves nothing more: what changes is looked at anyway"""
     min_score: Fraction = 0.5
     """a track starts and is counted seen at this detector score; CenterFace's authors' own operating point"""
     low_score: Fraction = 0.3

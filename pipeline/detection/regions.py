@@ -46,7 +46,7 @@ class GazeRules:
     """When whole frames are looked at."""
 
     full_look_s: float
-    """the longest time between two whole frames"""
+    """the longest time between two whole frames, unless a look comes later than those before it let expect"""
     min_score: float
     """of a face that is worth a look at the whole frame when it is cut off"""
 
@@ -64,6 +64,8 @@ class Gaze:
         self._whole_at_s = -np.inf
         """pts of the last look at a whole frame"""
         self._looked_at_s = -np.inf
+        self._apart_s = 0.0
+        """the longest time between two looks since that one"""
         self._picture: F32 | None = None
         """grey, each cell as it was when last looked at"""
         self._boxes = np.zeros((0, 4), np.float32)
@@ -118,13 +120,14 @@ class Gaze:
             self._cut = bool(np.any(faces.scores[cut] >= self._rules.min_score))
             faces = faces.take(~cut)
         elif look is not None:
-            self._whole_at_s, self._cut = pts_s, False
+            self._whole_at_s, self._apart_s, self._cut = pts_s, 0.0, False
         self._remember(faces.boxes, pts_s)
         return faces
 
     def _whole_is_due(self, pts_s: float) -> bool:
-        """Whether the next look, as far from this one as this from the last, would come too late."""
-        next_s = pts_s + (pts_s - self._looked_at_s)
+        """Whether the next look, as late as any since the last whole one, would come too late."""
+        self._apart_s = max(self._apart_s, pts_s - self._looked_at_s)
+        next_s = pts_s + self._apart_s
         return self._cut or next_s > self._whole_at_s + self._rules.full_look_s + TOLERANCE_S
 
     def _remember(self, boxes: F32, pts_s: float) -> None:

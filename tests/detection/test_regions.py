@@ -219,6 +219,27 @@ def test_however_it_moves_no_wait_for_a_whole_frame_exceeds_the_stated_time(
     assert all(after - before <= longest_s for before, after in pairwise(whole_at))
 
 
+@given(
+    st.lists(
+        st.one_of(st.integers(30, 900), st.sampled_from([100, 200])).map(lambda ms: ms / 1000), max_size=40
+    )
+)
+def test_a_wait_is_longer_than_stated_only_by_what_a_look_is_later_than_those_before_it(
+    intervals: list[float],
+) -> None:
+    gaze, at_s, whole_at_s, apart_s = Gaze(RULES), 0.0, 0.0, 0.0
+    image = background(64, 64)
+    for number, interval in enumerate([0.0, *intervals]):
+        at_s += interval
+        look = gaze.look(frame(image, number, at_s), SIZE.placement(64, 64))
+        gaze.found(look, Faces.none(), at_s)
+        waited_s, late_s = at_s - whole_at_s, max(0.0, interval - apart_s)
+        assert waited_s <= 1.0 + late_s + 0.002
+        apart_s = max(apart_s, interval)
+        if look is not None:
+            whole_at_s, apart_s = at_s, 0.0
+
+
 def test_how_frames_are_batched_changes_nothing() -> None:
     walking = [with_face(STILL, (40.0 * n, 200.0, 40.0 * n + 60, 270.0)) for n in range(12)]
     answers = []
