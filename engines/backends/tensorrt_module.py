@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,8 @@ def tensorrt_version() -> str | None:
         return None
     for package in (flavour, f"{flavour}_cu13", f"{flavour}_cu12"):
         try:
-            return importlib.metadata.version(package)
+            # A wheel that was only packed again is "11.4.0.106.post1"; the library in it, and its engines, are not.
+            return re.sub(r"\.post\d+$", "", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             continue
     return import_tensorrt().version
@@ -134,6 +136,15 @@ def compiled_for(flavour: Flavour, wanted: tuple[str, ...], gpu: str | None) -> 
     if flavour == "tensorrt_rtx":
         return RTX_PORTABLE
     return () if gpu is None else (gpu,)
+
+
+def named_compute_capabilities(trt: Tensorrt, wanted: tuple[str, ...], gpu: str | None) -> tuple[str, ...]:
+    """What to name to the builder: what is wanted, else the GPU that is here where RTX's own choice leaves it out.
+
+    `gpu`: its compute capability. TensorRT-RTX compiles for Turing (7.5) only where that is named, and alone.
+    """
+    left_out = gpu is not None and gpu not in RTX_PORTABLE and gpu in known_compute_capabilities(trt)
+    return (gpu,) if not wanted and left_out and gpu is not None else wanted
 
 
 def set_compute_capabilities(trt: Tensorrt, config: Any, wanted: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from engines.backends.tensorrt_module import (
     errors_said,
     has_timing_cache,
     import_tensorrt,
+    named_compute_capabilities,
     set_compute_capabilities,
     set_hardware_compatible,
     strongly_typed,
@@ -54,6 +56,9 @@ def write_engine(
     if path.suffix != SUFFIX:
         raise BuildError(f"{path}: a TensorRT engine's file ends in {SUFFIX}")
     trt = import_tensorrt()
+    capability = None if gpu is None else gpu.compute_capability
+    named = named_compute_capabilities(trt, options.compute_capabilities, capability)
+    options = replace(options, compute_capabilities=named)
     if (problem := options_problem(trt, options, gpu)) is not None:
         raise BuildError(problem)
     data = _checked_onnx(source, options)
@@ -75,9 +80,7 @@ def write_engine(
         precision=options.precision,
         profiles=options.profiles,
         gpu=gpu,
-        compute_capabilities=compiled_for(
-            trt.flavour, options.compute_capabilities, None if gpu is None else gpu.compute_capability
-        ),
+        compute_capabilities=compiled_for(trt.flavour, named, capability),
         version_compatible=options.version_compatible,
         hardware_compatible=options.hardware_compatible,
         workspace_bytes=options.workspace_bytes,

@@ -25,7 +25,7 @@ def load_network(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[Ten
     except OSError as error:
         raise BackendError(f"{path}: {error.strerror}; build it again: run_pipeline.py build") from error
     with errors_said() as said:
-        runtime = trt.module.Runtime(tensorrt_logger(trt))
+        runtime = trusting_runtime(trt)
         engine = runtime.deserialize_cuda_engine(content)
     if engine is None:
         raise BackendError(
@@ -36,6 +36,14 @@ def load_network(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[Ten
     if there != {spec.name for spec in (*inputs, *outputs)}:
         raise BackendError(f"{path.name} has the tensors {', '.join(sorted(there))}; delete its folder")
     return TensorrtNetwork(trt, runtime, engine, inputs[0].name, len(content))
+
+
+def trusting_runtime(trt: Tensorrt) -> Any:
+    """What loads engines, version-compatible ones too: those hold code for the processor, which TensorRT runs only
+    where it is told that the file is trusted. Ours are what `build` wrote."""
+    runtime = trt.module.Runtime(tensorrt_logger(trt))
+    runtime.engine_host_code_allowed = True
+    return runtime
 
 
 class TensorrtNetwork:

@@ -20,6 +20,7 @@ from engines.backends.tensorrt_module import (
     has_timing_cache,
     import_tensorrt,
     known_compute_capabilities,
+    named_compute_capabilities,
     tensorrt_flavour,
     tensorrt_logger,
     tensorrt_version,
@@ -106,6 +107,27 @@ def test_what_an_engine_is_compiled_for() -> None:
     assert compiled_for("tensorrt_rtx", (), "8.9") == RTX_PORTABLE
     assert compiled_for("tensorrt_rtx", ("7.5",), "8.9") == ("7.5",)
     assert compiled_for("tensorrt", (), "9.0") == ("9.0",)
+
+
+def test_a_gpu_that_rtx_leaves_out_by_itself_is_named(trt: Tensorrt) -> None:
+    if trt.flavour != "tensorrt_rtx":
+        pytest.skip("TensorRT builds for the GPU that is here")
+    named = {gpu: named_compute_capabilities(trt, (), gpu) for gpu in (None, "7.5", "8.9", "9.0")}
+
+    assert named == {None: (), "7.5": ("7.5",), "8.9": (), "9.0": ()}
+    assert named_compute_capabilities(trt, ("8.6",), "7.5") == ("8.6",)
+
+
+def test_a_wheel_that_was_packed_again_is_the_same_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tensorrt.py").write_text("")
+    (tmp_path / "tensorrt-11.4.0.106.post1.dist-info").mkdir()
+    about = "Metadata-Version: 2.1\nName: tensorrt\nVersion: 11.4.0.106.post1\n"
+    (tmp_path / "tensorrt-11.4.0.106.post1.dist-info" / "METADATA").write_text(about)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert (tensorrt_flavour(), tensorrt_version()) == ("tensorrt", "11.4.0.106")
 
 
 def test_there_is_one_logger(trt: Tensorrt) -> None:

@@ -17,7 +17,7 @@ from engines.backends.tensorrt_module import RTX_PORTABLE, Tensorrt, import_tens
 from engines.build.dynamic_onnx import free_dimensions, unit_length
 from engines.build.half_precision import half_precision
 from engines.build.pixels import takes_pixels
-from engines.build.tensorrt_facts import GpuHere, TensorrtEngineFacts, TensorrtOptions
+from engines.build.tensorrt_facts import GpuHere, TensorrtEngineFacts, TensorrtOptions, mismatch
 from engines.build.tensorrt_from_onnx import options_problem, precision_of, write_engine
 from engines.build.tensorrt_profiles import Profile, profiles_for
 from engines.errors import BuildError
@@ -53,11 +53,15 @@ def one_node(operator: str, inputs: list[str], *weights: TensorProto, name: str 
 
 
 def built(
-    model: ModelProto, folder: Path, options: TensorrtOptions | None = None, name: str = "model.engine"
+    model: ModelProto,
+    folder: Path,
+    options: TensorrtOptions | None = None,
+    name: str = "model.engine",
+    gpu: GpuHere | None = None,
 ) -> TensorrtEngineFacts:
     source = folder / "model.onnx"
     onnx.save(model, str(source))
-    return write_engine(source, folder / name, options or asked(model))
+    return write_engine(source, folder / name, options or asked(model), gpu)
 
 
 def asked(model: ModelProto) -> TensorrtOptions:
@@ -149,6 +153,14 @@ def test_compute_capabilities(tmp_path: Path) -> None:
 def test_what_rtx_cannot_promise_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"no other; set engine\.version_compatible=false"):
         built(detector(), tmp_path, replace(asked(detector()), version_compatible=True))
+
+
+def test_an_engine_that_is_built_beside_a_turing_card_is_for_it(tmp_path: Path) -> None:
+    card = GpuHere("T4", "7.5")
+    facts = built(detector(), tmp_path, gpu=card)
+
+    assert facts.compute_capabilities == ("7.5",)
+    assert mismatch(facts, card, facts.flavour, facts.version) is None
 
 
 def test_engines_of_rtx_are_hardware_compatible_as_they_are(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.backends.cuda import tensorrt_network
-from engines.backends.cuda.tensorrt_network import load_network
+from engines.backends.cuda.tensorrt_network import load_network, trusting_runtime
 from engines.backends.tensorrt_module import import_tensorrt
 from engines.errors import BackendError
 from tests.engines.backends.cuda.networks import CROPS, OUTPUTS
@@ -41,6 +41,10 @@ def test_everything_that_is_called_is_there() -> None:
     calls = called()
     assert {"execute_async_v3", "set_device_memory"} <= {name for _, name in calls}
     assert [f"{of}.{name}" for of, name in sorted(calls) if not hasattr(getattr(module, of), name)] == []
+
+
+def test_version_compatible_engines_may_be_loaded() -> None:
+    assert trusting_runtime(import_tensorrt()).engine_host_code_allowed
 
 
 def test_shapes_are_tuples_and_modes_have_names() -> None:
