@@ -9,6 +9,7 @@ from typing import Literal
 from engines.backends.choose import EngineChoice
 from engines.build.built import Built, engines_beside, look_up, recipe_for
 from engines.build.network_files import fitting
+from engines.errors import CatalogueError
 from engines.manifest import Manifest
 from engines.zoo.cache import FileState, ModelCache
 from engines.zoo.catalogue import Catalogue
@@ -64,4 +65,7 @@ def _state(model: ModelDescription, cache: ModelCache, choice: EngineChoice | No
 def _built(model: ModelDescription, cache: ModelCache, choice: EngineChoice | None) -> Built | str | None:
     if choice is None or choice.backend == "torch" or model.network == "none":
         return None
-    return look_up(recipe_for(model, fitting(model, choice)), cache.root, choice.gpu)
+    try:
+        return look_up(recipe_for(model, fitting(model, choice)), cache.root, choice.gpu)
+    except CatalogueError as error:
+        return str(error)

@@ -113,6 +113,8 @@ def read_recipe(path: Path) -> QuantisationRecipe:
         ) from error
     except DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "pickle" in reason:  # what numpy takes any other file for, and it advises to trust it
+            reason = "it is no .npz file"
         raise CatalogueError(f"{path} is no recipe for int8 ({reason}); {anew}") from error
 
 

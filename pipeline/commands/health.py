@@ -106,7 +106,8 @@ def check_folders(hardware: Hardware, data: Path, models: Path, problems: Proble
 
 
 def check_statistics(config: Config, problems: Problems) -> None:
-    """The files beside the models must be there and whole: occlusion's weights, and the embedder's centre."""
+    """The files beside the models must be there and whole: occlusion's weights, the embedder's centre, its int8."""
+    from engines.build.quantisation_recipe import read_recipe
     from engines.centre import read_centre
     from pipeline.alignment.occlusion import WEIGHTS_FILE, read_net
     from pipeline.commands.thresholds import described
@@ -119,6 +120,8 @@ def check_statistics(config: Config, problems: Problems) -> None:
         model = described(config)
         if model.centre is not None:
             read_centre(model.centre, model.dimension or 0)
+        if model.int8 is not None and config.engine.precision in ("auto", "int8"):
+            read_recipe(model.int8)
     except EngineError as error:
         problems.append(Problem("statistics", str(error)))
 

@@ -237,6 +237,12 @@ def test_the_files_beside_the_models_must_be_whole(tmp_path: Path, monkeypatch: 
     assert [problem.part for problem in problems] == ["statistics", "statistics"]
     assert "gone.npz: no weights of the occlusion network; bring the file back" in problems[0].message
     assert "gone.json cannot be read" in problems[1].message
+    centreless = centreless.model_copy(update={"centre": None, "int8": tmp_path / "torn.npz"})
+    (tmp_path / "torn.npz").write_text("text")
+    check_statistics(Config(), problems)
+    check_statistics(configured("engine.precision=bf16"), problems)
+    assert [problem.message for problem in problems if "torn.npz is no recipe for int8" in problem.message]
+    assert len(problems) == 5
 
 
 def test_thresholds_need_statistics_that_can_be_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from engines.backends.choose import choose
@@ -39,3 +40,15 @@ def test_from_missing_to_built(tmp_path: Path) -> None:
 
     path.write_bytes(b"")
     assert state().state == "fetched"
+
+
+def test_an_int8_file_that_is_gone_is_said_of_its_model(tmp_path: Path) -> None:
+    model = own_model(tmp_path / "tiny.onnx", detector_onnx())
+    model = model.model_copy(update={"int8": tmp_path / "gone.npz"})
+    fetch(model, ModelCache(tmp_path / "models"))
+    choice = replace(choose("openvino", "fp32"), precision="int8")
+
+    (state,) = model_states(Catalogue((model,), tmp_path / "models.yaml"), tmp_path / "models", choice)
+
+    assert state.state == "verified"
+    assert "gone.npz cannot be read" in state.outdated

@@ -221,7 +221,7 @@ def test_a_recipe_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for damaged in (b"", b"text", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
-        with pytest.raises(CatalogueError, match=r"no recipe for int8"):
+        with pytest.raises(CatalogueError, match=r"no recipe for int8 \((?!.*pickle)"):
             read_recipe(path)
 
 
