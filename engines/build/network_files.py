@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -100,6 +100,8 @@ def write_network(
     if choice.backend != "tensorrt":
         write_openvino(network, path)
         return None
+    from engines.backends.cuda.driver import held
+    from engines.backends.cuda.pycuda_driver import PycudaDriver
     from engines.build.tensorrt_from_onnx import write_engine
 
     options = TensorrtOptions(
@@ -111,7 +113,10 @@ def write_network(
         workspace_bytes=wishes.workspace_bytes,
         timing_cache=cache / TIMING_CACHE,
     )
-    return write_engine(network, path, options, gpu_at(choice.gpu))
+    gpu = gpu_at(choice.gpu)
+    # A builder takes the GPU whose context is the thread's, and the first where there is none.
+    with nullcontext() if gpu is None or choice.gpu == 0 else held(PycudaDriver(choice.gpu)):
+        return write_engine(network, path, options, gpu)
 
 
 def _tensorrt_precision(choice: EngineChoice) -> TensorrtPrecision:

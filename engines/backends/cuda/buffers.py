@@ -172,9 +172,8 @@ class NetworkBuffers:
         """Begin to copy rows that are on the device already into a tensor, from its beginning."""
         if array.ready is not None:
             self._driver.wait(stream, array.ready)
-        target, source = self._tensors[name].pointer, array.pointer + start * array.row_bytes
-        if target != source:
-            self._driver.copy_on_device(target, source, (stop - start) * array.row_bytes, stream)
+        source, size_bytes = array.pointer + start * array.row_bytes, (stop - start) * array.row_bytes
+        self._driver.copy_on_device(self._tensors[name].pointer, source, size_bytes, stream)
 
     def fetch(self, name: str, size_bytes: int, stream: Stream) -> U8:
         """Begin to copy a tensor's first bytes to the host; they are there when the stream is synchronised."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -197,3 +197,14 @@ class Driver(Protocol):
     def launch_graph(self, graph: Graph, stream: Stream) -> None: ...
 
     def free_graph(self, graph: Graph) -> None: ...
+
+
+@contextmanager
+def held(driver: Driver) -> Iterator[None]:
+    """A driver that is not open: inside, its GPU is the one that libraries of this thread work on."""
+    driver.open()
+    try:
+        with driver.current():
+            yield
+    finally:
+        driver.close()

@@ -79,13 +79,17 @@ class Graphs:
         return True
 
     def clear(self) -> None:
-        """Free all; nothing may be under way. Raises BackendError."""
+        """Free all; nothing may be under way. Raises BackendError after it has tried each."""
         captured, self._captured = list(self._captured.values()), {}
+        problems = []
         for each in captured:
             try:
                 self._driver.free_graph(each.graph)
-            finally:
-                each.bound.runner.close()
+            except BackendError as error:
+                problems.append(error)
+            each.bound.runner.close()
+        if problems:
+            raise problems[0]
 
     def _captured_work(self, runner: Runner, stream: Stream) -> Graph:
         self._driver.begin_capture(stream)

@@ -21,7 +21,6 @@ CAPTURE_THREAD_LOCAL = 1
 
 _SIGNATURES: dict[str, list[Any]] = {
     "cuInit": [c_uint],
-    "cuDriverGetVersion": [POINTER(c_int)],
     "cuGetErrorString": [c_int, POINTER(c_char_p)],
     "cuDeviceGetCount": [POINTER(c_int)],
     "cuDeviceGet": [POINTER(c_int), c_int],

@@ -67,7 +67,7 @@ class DevicePool:
                     f"pictures on the GPU: {size} bytes asked for, {self._held_bytes} of {self.max_bytes} in use; "
                     "lower the number of cameras on this GPU, or raise its share of memory"
                 )
-            memory = self._driver.allocate_device(size)
+            memory = self._allocated(size)
             self._held_bytes += size
             return Lease(memory, self._returned)
 
@@ -76,6 +76,16 @@ class DevicePool:
         with self._lock:
             self._collect()
             self._free_idle()
+
+    def _allocated(self, size: int) -> DeviceMemory:
+        try:
+            return self._driver.allocate_device(size)
+        except OutOfDeviceMemoryError:
+            # Others hold what the bound would allow: what lies idle here, of other sizes, may make room.
+            if not self._idle:
+                raise
+            self._free_idle()
+            return self._driver.allocate_device(size)
 
     def _collect(self) -> None:
         while self._returned:

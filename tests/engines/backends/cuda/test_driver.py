@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engines.backends.cuda.driver import Driver, OutOfDeviceMemoryError
+from engines.backends.cuda.driver import Driver, OutOfDeviceMemoryError, held
 from engines.backends.cuda.fake_driver import FakeDriver
 from engines.backends.cuda.fake_gpu import FakeGpu
 from engines.backends.cuda.pycuda_driver import PycudaDriver
@@ -23,6 +23,13 @@ def closed(request: pytest.FixtureRequest) -> Driver:
     if request.param == "fake":
         return FakeDriver(FakeGpu())
     return PycudaDriver(request.getfixturevalue("pycuda_gpu").index)
+
+
+def test_a_gpu_is_held_for_a_while_and_let_go_after_an_error_too(closed: Driver) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="inside"), held(closed):  # noqa: PT012
+            assert closed.memory().total_bytes > 0
+            raise ValueError("inside")
 
 
 @pytest.fixture

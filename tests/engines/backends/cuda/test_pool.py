@@ -40,6 +40,25 @@ def test_memory_is_used_again_by_the_next_of_its_size(driver: FakeDriver) -> Non
     assert pool.held_bytes == 0
 
 
+def test_idle_memory_makes_room_where_others_fill_the_gpu() -> None:
+    driver = FakeDriver(FakeGpu(memory_bytes=4 * GRAIN_BYTES))
+    driver.open()
+    with driver.current():
+        others, pool = driver.allocate_device(GRAIN_BYTES), DevicePool(driver, 10 * GRAIN_BYTES)
+        del (small := [pool.take(1), pool.take(1)])[:]
+
+        large = pool.take(3 * GRAIN_BYTES)
+
+        assert (pool.held_bytes, small) == (3 * GRAIN_BYTES, [])
+        with pytest.raises(OutOfDeviceMemoryError, match="out of memory"):
+            pool.take(1)
+        del large
+        pool.close()
+        driver.free_device(others)
+    driver.close()
+    assert driver.leaks == ()
+
+
 def test_idle_memory_of_another_size_makes_room(driver: FakeDriver) -> None:
     pool = DevicePool(driver, 3 * GRAIN_BYTES)
     small = [pool.take(1), pool.take(1)]
