@@ -29,7 +29,8 @@ class Engine(Section):
     gpu: Annotated[int, Field(ge=0)] = 0
     """tensorrt, torch: which GPU, by index"""
     gpu_memory_mib: Count = 4096
-    """tensorrt: device memory of one network at most; a batch that needs more is an error that says so"""
+    """tensorrt: device memory of one network at most, and as much again for all frames and crops; a batch that needs
+    more is an error that says so"""
     version_compatible: bool = False
     """tensorrt: engines that later releases run too; larger and a little slower"""
     hardware_compatible: bool = False

@@ -36,8 +36,9 @@ class Capture(Section):
     """What decodes, and of live sources when they count as gone and when they are tried again."""
 
     decoder: Literal["software", "nvdec", "auto"] = "software"
-    """of recordings and cameras; nvdec: on the GPU, through PyNvVideoCodec; auto: there where that is possible. Frames
-    of the two differ a little (docs/gpu.md), so that a replay repeats itself with one of them only"""
+    """of recordings; nvdec: on the GPU that TensorRT runs on, through PyNvVideoCodec, or an error; auto: there where
+    that is possible. The frames are expected to be the same ones (docs/gpu.md). Live cameras are always decoded in
+    software"""
     connect_timeout_s: Annotated[float, Field(gt=0.0, le=60.0)] = 5.0
     """until a source has answered; cameras that wake from standby take two or three"""
     read_timeout_s: Annotated[float, Field(gt=0.0, le=10.0)] = 5.0

@@ -58,6 +58,10 @@ class TensorrtEngine(EngineBase):
         """That it works on: kernels put there before a run are done before it; None while it is not open."""
         return None if self._session is None else self._session.stream
 
+    def most_rows(self, item: tuple[int, ...]) -> int:
+        """Rows of this shape that one run takes. Raises BackendError where the engine takes none, or is not open."""
+        return self._opened_session().most_rows(item)
+
     def infer_device(self, inputs: Mapping[str, DeviceArray]) -> dict[str, F32]:
         """Run a batch that is on the GPU. Raises BackendError as `infer` does."""
         session = self._checked(inputs)
@@ -74,8 +78,7 @@ class TensorrtEngine(EngineBase):
             return session.run_device(inputs)
 
     def _checked(self, inputs: Mapping[str, DeviceArray]) -> Session:
-        if self._session is None:
-            raise BackendError(f"{self.name} is not open: call open() first, and nothing after close()")
+        session = self._opened_session()
         wanted = {spec.name: spec for spec in self.inputs}
         if inputs.keys() != wanted.keys():
             raise BackendError(
@@ -84,6 +87,11 @@ class TensorrtEngine(EngineBase):
         for name, array in inputs.items():
             self._must_fit(wanted[name], array)
         self._same_rows(inputs)
+        return session
+
+    def _opened_session(self) -> Session:
+        if self._session is None:
+            raise BackendError(f"{self.name} is not open: call open() first, and nothing after close()")
         return self._session
 
     def _load(self) -> None:

@@ -62,7 +62,7 @@ class DeviceCut:
 
     def _cut(self, frames: Sequence[FrameFaces], count: int) -> CropBatch:
         gpu, side = self._gpu, self._rule.size_px
-        with gpu.driver.current():
+        with gpu.driver.current(), self._lane.settled():
             # Held until the stream is done, so that no frame's memory is used again before.
             surfaces = [gpu.frames.surface(frame.pixels) for frame in frames if len(frame.faces)]
             found = [frame.faces for frame in frames if len(frame.faces)]

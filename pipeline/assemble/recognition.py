@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -21,13 +22,15 @@ from engines.zoo.catalogue import read_catalogue
 from pipeline.alignment.box_fit import BoxTransform
 from pipeline.alignment.crop import CropRule
 from pipeline.alignment.quality import JudgeParts, judge, no_parts, parts_of, quality_recipe
-from pipeline.alignment.stage import Judge
-from pipeline.arrays import U8
+from pipeline.alignment.stage import Cut, Judge
+from pipeline.arrays import F32, U8
+from pipeline.assemble.on_gpu import on_gpu, shared_gpu
 from pipeline.assemble.parity import how_to_build
 from pipeline.detection.centerface import CenterFace
 from pipeline.detection.input_size import WHOLE_PX
-from pipeline.detection.look import Detector
+from pipeline.detection.look import Detector, FrameDetector
 from pipeline.detection.photo import PhotoDetector
+from pipeline.device.shared import SharedGpu
 from pipeline.embedding.embedder import Embedder
 from pipeline.errors import BadInputError
 from pipeline.gallery.recogniser import Described
@@ -56,6 +59,11 @@ class Networks:
     reopen_detector: Reopen | None = None
     """makes its engine anew; None where there is none"""
     reopen_embedder: Reopen | None = None
+    frame_detector: FrameDetector | None = None
+    """finds in a run's frames what `detector` finds, where the frames are; None: `detector` does, on the host"""
+    cut: Cut | None = None
+    """cuts what `crop` cuts, where the frames are; None: `crop` does, on the host"""
+    reopen_cut: Reopen | None = None
     regions_pay: bool = True
     """whether a look at a part of a frame costs less; on a GPU a whole one costs next to nothing"""
 
@@ -63,8 +71,12 @@ class Networks:
 class Recognition:
     """Detector and embedder, ready to run, for streams and for single photos."""
 
-    def __init__(self, networks: Networks, close: ExitStack | None = None) -> None:
+    def __init__(
+        self, networks: Networks, close: ExitStack | None = None, gpu: SharedGpu | None = None
+    ) -> None:
+        """`gpu` is where the pixels of a run stay; None: on the host."""
         self.networks = networks
+        self.gpu = gpu
         self._close = close or ExitStack()
 
     @property
@@ -94,17 +106,36 @@ class Recognition:
         self._close.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What the networks of a run stand on."""
+
+    choice: EngineChoice
+    gpu: SharedGpu | None
+    """where its pixels stay, open; None: on the host"""
+
+
+@contextmanager
+def open_footing(config: Config, *, live: bool = False) -> Iterator[Footing]:
+    """For live cameras or for recordings. Around everything that has pixels: GPUs close last. Raises EngineError."""
+    choice = engine_choice(config, live=live)
+    log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
+    with shared_gpu(choice) or nullcontext() as gpu:
+        yield Footing(choice, gpu)
+
+
 def open_recognition(
-    config: Config, models: Path, on_progress: OnProgress, *, live: bool = False
+    config: Config, models: Path, on_progress: OnProgress, *, live: bool = False, on: Footing | None = None
 ) -> Recognition:
     """Fetch, build and open what the configuration names, for live cameras or for recordings; slow the first time.
 
-    Raises EngineError where a model or an engine cannot be had.
+    `on` is the caller's, where something else stands on it too. Raises EngineError where a model or an engine cannot
+    be had.
     """
-    choice = engine_choice(config, live=live)
-    log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
     catalogue = read_catalogue(CATALOGUE_FILE)
     with ExitStack() as opened:
+        footing = on or opened.enter_context(open_footing(config, live=live))
+        choice = footing.choice
         how = how_to_build(config, catalogue, models)
         detector = prepare(
             config.detection.model, catalogue, models, choice, on_progress, (), "detection", how
@@ -115,7 +146,12 @@ def open_recognition(
         for prepared in (detector, embedder):
             prepared.engine.open()
             opened.callback(prepared.engine.close)
-        return Recognition(networks_of(config, detector, embedder), opened.pop_all())
+        networks = networks_of(config, detector, embedder)
+        if footing.gpu is not None:
+            networks = opened.enter_context(
+                networks_on_gpu(config, networks, detector, embedder, footing.gpu)
+            )
+        return Recognition(networks, opened.pop_all(), footing.gpu)
 
 
 def engine_choice(config: Config, *, live: bool = False) -> EngineChoice:
@@ -145,9 +181,7 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
         margin_fraction=config.alignment.margin_fraction,
         transform=None if fitted is None else BoxTransform(np.array(fitted.coefficients, np.float64)),
     )
-    centre = None
-    if embedder.description.centre is not None:
-        centre = read_centre(embedder.description.centre, embedder.description.dimension or 0)
+    centre = centre_of(embedder)
     model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
     embed = Embedder(embedder.engine, model_id, max_batch, centre)
     recipe = repr(
@@ -164,6 +198,32 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
         reopen_embedder=lambda: _reopen(embedder.engine),
         regions_pay=detector.engine.info.backend == "openvino",
     )
+
+
+def centre_of(embedder: Prepared) -> F32 | None:
+    """The mean (D,) that is taken off the embedder's vectors, where models.yaml names one. Raises EngineError."""
+    about = embedder.description
+    return None if about.centre is None else read_centre(about.centre, about.dimension or 0)
+
+
+@contextmanager
+def networks_on_gpu(
+    config: Config, networks: Networks, detector: Prepared, embedder: Prepared, gpu: SharedGpu
+) -> Iterator[Networks]:
+    """As `networks`, with frames and crops that stay on the GPU; photos come from the host.
+
+    The engines are TensorRT's, and open, as the GPU is. Raises BackendError.
+    """
+    with on_gpu(config, gpu, detector, embedder, networks.crop, centre_of(embedder)) as there:
+        yield replace(
+            networks,
+            frame_detector=there.detector,
+            cut=there.cut,
+            embedder=there.embedder,
+            reopen_detector=there.reopen_detector,
+            reopen_cut=there.reopen_cut,
+            reopen_embedder=there.reopen_embedder,
+        )
 
 
 def _reopen(engine: Engine) -> None:

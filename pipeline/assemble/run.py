@@ -141,7 +141,7 @@ def _steps(
         shots = ShotBoard() if plan.mode is Mode.LIVE else ShotBoard(max_bytes=None)
         pictures = Pictures(shots, plan.snapshots)
     align = AlignmentStage(
-        networks.crop.cut,
+        networks.cut or networks.crop.cut,
         networks.judge,
         gate_rules(config),
         board,
@@ -149,6 +149,7 @@ def _steps(
         networks.crop.size_px,
         networks.parts,
         shots,
+        networks.reopen_cut,
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
     embed = EmbeddingStage(networks.embedder, networks.reopen_embedder)
@@ -209,9 +210,10 @@ def detection_stage(config: Config, networks: Networks, pace: Pace | None) -> De
     keys = config.detection
     size = InputSize(keys.min_face_px, None if keys.input_px == "auto" else keys.input_px)
     regions = GazeRules(keys.full_look_s, keys.min_score) if keys.regions and networks.regions_pay else None
+    detector = networks.frame_detector or networks.detector
     if pace is None:
-        return DetectionStage(networks.detector, keys.rate_hz, size, regions)
-    return DetectionStage(networks.detector, None, size, regions, pace.rules.of, networks.reopen_detector)
+        return DetectionStage(detector, keys.rate_hz, size, regions)
+    return DetectionStage(detector, None, size, regions, pace.rules.of, networks.reopen_detector)
 
 
 def tracking_stage(config: Config, pace: Pace | None) -> TrackingStage:

@@ -23,6 +23,7 @@ from engines.backends.cuda.surface import Colour, Layout, Surface
 from pipeline.capture.decoding import Decoding, Picture
 from pipeline.capture.file import FileSource
 from pipeline.capture.hardware import DecodedAt, MakeHardware, RefusedPacketError
+from pipeline.capture.pynvvideocodec import NvdecDecoder
 from pipeline.capture.rgb import Orientation
 from pipeline.capture.source import SourceInfo
 from pipeline.clock import Clock
@@ -247,6 +248,34 @@ class NvdecFileSource(FileSource):
         return replace(super()._frame(picture, index, info), pixels=pixels)
 
 
+@dataclass(frozen=True, slots=True)
+class FileDecoding:
+    """What decodes the recordings of a run."""
+
+    decoder: Decoder = "software"
+    gpu: SharedGpu | None = None
+    """open as long as the recordings and their frames; None: no network runs on one"""
+    make: MakeHardware = NvdecDecoder
+
+    def probed(self) -> FileDecoding:
+        """Itself, or software where "auto" asks for a decoder that is not there; why is said here, once for all
+        recordings."""
+        if self.decoder != "auto":
+            return self
+        try:
+            if self.gpu is None:
+                raise OutsideError("no network runs on a GPU through TensorRT")
+            self.make("h264").close()
+        except OutsideError as error:
+            log.warning("capture.decoder=auto: recordings are decoded in software: %s", error)
+            return FileDecoding()
+        return self
+
+    def source(self, path: Path, camera: str, **options: Unpack[FileOptions]) -> FileSource:
+        """A recording, not open yet; see `file_source`."""
+        return file_source(path, camera, self.decoder, self.gpu, self.make, **options)
+
+
 def file_source(
     path: Path,
     camera: str,
@@ -272,6 +301,8 @@ def file_source(
         return NvdecFileSource(path, camera, gpu, make, **options)
     except (OutsideError, UnfitError) as error:
         if decoder == "nvdec":
+            if isinstance(error, UnfitError):
+                raise UnfitError(f"{error}; set capture.decoder=auto") from error
             raise
         log.warning("decoding in software: %s", error)
         return FileSource(path, camera, **options)

@@ -139,7 +139,7 @@ def replay_and_check(
     request = ReplayRequest(videos=(f"{CAMERA}={recording}",))
     trace, tally = Trace(CAMERA), Tally()
     with ExitStack() as stack:
-        recordings = open_recordings(context, request, stack)
+        recordings = open_recordings(context, request, stack, recognition.gpu)
         table = SightingTable(context, {one.source.camera: one.info.started_at for one in recordings})
         shown = [table, EventPrinter(context)] if context.json else [table]
         sinks = [redis_sink(context.config, context.data), *shown, tally]

@@ -124,6 +124,10 @@ def assemble(
 ) -> MonitorParts:
     """Everything that runs, ready to start; `stack` closes it."""
     config, data = context.config, context.data
+    if config.capture.decoder != "software":
+        log.warning(
+            "capture.decoder=%s is for recordings: cameras are decoded in software", config.capture.decoder
+        )
     monitor.say("loading the models")
     with model_progress(context) as on_progress:
         recognition = stack.enter_context(open_recognition(config, context.models, on_progress, live=True))

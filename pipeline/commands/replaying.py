@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from config.schema import Config
 from pipeline.assemble.gallery import open_gallery, open_store
 from pipeline.assemble.publishing import redis_sink
-from pipeline.assemble.recognition import Recognition, open_recognition
+from pipeline.assemble.recognition import Recognition, open_footing, open_recognition
 from pipeline.assemble.run import Run, RunPlan, build_run
 from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
 from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
+from pipeline.capture.nvdec import FileDecoding
 from pipeline.capture.overlay import Drawn, annotate, face_label
+from pipeline.capture.pynvvideocodec import NvdecDecoder
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.chores import do_chores
 from pipeline.commands.context import Context
@@ -25,6 +29,7 @@ from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_pro
 from pipeline.commands.stranger_reach import stranger_reach
 from pipeline.commands.thresholds import naming
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
+from pipeline.device.shared import SharedGpu
 from pipeline.errors import BrokenRecordingError, SourceError
 from pipeline.events.event import Mode
 from pipeline.events.pictures.snapshots import SnapshotWriter
@@ -112,13 +117,16 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
     """
     tally = Tally()
     with ExitStack() as stack:
-        recordings = open_recordings(context, request, stack)
+        footing = stack.enter_context(open_footing(context.config))
+        recordings = open_recordings(context, request, stack, footing.gpu)
         watched = [r.source.path for r in recordings]
         outputs = annotated_files(request.annotate, [r.source.camera for r in recordings], watched)
         if request.summary is not None:
             check_summary(request.summary, [*watched, *outputs.values()])
         with model_progress(context) as on_progress:
-            recognition = stack.enter_context(open_recognition(context.config, context.models, on_progress))
+            recognition = stack.enter_context(
+                open_recognition(context.config, context.models, on_progress, on=footing)
+            )
         store = stack.enter_context(open_store(context.config, context.data))
         do_chores(context, store)
         opening = open_gallery(
@@ -174,21 +182,39 @@ def distance_for_names(context: Context, own: OwnPairs) -> float:
     return rule.max_distance
 
 
-def open_recordings(context: Context, request: ReplayRequest, stack: ExitStack) -> list[Recording]:
-    """Every recording, opened; `stack` closes them. Raises SourceError for the first that cannot be read."""
+def open_recordings(
+    context: Context, request: ReplayRequest, stack: ExitStack, gpu: SharedGpu | None
+) -> list[Recording]:
+    """Every recording, opened; `stack` closes them, before the GPU of their frames is closed.
+
+    Raises SourceError for the first that cannot be read, OutsideError where it cannot be decoded as asked for.
+    """
     recordings = []
+    decoding = decoding_on(context.config, gpu)
     for camera, path in name_cameras(request.videos):
         if "://" in path and not Path(path).exists():
             raise SourceError(f"{path}: is an address; replay reads files, so record it to one first")
-        source = source_of(context, request, camera, Path(path))
+        source = source_of(context, request, camera, Path(path), decoding)
         stack.callback(source.close)
         recordings.append(Recording(source, source.open()))
     return recordings
 
 
-def source_of(context: Context, request: ReplayRequest, camera: str, path: Path) -> FileSource:
+def decoding_on(config: Config, gpu: SharedGpu | None) -> FileDecoding:
+    """What decodes recordings; why "auto" means software is said here."""
+    make = partial(NvdecDecoder, gpu=config.engine.gpu)
+    return FileDecoding(config.capture.decoder, gpu, make).probed()
+
+
+def source_of(
+    context: Context,
+    request: ReplayRequest,
+    camera: str,
+    path: Path,
+    decoding: FileDecoding,
+) -> FileSource:
     """A recording as asked for, not yet open."""
-    return FileSource(
+    return decoding.source(
         path,
         camera,
         start_s=request.start_s,
@@ -250,9 +276,9 @@ def annotate_recording(context: Context, request: ReplayRequest, trace: Trace, p
     A recording that breaks off is annotated up to there.
     """
     file = dict(name_cameras(request.videos))[trace.camera]
-    source = source_of(
-        context, ReplayRequest((), False, request.start_s, request.end_s), trace.camera, Path(file)
-    )
+    again = ReplayRequest((), False, request.start_s, request.end_s)
+    # In software, which gives the same frames: every one of them is drawn on by the processor.
+    source = source_of(context, again, trace.camera, Path(file), FileDecoding())
     info = source.open()
     try:
         with context.progress() as bars:

@@ -46,7 +46,7 @@ class DeviceDetector:
             gpu: the engine's.
             low_score: of a cell, from which it is a candidate.
             max_iou: of two faces, over which the weaker one is dropped.
-            max_batch: frames a run, the largest of the engine's profile.
+            max_batch: frames a run; fewer where the engine takes fewer of a size.
         """
         self._engine = engine
         self._gpu = gpu
@@ -63,10 +63,11 @@ class DeviceDetector:
         for row, each in enumerate(looks):
             groups.setdefault(each.input_shape, []).append(row)
         found: dict[int, Faces] = {}
-        with self._gpu.driver.current():
-            for rows in groups.values():
-                for start in range(0, len(rows), self._max_batch):
-                    part = rows[start : start + self._max_batch]
+        with self._gpu.driver.current(), self._lane.settled():
+            for shape, rows in groups.items():
+                most = self._most(shape)
+                for start in range(0, len(rows), most):
+                    part = rows[start : start + most]
                     maps = self._run([looks[row] for row in part])
                     for row, one in zip(part, maps, strict=True):
                         found[row] = decode_look(one, looks[row], self._low_score, self._max_iou)
@@ -76,6 +77,12 @@ class DeviceDetector:
         """Give back what the detector itself holds on the GPU; the engine is its opener's."""
         with self._gpu.driver.current():
             self._lane.close()
+
+    def _most(self, shape: tuple[int, int]) -> int:
+        """Frames of this (height, width) in one run."""
+        if not isinstance(self._engine, LeavesOutputs):
+            return self._max_batch
+        return min(self._max_batch, self._engine.most_rows((*shape, 3)))
 
     def _run(self, looks: Sequence[Look]) -> list[Maps]:
         """Maps of looks whose input has one shape; where candidates came back, they hold these and nothing else."""

@@ -28,6 +28,10 @@ class LeavesOutputs(Protocol):
         """That it works on; None while it is not open."""
         ...
 
+    def most_rows(self, item: tuple[int, ...]) -> int:
+        """Rows of this shape that one run takes. Raises BackendError."""
+        ...
+
     def run_device(self, inputs: Mapping[str, DeviceArray]) -> dict[str, DeviceArray]:
         """As `infer_device`, only begun: outputs are there when the stream is, until the next run."""
         ...

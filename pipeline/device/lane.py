@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 from engines.backends.cuda.driver import Driver, Event, Stream
 from engines.backends.cuda.kernels.launch import Tables
+from engines.errors import BackendError
 
 
 class Lane:
@@ -33,14 +37,28 @@ class Lane:
         """Wait until everything that the stream was given is done."""
         self._driver.synchronise(self.stream)
 
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Inside, a BackendError goes on when the stream's work is done, where the GPU still answers: until then it
+        may write to memory that the error lets go of."""
+        try:
+            yield
+        except BackendError:
+            self._settle()
+            raise
+
     def close(self) -> None:
         """Give everything back; a second call does nothing."""
+        self._settle()
         stream, event = self._stream, self._event
         self._stream = self._event = None
-        if stream is not None:
-            self._driver.synchronise(stream)
         self.tables.close()
         if event is not None:
             self._driver.free_event(event)
         if stream is not None:
             self._driver.free_stream(stream)
+
+    def _settle(self) -> None:
+        if self._stream is not None:
+            with suppress(BackendError):
+                self._driver.synchronise(self._stream)

@@ -34,6 +34,7 @@ class SharedGpu:
         try:
             self.kernels.open()
         except Exception:
+            self.kernels.close()
             self.driver.close()
             raise
 

@@ -63,7 +63,7 @@ class DeviceEmbedder(Embedder):
         """Raw vectors (n, D) of at most a batch."""
         gpu, spec = self._gpu, self._engine.inputs[0]
         shape = (len(crops), *crops[0].crops.shape[1:])
-        with gpu.driver.current():
+        with gpu.driver.current(), self._lane.settled():
             size = int(np.prod(shape[1:]))
             lease = gpu.pool.take(len(crops) * size)
             for at, crop in enumerate(crops):

@@ -14,8 +14,8 @@ import pytest
 from engines.backends.cuda.gpus import Gpu
 from pipeline.capture.fake_nvdec import FakeNvdec
 from pipeline.capture.file import FileSource
-from pipeline.capture.hardware import MakeHardware
-from pipeline.capture.nvdec import NvdecFileSource, UnfitError, file_source
+from pipeline.capture.hardware import HardwareDecoder, MakeHardware
+from pipeline.capture.nvdec import FileDecoding, NvdecFileSource, UnfitError, file_source
 from pipeline.capture.pynvvideocodec import PACKAGE, NvdecDecoder, nvdec_missing
 from pipeline.device.pixels import DeviceFramePixels
 from pipeline.device.shared import SharedGpu
@@ -102,7 +102,7 @@ def test_what_the_hardware_does_not_decode_is_decoded_in_software(
         assert not isinstance(source, NvdecFileSource)
         assert f"decoding in software: {path}" in caplog.text
         assert why in caplog.text
-        with pytest.raises(UnfitError, match=why):
+        with pytest.raises(UnfitError, match=rf"{why}.*; set capture\.decoder=auto$"):
             file_source(path, "door", "nvdec", gpu, make)
 
 
@@ -115,6 +115,29 @@ def test_decoders_are_chosen(tmp_path: Path) -> None:
         assert not isinstance(file_source(path, "door", "auto", None, make), NvdecFileSource)
         with pytest.raises(OutsideError, match=r"engine\.backend=tensorrt"):
             file_source(path, "door", "nvdec", None, make)
+
+
+def test_auto_without_a_decoder_says_so_once_for_all_recordings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(codec: str) -> HardwareDecoder:
+        raise OutsideError("NVDEC cannot be used: no such GPU; set capture.decoder=software")
+
+    caplog.set_level(logging.WARNING)
+    path = MP4.make(tmp_path)
+    with hardware() as (gpu, make):
+        for given in (FileDecoding("auto", None, make), FileDecoding("auto", gpu, none)):
+            caplog.clear()
+            decoding = given.probed()
+            sources = [decoding.source(path, camera) for camera in "abc"]
+            assert not any(isinstance(each, NvdecFileSource) for each in sources)
+            assert len(caplog.records) == 1
+            assert "capture.decoder=auto: recordings are decoded in software: " in caplog.text
+        caplog.clear()
+        assert isinstance(FileDecoding("auto", gpu, make).probed().source(path, "a"), NvdecFileSource)
+        assert caplog.text == ""
+        with pytest.raises(OutsideError, match="no such GPU"):
+            FileDecoding("nvdec", gpu, none).probed().source(path, "a")
 
 
 @pytest.mark.skipif(nvdec_missing() is None, reason="PyNvVideoCodec is installed")

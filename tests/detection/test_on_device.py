@@ -94,6 +94,15 @@ def test_faces_are_those_of_the_processor(stays: bool) -> None:
         detector.close()
 
 
+def test_more_frames_than_the_engine_takes_at_once_go_through_in_parts() -> None:
+    looks = [whole(picture(90, 170, row)) for row in range(5)]
+    with fake_gpu() as gpu, on_gpu(bright_spots(0.62), gpu, most=2) as engine:
+        detector = DeviceDetector(engine, gpu, low_score=0.5, max_iou=0.3, max_batch=4)
+
+        assert_same(detector.look(looks), on_host(engine, looks))
+        detector.close()
+
+
 def test_patches_lie_where_the_processor_puts_them() -> None:
     image = picture(120, 160)
     placed = place(160, 120, 128, 32)

@@ -16,7 +16,7 @@ from engines.backends.cuda.device_array import DeviceArray
 from engines.backends.cuda.driver import Driver
 from engines.backends.cuda.graphs import Bound, Graphs, Key
 from engines.backends.cuda.network import Network, Runner, Shapes
-from engines.build.tensorrt_profiles import Shape, best_profile
+from engines.build.tensorrt_profiles import Profile, Shape, best_profile
 from engines.errors import BackendError
 
 log = logging.getLogger(__name__)
@@ -79,11 +79,7 @@ class Session:
 
         Raises BackendError where no profile takes the shape.
         """
-        profiles = self._network.profiles
-        fitting = [each for each in profiles if each.problem((each.min_shape[0], *item)) is None]
-        if not fitting:
-            best_profile(profiles, (rows, *item))  # raises, and says why
-        most = max(each.max_shape[0] for each in fitting)
+        fitting, most = self._fitting(item), self.most_rows(item)
         least = min(each.min_shape[0] for each in fitting)
         parts = []
         for start in range(0, rows, most):
@@ -93,6 +89,10 @@ class Session:
             )
             parts.append(Part(start, stop, min(size, most)))
         return tuple(parts)
+
+    def most_rows(self, item: Shape) -> int:
+        """Rows of this shape that one run takes. Raises BackendError where no profile takes the shape."""
+        return max(each.max_shape[0] for each in self._fitting(item))
 
     def run(self, inputs: Mapping[str, Batch | DeviceArray]) -> dict[str, F32]:
         """Every output for a batch, freshly owned. Raises BackendError; nothing is under way afterwards."""
@@ -146,6 +146,14 @@ class Session:
         self._network.close()
         self._try(self._buffers.free)
         self._try(lambda: self._driver.free_stream(self.stream))
+
+    def _fitting(self, item: Shape) -> list[Profile]:
+        """Profiles that take rows of this shape, one at least."""
+        profiles = self._network.profiles
+        fitting = [each for each in profiles if each.problem((each.min_shape[0], *item)) is None]
+        if not fitting:
+            best_profile(profiles, (1, *item))  # raises, and says why
+        return fitting
 
     def _begin(self, part: Part, inputs: Mapping[str, Batch | DeviceArray]) -> Shapes:
         """Give the stream all that a part's rows need, and say the outputs' shapes."""

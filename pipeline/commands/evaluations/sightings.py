@@ -149,7 +149,7 @@ def remembering(recognition: Recognition) -> Recognition:
     # A detector of images sees whole frames, also when it is asked through one that remembers.
     regions_pay = networks.regions_pay and isinstance(networks.detector, FrameDetector)
     detector = RememberingDetector(networks.detector)
-    return Recognition(replace(networks, detector=detector, regions_pay=regions_pay))
+    return Recognition(replace(networks, detector=detector, frame_detector=None, regions_pay=regions_pay))
 
 
 def drawn_distractors(

@@ -29,6 +29,14 @@ def engine(driver: FakeDriver, load: Callable[[Driver], Network] = of_faces) -> 
     return TensorrtEngine("tiny", Path("tiny.engine"), CROPS, OUTPUTS, INFO, LIMITS, driver, load)
 
 
+def test_it_says_how_many_rows_one_run_takes_while_it_is_open() -> None:
+    tiny = engine(FakeDriver(FakeGpu()))
+    with tiny:
+        assert tiny.most_rows((4, 4, 3)) == 8
+    with pytest.raises(BackendError, match="is not open"):
+        tiny.most_rows((4, 4, 3))
+
+
 def test_it_runs_closes_and_opens_again() -> None:
     driver = FakeDriver(FakeGpu())
     tiny = engine(driver)

@@ -52,6 +52,13 @@ def test_parts_are_cut_at_the_largest_batch_and_filled_up() -> None:
             inside.parts(1, (5, 4, 3))
 
 
+def test_most_rows_are_those_of_the_profiles_that_take_the_shape() -> None:
+    with (driver := opened()).current(), session(driver, of_frames(driver)) as inside:
+        assert [inside.most_rows((side, side, 3)) for side in (8, 16, 32)] == [4, 4, 2]
+        with pytest.raises(BackendError, match="takes no input of shape 1x64x64x3"):
+            inside.most_rows((64, 64, 3))
+
+
 def test_without_a_fitting_size_the_profiles_most_is_run() -> None:
     limits = GpuLimits(memory_bytes=1 << 22, sizes=(2,))
     with (driver := opened()).current(), session(driver, of_faces(driver), limits) as inside:
