@@ -97,7 +97,8 @@ class PublishingStage(StageBase[Outcome, None]):
         if self._merge is not None and not end.pause:
             self._owe(self._merge.finish(end.camera))
         self._work_off()
-        if self._strangers is not None and not end.pause:
+        # With a merge its events may still wait for other cameras, and what they say hangs on those before them.
+        if self._strangers is not None and self._merge is None and not end.pause:
             self._strangers.leave(end.camera)
         return ()
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.memory_sink import MemorySink
+from pipeline.events.merge import PtsMerge
 from pipeline.events.publish import PublishingStage
 from pipeline.events.stage import Outcome, stranger_id
 from pipeline.events.strangers.sighting_log import CollectedSightings
@@ -17,7 +18,7 @@ from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.gallery.indexes.exact import ExactIndex
 from pipeline.gallery.sightings.sighting_records import KnownStrangers
 from pipeline.gallery.sightings.stranger_book import BookRules, StrangerBook, StrangerNews
-from pipeline.types import FrameInfo
+from pipeline.types import FrameInfo, StreamEnd
 from tests.events.stated import stated
 from tests.events.strategies import ANN, START
 from tests.gallery.people import DIMENSION
@@ -232,6 +233,38 @@ def test_the_stage_tells_the_sinks_then_keeps_and_a_silent_batch_reaches_no_sink
     assert len(desk.kept.sightings) == 2
 
 
-def outcome(info: FrameInfo, event: IdentityEvent) -> Outcome:
+@pytest.mark.parametrize("yard_comes", ["first", "last"])
+def test_of_a_recording_that_ends_first_each_event_is_told_once(yard_comes: str) -> None:
+    """The end of whom the door saw waits for the yard, until after the door itself has ended."""
+    desk, sink = Desk(), MemorySink()
+    stage = PublishingStage([sink], PtsMerge(["door", "yard"]), 2.0, (), desk.ids)
+    stage.open()
+
+    def door() -> None:
+        for kind, at_s in ((NEW, 1.0), (END, 1.5)):
+            stage.process([outcome(frame_of("door", at_s), stated(kind, at_s=at_s))])
+        stage.end(StreamEnd("door", 50))
+
+    def yard(at_s: float) -> None:
+        stage.process([outcome(frame_of("yard", at_s))])
+
+    if yard_comes == "first":
+        yard(9.0)
+        door()
+    else:
+        yard(
+            3.25
+        )  # nothing of the yard comes before 1.25 s: whom the door saw is told of, not that he has gone
+        door()
+    stage.end(StreamEnd("yard", 300))
+    stage.close()
+    assert lines(sink.events) == [f"1 new 1 {own(1)}", f"1 end 2 {own(1)}"]
+
+
+def frame_of(camera: str, at_s: float) -> FrameInfo:
+    return FrameInfo(camera, round(25 * at_s), at_s, START, 0, 1280, 720)
+
+
+def outcome(info: FrameInfo, *events: IdentityEvent) -> Outcome:
     nobody = np.zeros(0, np.int64)
-    return Outcome(info, nobody, np.zeros((0, 4), np.float32), nobody.astype(np.bool_), (event,), ())
+    return Outcome(info, nobody, np.zeros((0, 4), np.float32), nobody.astype(np.bool_), events, ())
