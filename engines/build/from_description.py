@@ -66,8 +66,9 @@ def torch_network(
     from engines.networks.onnx_graph import OnnxGraph
 
     converted = _onnx_model(model, source)
-    graph = OnnxGraph(converted)
-    return lambda: FromPixels(graph, form), *tensor_specs(takes_pixels(converted, form))
+    OnnxGraph(converted)  # refuses now what torch lacks
+    # Made anew each time: an engine moves its weights to a GPU, where they must not outlive it.
+    return lambda: FromPixels(OnnxGraph(converted), form), *tensor_specs(takes_pixels(converted, form))
 
 
 def _form(model: ModelDescription) -> InputFormat:
@@ -79,7 +80,15 @@ def _onnx_model(model: ModelDescription, source: Path) -> onnx.ModelProto:
     from engines.build.dynamic_onnx import free_dimensions, unit_length
     from engines.networks.onnx_file import read_onnx, tensor_specs
 
-    converted = free_dimensions(read_onnx(source), any_size=model.role == "detection")
+    given = read_onnx(source)
+    inputs, outputs = tensor_specs(given)
+    _check_input(model, inputs[0])
+    if model.role == "detection" and any(len(spec.shape) != 4 for spec in outputs):
+        shapes = ", ".join(f"{spec.name} {spec.shape}" for spec in outputs)
+        raise ModelFileError(
+            f"{model.name}: outputs are {shapes}, expected CenterFace's four maps (n, c, h, w)"
+        )
+    converted = free_dimensions(given, any_size=model.role == "detection")
     if model.role != "embedding":
         return converted
     _, outputs = tensor_specs(converted)
@@ -90,3 +99,20 @@ def _onnx_model(model: ModelDescription, source: Path) -> onnx.ModelProto:
             "correct dimension in models.yaml"
         )
     return unit_length(converted)
+
+
+def _check_input(model: ModelDescription, images: TensorSpec) -> None:
+    """A network takes float planes (N, 3, H, W), an embedder those of its side. Raises ModelFileError."""
+    side = _form(model).side_px if model.role == "embedding" else None
+    wanted = (0, 3, side, side)
+    fits = len(images.shape) == len(wanted) and all(
+        isinstance(have, str) or not want or have == want
+        for have, want in zip(images.shape, wanted, strict=True)
+    )
+    if not fits or images.element != "float32":
+        shape = ", ".join(str(each) for each in ("n", 3, side or "h", side or "w"))
+        have = ", ".join(map(str, images.shape))
+        raise ModelFileError(
+            f"{model.name}: its input {images.name} is {images.element} ({have}), expected float32 ({shape}); "
+            "correct input.side_px in models.yaml, or export the network so"
+        )

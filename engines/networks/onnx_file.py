@@ -21,6 +21,12 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     inputs, _ = tensor_specs(model)
     if len(inputs) != 1:
         raise ModelFileError(f"{path} has {len(inputs)} inputs, expected one: images (N, 3, H, W)")
+    (element,) = (
+        each.type.tensor_type.elem_type for each in model.graph.input if each.name == inputs[0].name
+    )
+    if element not in (onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8):
+        kind = onnx.TensorProto.DataType.Name(element).lower()
+        raise ModelFileError(f"{path}: its input {inputs[0].name} is {kind}; export the network with float32")
     return model
 
 
