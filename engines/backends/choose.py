@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -94,10 +95,12 @@ def choose(
     here = gpu_runtimes(gpu) if here is None else here
     chosen = _best(here) if backend == "auto" else backend
     if require is not None and chosen != require:
-        why_not = f" ({here.tensorrt})" if require == "tensorrt" and isinstance(here.tensorrt, str) else ""
+        if require == "tensorrt" and isinstance(here.tensorrt, str):
+            way_out = f"TensorRT cannot run here ({here.tensorrt})"
+        else:
+            way_out = f"set engine.backend={require}"
         raise BackendError(
-            f"engine.require={require}, but {chosen} would run; there is: {', '.join(_there(here))}{why_not}. "
-            f"Set engine.backend={require}"
+            f"engine.require={require}, but {chosen} would run; there is: {', '.join(_there(here))}; {way_out}"
         )
     why = f"{chosen}: {'the fastest that can run here' if backend == 'auto' else 'asked for'}"
     if here.why_none:
@@ -196,20 +199,26 @@ def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
         raise BackendError("OpenVINO computes no fp16 on processors; set engine.precision=bf16, fp32 or auto")
     if precision in ("bf16", "int8") and precision.upper() not in computes:
         raise BackendError(f"{device} does not compute {precision}; set engine.precision=fp32 or auto")
-    if precision == "fp32":
-        return EngineChoice("openvino", "fp32", threads, device, f"{why}; fp32: asked for")
-    if precision == "int8":
-        return EngineChoice(
-            "openvino", "int8", threads, device, f"{why}; int8: asked for{instructions('int8')}"
-        )
+    taken, reason = openvino_precision(precision, computes, instructions("int8"), instructions("bf16"))
+    return EngineChoice("openvino", taken, threads, device, f"{why}; {taken}: {reason}")
+
+
+def openvino_precision(
+    precision: str, computes: Collection[str], int8: str, bf16: str
+) -> tuple[Precision, str]:
+    """What OpenVINO computes in, and why; `int8` and `bf16` are the processor's `instructions`.
+
+    >>> openvino_precision("auto", ["BF16", "INT8"], "", " (AMX)")
+    ('bf16', 'this processor computes it (AMX)')
+    """
+    if precision in ("fp32", "int8"):
+        return _precision(precision), f"asked for{int8 if precision == 'int8' else ''}"
     # Without such instructions int8 sums are made in 16 bits, which overflow, and nothing is faster.
-    if precision == "auto" and "INT8" in computes and (products := instructions("int8")):
-        reason = f"{why}; int8: this processor multiplies it{products}, where a model has been measured in it"
-        return EngineChoice("openvino", "int8", threads, device, reason)
+    if precision == "auto" and "INT8" in computes and int8:
+        return "int8", f"this processor multiplies it{int8}, where a model has been measured in it"
     if "BF16" in computes:
-        reason = f"{why}; bf16: this processor computes it{instructions('bf16')}"
-        return EngineChoice("openvino", "bf16", threads, device, reason)
-    return EngineChoice("openvino", "fp32", threads, device, f"{why}; fp32: this processor has no bf16")
+        return "bf16", f"this processor computes it{bf16}"
+    return "fp32", "this processor has no bf16"
 
 
 def _processor() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -89,11 +90,12 @@ def build(
     wanted = [catalogue.model(name) for name in model or (keys.detection.model, keys.embedding.model)]
     _check_networks(wanted)
     choice = choice_for(keys, backend, precision)
-    how = how_to_build(keys, catalogue, context.models, lfw=not no_lfw, anew=force)
-    how = replace(how, wishes=replace(how.wishes, compute_capabilities=tuple(compute_capability or ())))
+    capabilities = _capabilities(compute_capability, choice)
     engines = []
     with model_progress(context) as on_progress:
         for each in wanted:
+            how = how_to_build(config_of(keys, each), catalogue, context.models, lfw=not no_lfw, anew=force)
+            how = replace(how, wishes=replace(how.wishes, compute_capabilities=capabilities))
             engine = build_one(context, catalogue, each, choice, how, on_progress)
             engines.append(engine)
             if context.json:
@@ -106,7 +108,7 @@ def build(
 
 
 def choice_for(config: Config, backend: BackendName | None, precision: PrecisionName | None) -> EngineChoice:
-    """What engines are built for: as the options say, else the configuration.
+    """What engines are built for: as the options say, else the configuration, and what it requires before `auto`.
 
     TensorRT engines may be compiled where no GPU can run them, which a run would refuse. Raises BackendError, and
     BadInputError where there is nothing to build.
@@ -114,11 +116,14 @@ def choice_for(config: Config, backend: BackendName | None, precision: Precision
     from pipeline.assemble.recognition import engine_choice
 
     keys = config.engine
-    wanted = keys.backend if backend is None else backend
+    wanted = backend or (
+        keys.require if keys.require is not None and keys.backend == "auto" else keys.backend
+    )
     computed = keys.precision if precision is None else precision
     if wanted == "tensorrt":
         return _tensorrt_choice(config, computed)
-    asked = keys.model_copy(update={"backend": wanted, "precision": computed, "require": None})
+    require = None if backend is not None else keys.require
+    asked = keys.model_copy(update={"backend": wanted, "precision": computed, "require": require})
     choice = engine_choice(config.model_copy(update={"engine": asked}))
     if choice.backend == "torch":
         raise BadInputError(
@@ -185,6 +190,27 @@ def _tensorrt_choice(config: Config, precision: PrecisionName) -> EngineChoice:
     )
     device = "no GPU here" if gpu is None else gpu.name
     return EngineChoice("tensorrt", computed, keys.threads, device, why, gpu=keys.gpu)
+
+
+def config_of(config: Config, model: ModelDescription) -> Config:
+    """The configuration of somebody who uses this embedder: crops and the operating threshold are its own."""
+    if model.role != "embedding":
+        return config
+    embedding = config.embedding.model_copy(update={"model": model.name})
+    return config.model_copy(update={"embedding": embedding})
+
+
+def _capabilities(given: list[str] | None, choice: EngineChoice) -> tuple[str, ...]:
+    """Raises BadInputError where they are no numbers, or nothing would be compiled for them."""
+    for each in given or ():
+        if re.fullmatch(r"\d+\.\d", each) is None:
+            raise BadInputError(f"--compute-capability {each}: expected a number like 8.9")
+    if given and choice.backend != "tensorrt":
+        raise BadInputError(
+            f"--compute-capability is for TensorRT, and engines for {choice.backend} would be built; "
+            "add --backend tensorrt"
+        )
+    return tuple(given or ())
 
 
 def _check_networks(models: list[ModelDescription]) -> None:

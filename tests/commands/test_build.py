@@ -11,8 +11,12 @@ import pytest
 import run_pipeline
 from config.load import load
 from engines.errors import BackendError
-from pipeline.commands.build import choice_for
+from engines.zoo.catalogue import Catalogue, read_catalogue
+from pipeline.assemble.parity import operating_distance
+from pipeline.assemble.recognition import CATALOGUE_FILE
+from pipeline.commands.build import choice_for, config_of
 from pipeline.errors import BadInputError
+from tests.engines.tiny import embedder_onnx, own_model
 
 DETECTOR = "centerface"
 
@@ -94,6 +98,9 @@ def test_the_table(own_models: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--backend", "torch"], 2, "Invalid value for '--backend'"),
         (["--set", "engine.backend=torch"], 2, "nothing is built"),
         (["--precision", "fp8"], 2, "Invalid value for '--precision'"),
+        (["--compute-capability", "8.9"], 2, "add --backend tensorrt"),
+        (["--backend", "tensorrt", "--compute-capability", "sm_89"], 2, "expected a number like 8.9"),
+        (["--set", "engine.require=tensorrt", "--set", "engine.backend=openvino"], 3, "openvino would run"),
     ],
 )
 def test_bad_usage_is_one_line(
@@ -113,6 +120,17 @@ def test_tensorrt_is_chosen_without_a_gpu_too() -> None:
 
     assert (choice.backend, choice.precision) == ("tensorrt", "fp16")
     assert choice_for(config, "tensorrt", "int8").precision == "int8"
+    assert choice_for(load(None, {}, ("engine.require=tensorrt",)), None, None).backend == "tensorrt"
+
+
+def test_an_embedder_is_compared_on_crops_and_at_a_distance_of_its_own(tmp_path: Path) -> None:
+    own = own_model(tmp_path / "tiny.onnx", embedder_onnx(), role="embedding")
+    catalogue = Catalogue((*read_catalogue(CATALOGUE_FILE).models, own), CATALOGUE_FILE)
+    config = load(None, {}, ())
+
+    assert operating_distance(config, catalogue) is not None
+    assert operating_distance(config_of(config, own), catalogue) is None
+    assert config_of(config, catalogue.model(DETECTOR)) == config
 
 
 def test_options_are_stronger_than_the_configuration() -> None:

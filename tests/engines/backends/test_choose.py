@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.choose import GpuRuntimes, choose, instructions
+from engines.backends.choose import GpuRuntimes, choose, instructions, openvino_precision
 from engines.backends.cuda.gpus import Gpu
 from engines.errors import BackendError
 
@@ -62,6 +62,24 @@ def test_the_reason_names_the_instructions(flags: str, int8: str, bf16: str, tmp
     assert instructions("int8", tmp_path / "missing") == ""
 
 
+@pytest.mark.parametrize(
+    ("asked", "computes", "int8", "taken", "reason"),
+    [
+        ("auto", "FP32 BF16 INT8", " (AMX)", "int8", "multiplies it (AMX), where a model has been measured"),
+        ("auto", "FP32 BF16", " (AMX)", "bf16", "computes it (AVX-512)"),  # OpenVINO cannot
+        ("auto", "FP32 INT8", "", "fp32", "has no bf16"),  # sums that overflow
+        ("bf16", "FP32 BF16 INT8", " (AMX)", "bf16", "computes it (AVX-512)"),
+        ("int8", "FP32 BF16 INT8", "", "int8", "asked for"),
+        ("fp32", "FP32 BF16 INT8", " (AMX)", "fp32", "asked for"),
+    ],
+)
+def test_what_openvino_computes_in(asked: str, computes: str, int8: str, taken: str, reason: str) -> None:
+    found, why = openvino_precision(asked, computes.split(), int8, " (AVX-512)")
+
+    assert found == taken
+    assert reason in why
+
+
 def test_torch_on_a_processor_computes_in_fp32() -> None:
     assert choose("torch", here=NO_GPU).precision == "fp32"
     for precision in ("bf16", "fp16", "int8"):
@@ -74,7 +92,8 @@ def test_a_required_backend_is_taken_or_it_is_an_error() -> None:
     with pytest.raises(BackendError, match=r"engine\.require=torch.*there is: openvino, torch"):
         choose("auto", require="torch", here=NO_GPU)
     with pytest.raises(
-        BackendError, match=r"require=tensorrt, but openvino would run.*\(no GPU: no driver\)"
+        BackendError,
+        match=r"require=tensorrt, but openvino would run.* cannot run here \(no GPU: no driver\)$",
     ):
         choose("auto", require="tensorrt", here=NO_GPU)
 
@@ -100,7 +119,10 @@ def test_tensorrt_is_the_best_there_is(caplog: pytest.LogCaptureFixture) -> None
 def test_torch_takes_the_place_of_tensorrt_loudly(caplog: pytest.LogCaptureFixture) -> None:
     choice = choose(here=ONLY_TORCH)
 
-    assert (choice.backend, choice.precision, choice.on_gpu) == ("torch", "fp16", True)
+    assert (choice.backend, choice.precision, choice.gpu, choice.on_gpu) == ("torch", "fp16", 1, True)
+    for precision in ("bf16", "int8"):
+        with pytest.raises(BackendError, match="torch on a GPU computes fp16 and fp32"):
+            choose(precision=precision, here=ONLY_TORCH)
     assert "TAKES THE PLACE OF TENSORRT" in choice.reason
     assert "TensorRT is not installed" in choice.reason
     assert any("TAKES THE PLACE" in message for message in caplog.messages)
