@@ -138,6 +138,19 @@ def test_a_replay_on_the_gpu_tells_what_one_on_the_processor_tells(
         del recordings
 
 
+def test_photos_are_described_as_on_the_processor() -> None:
+    photo = SCENE.draw(20)
+    with on_processor(CONFIG, (ANN, STRANGER)) as recognition:
+        wanted = recognition.detect(photo)
+        described = recognition.describe(photo, wanted)
+    with fake_run() as there:
+        found = there.recognition.detect(photo)
+        ours = there.recognition.describe(photo, found)
+    assert len(wanted) == 2
+    np.testing.assert_array_equal(found.boxes, wanted.boxes)
+    np.testing.assert_array_equal(ours.vectors, described.vectors)
+
+
 def test_cameras_go_on_after_the_gpu_has_failed_in_every_stage(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
