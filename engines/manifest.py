@@ -50,7 +50,7 @@ class Recipe:
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if mine != theirs:
-                return f"{field.name} {mine}, now {theirs}"
+                return f"{field.name} {mine or 'unknown'}, now {theirs or 'none'}"
         return None
 
 

@@ -63,7 +63,9 @@ def prepare(
         return Prepared(model, _torch(model, source, choice), None)
     own = fitting(model, choice)
     if own != choice:
-        log.info("%s: %s instead of %s (%s)", name, own.precision, choice.precision, own.reason)
+        log.info(
+            "%s: %s instead of %s: it has no int8 file in models.yaml", name, own.precision, choice.precision
+        )
     built = build(model, source, own, models, on_progress, how)
     return Prepared(model, built.engine(own), built.manifest)
 

@@ -150,7 +150,7 @@ def build_one(
 
     own = fitting(model, choice)
     if own.precision != choice.precision:
-        context.say(f"{model.name}: {own.reason}")
+        context.say(f"{model.name}: {own.precision} instead of int8: it has no int8 file in models.yaml")
     source, *_ = fetch(model, ModelCache(context.models), on_progress)
     there = look_up(recipe_for(model, own), context.models, own.gpu)
     anew = how.anew or not _enough(there, model, how)

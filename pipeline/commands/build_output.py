@@ -96,7 +96,11 @@ def parity_words(parity: Parity | None) -> list[str]:
     words = []
     if (vectors := parity.vectors) is not None:
         words.append(f"cosine {vectors.worst_cosine:.4f} worst, {vectors.mean_cosine:.4f} mean")
-        words.append(f"{vectors.changed_decisions} of {vectors.pairs} decisions changed")
+        words.append(
+            f"{vectors.changed_decisions} of {vectors.pairs} decisions changed"
+            if vectors.pairs
+            else "decisions not compared: no distance is known for it"
+        )
     if (faces := parity.faces) is not None:
         words.append(f"{faces.found} of {faces.faces} faces found, {faces.spurious} more")
         words.append(
