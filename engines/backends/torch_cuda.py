@@ -68,6 +68,9 @@ class TorchCudaEngine(EngineBase):
             raise BackendError(
                 f"torch on a GPU computes fp16 or fp32, not {self.info.precision}; set engine.precision"
             )
+        if self.info.precision == "fp32":
+            # On by default: cuDNN would multiply with 10 bits of mantissa, as fp16 does. Of the whole process.
+            torch.backends.cudnn.allow_tf32 = False
         try:
             self._network = PlacedNetwork(self._loader().eval(), device, self.info.precision == "fp16")
         except RuntimeError as error:

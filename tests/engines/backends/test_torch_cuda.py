@@ -65,6 +65,20 @@ def test_batches_are_cut_and_filled_up_and_give_what_the_reference_gives(
                 np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-4)
 
 
+def test_fp32_is_fp32_and_weights_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with engine(tmp_path, "fp16"):
+        assert torch.backends.cudnn.allow_tf32
+    with engine(tmp_path):
+        assert not torch.backends.cudnn.allow_tf32
+
+    network, _, _ = torch_network(own_model(tmp_path / "tiny.onnx", detector_onnx()), tmp_path / "tiny.onnx")
+    first, second = network().network, network().network
+    assert first is not second  # one that is closed leaves nothing on the GPU
+
+
 def test_half_precision_is_near(tmp_path: Path) -> None:
     with engine(tmp_path, "fp16") as tiny, reference(tmp_path) as truth:
         batch = {"image": images(3)}
