@@ -48,6 +48,15 @@ def test_landmarks_in_pixels_and_as_a_part_of_the_face() -> None:
     assert np.isclose(parity.landmark_error, 0.1)
 
 
+def test_a_part_of_the_face_is_one_of_its_width() -> None:
+    tall = found((0, 0))
+    tall.boxes[:, 3] *= 2
+
+    assert np.isclose(
+        compare_faces([Found(tall.boxes, tall.landmarks + 2)], [tall]).landmark_error, 8**0.5 / 20
+    )
+
+
 def test_no_face_at_all() -> None:
     parity = compare_faces([found()], [found()])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.arrays import U8
+from engines.arrays import F32, U8
 from engines.build.parity_lfw import STEP, kept_vectors, lfw_parity
 from engines.build.parity_material import LfwMaterial
 from engines.errors import BuildError
@@ -33,9 +33,13 @@ def test_the_reference_runs_once(kept: Path) -> None:
     assert [(step.step, step.done, step.total) for step in steps] == [(STEP, 12, 12)]
 
 
-def test_damaged_vectors_are_made_anew(kept: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"\x93NUMPY", np.zeros((11, 6), np.float32), np.zeros((12, 6))])
+def test_damaged_vectors_are_made_anew(kept: Path, damaged: bytes | F32) -> None:
     kept.parent.mkdir()
-    kept.write_bytes(b"\x93NUMPY")
+    if isinstance(damaged, bytes):
+        kept.write_bytes(damaged)
+    else:
+        np.save(kept, damaged)
     with embedder(0.0) as engine, embedder(0.0) as reference:
         lfw_parity(engine, reference, lfw(random_crops()), None, kept, ignore)
 

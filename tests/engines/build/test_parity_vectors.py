@@ -55,6 +55,17 @@ def test_a_decision_that_changes() -> None:
     assert np.isclose(parity.changed_share, 1 / 3)
 
 
+def test_the_networks_own_vectors_are_compared_before_centring() -> None:
+    want = vectors(3, 2).astype(np.float32)
+    have = (want * np.float32(1.5)).astype(np.float32)
+
+    parity = compare_vectors(have, want, np.full(16, 0.1, np.float32), None)
+
+    longest = float(np.max(np.sum((have.astype(np.float64) - want) ** 2, axis=1)))
+    assert np.isclose(parity.max_squared_l2, longest)
+    assert np.isclose(parity.worst_cosine, 1.0)
+
+
 def test_vectors_are_centred_as_the_product_does() -> None:
     centre = np.full(16, 0.1, np.float32)
     units = centred(vectors(3, 2), None)

@@ -132,6 +132,26 @@ def test_signed_activations_lie_around_zero(planes: F32) -> None:
     assert np.abs(run(small, planes) - exact).max() < 0.05 * np.abs(exact).max()
 
 
+def test_a_tensor_that_two_convolutions_read_has_both_their_ranges() -> None:
+    model = residual()
+    again = helper.make_node("Conv", ["r", "third"], ["z"], pads=[1, 1, 1, 1])
+    model.graph.node.append(again)
+    model.graph.initializer.append(weight("third", (8, 8, 3, 3), 4))
+    ranges = {"second": (-1.0, 2.0), "third": (0.0, 5.0)}
+
+    steps = {each: step(quantised(model, recipe_of(model, ranges), signed=each)) for each in (False, True)}
+
+    assert np.isclose(steps[False], 6.0 / 255)  # -1 to 5
+    assert np.isclose(steps[True], 5.0 / 127)
+
+
+def step(model: ModelProto) -> float:
+    """Of the tensor `r`."""
+    return next(
+        float(numpy_helper.to_array(item)) for item in model.graph.initializer if item.name == "r_step"
+    )
+
+
 def test_values_beyond_the_range_are_cut_off(planes: F32) -> None:
     model = residual()
     narrow = quantised(model, recipe_of(model, {"second": (0.0, 0.01)}))
@@ -223,6 +243,16 @@ def test_a_recipe_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(CatalogueError, match=r"no recipe for int8 \((?!.*pickle)"):
             read_recipe(path)
+
+
+def test_a_recipe_of_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.npz"
+    monkeypatch.setattr("engines.build.quantisation_recipe.VERSION", 9)
+    recipe_of(residual(), RESIDUAL).write(path)
+    monkeypatch.undo()
+
+    with pytest.raises(CatalogueError, match="of version 9, not 1"):
+        read_recipe(path)
 
 
 @pytest.mark.parametrize("range_", [(0.0, 0.0), (1.0, 2.0), (-2.0, -1.0), (float("nan"), 1.0)])

@@ -21,11 +21,13 @@ def test_there_and_back() -> None:
         bus.up(wide[:1], memory.pointer)
         bus.up(turned, memory.pointer)
         back = bus.down(memory.pointer, (6, 4, 3))
+        bus.up(turned // 2, memory.pointer)
+        bus.down(memory.pointer, (6, 4, 3))  # `back` is of its own
         none = bus.down(memory.pointer, (0, 4, 3))
 
         np.testing.assert_array_equal(back, turned)
         assert none.shape == (0, 4, 3)
-        assert bus.crossed == Crossed(up_bytes=18 + 72, down_bytes=72, up_copies=2, down_copies=1)
+        assert bus.crossed == Crossed(up_bytes=18 + 144, down_bytes=144, up_copies=3, down_copies=2)
         driver.free_device(memory)
         bus.close()
         bus.close()
