@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from types import TracebackType
 from typing import Self
 
@@ -41,6 +42,8 @@ class SharedGpu:
     def close(self) -> None:
         """Give everything back."""
         self.frames.close()
+        # The error of a stage that failed refers to itself through its traceback, and holds what it was working on.
+        gc.collect()
         with self.driver.current():
             self.bus.close()
             self.pool.close()
