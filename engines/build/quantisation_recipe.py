@@ -22,7 +22,7 @@ from engines.errors import CatalogueError
 
 VERSION = 1
 MAX_BYTES = 1 << 24
-"""FaceNet's has 80 kB; more is another file"""
+"""FaceNet's has 70 kB; more is another file"""
 DAMAGE = (ValueError, KeyError, TypeError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
 """what reading a damaged .npz raises; RuntimeError where it seems encrypted"""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from engines.backends.base import TensorSpec
 from engines.backends.choose import EngineChoice
@@ -17,10 +20,12 @@ from engines.build.network_files import (
     reference_engine,
     write_network,
 )
+from engines.build.quantised import convolutions
 from engines.build.tensorrt_facts import TensorrtEngineFacts
 from engines.errors import BuildError
 from engines.networks.onnx_file import read_onnx, tensor_specs
 from engines.zoo.description import ModelDescription
+from tests.engines.build.test_quantised import recipe_of
 from tests.engines.tiny import DIMENSION, SIDE_PX, detector_onnx, embedder_onnx, own_model
 
 OPENVINO = EngineChoice("openvino", "int8", 1, "a processor", "asked for")
@@ -74,6 +79,21 @@ def test_tensorrt_takes_precision_from_the_network(
 def test_int8_without_a_file(model: ModelDescription, plain: Path, tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"models\.yaml names no int8 file"):
         precise_network(model, plain, tmp_path / "precise.onnx", OPENVINO)
+
+
+@pytest.mark.parametrize(("backend", "zero"), [(OPENVINO, np.uint8), (TENSORRT, np.int8)])
+def test_tensorrt_takes_int8_around_zero_alone(
+    model: ModelDescription, plain: Path, tmp_path: Path, backend: EngineChoice, zero: type
+) -> None:
+    network = onnx.load(str(plain))
+    recipe_of(network, dict.fromkeys(convolutions(network), (0.0, 4.0))).write(tmp_path / "int8.npz")
+    own = model.model_copy(update={"int8": tmp_path / "int8.npz"})
+
+    path = precise_network(own, plain, tmp_path / "precise.onnx", replace(backend, precision="int8"))
+
+    weights = onnx.load(str(path)).graph.initializer
+    zeros = [numpy_helper.to_array(each) for each in weights if each.name.endswith("_zero")]
+    assert {each.dtype for each in zeros} == {np.dtype(zero)}
 
 
 def test_tensorrt_has_no_bf16(plain: Path, tmp_path: Path) -> None:
