@@ -21,7 +21,7 @@ MIN_SMALL = 0.5
 ADVICE: Mapping[Reason, str] = MappingProxyType(
     {
         Reason.TOO_SMALL: "move the camera closer or use a longer lens, or give it a stream with more pixels "
-        "(detection.input_px must keep up)",
+        "(detection.input_px must keep up where it is a number; auto does, up to 1920 px)",
         Reason.BLURRED: "more light or a shorter exposure (1/100 s or less where people walk); clean and focus the "
         "lens; a higher bit rate",
         Reason.TURNED_AWAY: "mount it lower and in front of people: at eye height where they walk towards it, or "
@@ -87,7 +87,7 @@ def hint(funnel: CameraFunnel, found: FaceSizes | None = None, min_face_px: floa
             return (
                 f"{_percent(small, found.total)} of the faces are below {min_face_px:.0f} px, most of all "
                 f"{in_px(found)}, and are not followed: move the camera closer or use a longer lens, or set "
-                "min_face_px, and detection.input_px where frames are scaled down"
+                "min_face_px (and detection.input_px where it is a number)"
             )
     if funnel.faces < MIN_SIGHTINGS:
         return None
