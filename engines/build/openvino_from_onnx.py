@@ -6,6 +6,7 @@ a cache of compiled networks, which holds for one processor and release only, is
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from engines.backends.openvino_module import import_openvino
@@ -27,4 +28,8 @@ def write_openvino(onnx: Path, path: Path) -> None:
     try:
         openvino.save_model(network, path, compress_to_fp16=False)
     except RuntimeError as error:
-        raise BuildError(f"OpenVINO cannot write {path}: {str(error).strip().splitlines()[-1]}") from error
+        # OpenVINO's own words for a full disk are "iostream error".
+        free = shutil.disk_usage(path.parent).free // 10**6
+        raise BuildError(
+            f"OpenVINO cannot write {path}: {str(error).strip().splitlines()[-1]}; {free} MB are free there"
+        ) from error

@@ -152,6 +152,8 @@ class _RealFaces:
 
     def _photos(self, on_progress: OnProgress) -> ParityPhotos:
         folder = test_data_folder()
+        if folder is None and (named := os.environ.get(TEST_DATA)):
+            log.warning("%s: %s is no folder; comparing on the demo's photos", TEST_DATA, named)
         given = None if folder is None else photos_of(folder)
         return demo_photos(self.catalogue, self.models, on_progress) if given is None else given
 
