@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engines.errors import BackendError
@@ -30,10 +31,10 @@ Scene = Callable[[int], tuple[U8, Sequence[Box]]]
 
 
 def watch(
-    scene: Scene, looks: int, rate_hz: float = 10.0, rules: GazeRules = RULES
+    scene: Scene, looks: int, rate_hz: float = 10.0, rules: GazeRules = RULES, score: float = 0.9
 ) -> tuple[KnowingDetector, list[Detected]]:
     """The scene through a stage that looks at every frame."""
-    detector = KnowingDetector()
+    detector = KnowingDetector(score)
     stage = DetectionStage(detector, None, SIZE, rules)
     out: list[Detected] = []
     pictures = []
@@ -163,12 +164,30 @@ def test_a_face_cut_off_by_a_patch_does_not_count_and_the_next_look_is_whole() -
     assert all(np.allclose(box, large) for item in out for box in item.faces.boxes)
 
 
+def test_a_weak_box_that_is_cut_off_costs_no_whole_frame() -> None:
+    """It would start no track: what a patch's border makes of a wall is not worth a look at everything."""
+    large: Box = (400.0, 100.0, 900.0, 700.0)
+    waving = [with_face(STILL, (600.0, 380.0, 680.0, 420.0), n / 9) for n in range(9)]
+    detector, out = watch(lambda n: (waving[n], [large] if n > 1 else ()), 5, score=0.4)
+
+    assert sum(detector.whole) == 1
+    assert found(out) == [0] * 5
+
+
 def test_a_place_is_looked_at_for_a_moment_after_its_face_was_lost() -> None:
     standing = with_face(STILL, FACE)
     detector, out = watch(lambda n: (standing, [] if 2 <= n < 5 else [FACE]), 8)
 
     assert found(out) == [1, 1, 0, 0, 0, 1, 1, 1]
     assert sum(detector.whole) == 1
+
+
+def test_a_face_that_walks_leaves_no_trail_of_places() -> None:
+    boxes = [(600.0 + 24 * n, 300.0, 660.0 + 24 * n, 370.0) for n in range(6)]
+    pictures = [with_face(STILL, box) for box in boxes]
+    detector, _ = watch(lambda n: (pictures[n], [boxes[n]]), 6)
+
+    assert detector.looks[-1].area_px <= detector.looks[1].area_px
 
 
 def test_the_edges_of_the_frame_cut_nothing() -> None:
@@ -181,6 +200,9 @@ def test_the_edges_of_the_frame_cut_nothing() -> None:
     )
 
     assert cut_off(boxes, look).tolist() == [False, False, True, True, True]
+    corner = replace(look, patches=(Patch(512, 256, 128, 128, 0, 0),))
+    boxes = np.array([(600, 310, 640, 360), (514, 300, 554, 350)], np.float32)
+    assert cut_off(boxes, corner).tolist() == [False, True]
 
 
 def test_a_gaze_needs_a_time() -> None:
@@ -189,13 +211,15 @@ def test_a_gaze_needs_a_time() -> None:
 
 
 def test_a_new_input_size_begins_with_a_whole_frame() -> None:
-    gaze = Gaze(RULES)
-    first = frame(STILL, 0, 0.0)
-    looks = [gaze.look(first, SIZE.placement(1280, 720, smallest)) for smallest in (40.0, 40.0, 80.0)]
-    gaze.found(looks[0], Faces.none(), 0.0)
+    gaze, whole = Gaze(RULES), []
+    for number, smallest_px in enumerate((40.0, 40.0, 80.0, 80.0)):
+        shown = frame(with_face(STILL, FACE) if number % 2 else STILL, number, number / 10)
+        look = gaze.look(shown, SIZE.placement(1280, 720, smallest_px))
+        assert look is not None
+        gaze.found(look, Faces.none(), number / 10)
+        whole.append(not look.patches)
 
-    assert looks[2] is not None
-    assert looks[2].patches == ()
+    assert whole == [True, False, True, False]
 
 
 @settings(max_examples=30)
@@ -219,6 +243,7 @@ def test_however_it_moves_no_wait_for_a_whole_frame_exceeds_the_stated_time(
     assert all(after - before <= longest_s for before, after in pairwise(whole_at))
 
 
+@example([0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.3])  # the longest of them counts, not the last
 @given(
     st.lists(
         st.one_of(st.integers(30, 900), st.sampled_from([100, 200])).map(lambda ms: ms / 1000), max_size=40
@@ -228,10 +253,10 @@ def test_a_wait_is_longer_than_stated_only_by_what_a_look_is_later_than_those_be
     intervals: list[float],
 ) -> None:
     gaze, at_s, whole_at_s, apart_s = Gaze(RULES), 0.0, 0.0, 0.0
-    image = background(64, 64)
+    image = background(320, 180)
     for number, interval in enumerate([0.0, *intervals]):
         at_s += interval
-        look = gaze.look(frame(image, number, at_s), SIZE.placement(64, 64))
+        look = gaze.look(frame(image, number, at_s), SIZE.placement(320, 180))
         gaze.found(look, Faces.none(), at_s)
         waited_s, late_s = at_s - whole_at_s, max(0.0, interval - apart_s)
         assert waited_s <= 1.0 + late_s + 0.002
