@@ -116,3 +116,9 @@ def test_nobody_leaps_too_far_or_grows_too_fast(far: tuple[float, float, float, 
 def test_nothing_to_pair() -> None:
     assert pairs(tracks(), boxes((0, 0, 9, 9)), [0.9]) == []
     assert pairs(tracks((0, 0, 9, 9)), boxes(), []) == []
+
+
+def test_a_track_that_a_weak_face_continues_takes_no_strong_one_by_distance_too() -> None:
+    """The strong face is near, but does not overlap: it is somebody else's."""
+    found = boxes((100, 100, 140, 140), (141, 100, 181, 140))
+    assert pairs(tracks((100, 100, 140, 140)), found, [0.4, 0.9]) == [(0, 0)]
