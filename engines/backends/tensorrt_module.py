@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -189,8 +190,8 @@ _listeners: list[list[str]] = []
 def tensorrt_logger(trt: Tensorrt) -> Any:
     """The ILogger of this process; TensorRT keeps the first it is given, so that there is one.
 
-    Warnings are logged as warnings, information at debug level; errors are for whoever listens with `errors_said`,
-    and warnings where nobody does.
+    Warnings are logged as warnings, the first of several alike, information at debug level; errors are for whoever
+    listens with `errors_said`, and warnings where nobody does.
     """
     return _logger(trt.module)
 
@@ -205,12 +206,15 @@ def _logger(module: Any) -> Any:
         def __init__(self) -> None:
             # TensorRT's bindings ask for it by name.
             module.ILogger.__init__(self)
+            # It warns of every layer in the same words.
+            self._warned: deque[str] = deque(maxlen=8)
 
         def log(self, level: Any, message: str) -> None:
             if level in (severity.ERROR, severity.INTERNAL_ERROR):
                 _hear(message)
             elif level == severity.WARNING:
-                log.warning("%s", message)
+                log.log(logging.DEBUG if message in self._warned else logging.WARNING, "%s", message)
+                self._warned.append(message)
             elif level == severity.INFO:
                 log.debug("%s", message)  # what is below it are tens of thousands of lines an engine
 

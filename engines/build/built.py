@@ -24,6 +24,7 @@ from engines.build.network_files import (
     gpu_at,
     openvino_engine,
     precise_network,
+    stand_in_network,
     write_network,
 )
 from engines.build.parity import Gate, References, check, held_to
@@ -209,7 +210,7 @@ class _Building:
         manifest = Manifest(self.recipe, inputs, outputs, (), None, tensorrt=facts)
         manifest = replace(manifest, seconds=round(time.perf_counter() - started, 2))
         manifest = self._checked(manifest, path, onnx, network)
-        for made in {onnx, network}:
+        for made in folder.glob("*.onnx"):
             made.unlink()
         manifest = replace(manifest, files=_files(folder))
         manifest.write(folder)
@@ -228,7 +229,8 @@ class _Building:
             self.model.name,
             unchecked,
         )
-        stand_in = openvino_engine(network, manifest.inputs, manifest.outputs, at_fp32(self.choice))
+        same = stand_in_network(self.model, onnx, network, self.choice)
+        stand_in = openvino_engine(same, manifest.inputs, manifest.outputs, at_fp32(self.choice))
         return replace(manifest, unchecked=unchecked, network_parity=self._held(stand_in, references))
 
     def _held(self, engine: Engine, references: References) -> Parity:

@@ -75,6 +75,22 @@ def precise_network(model: ModelDescription, plain: Path, path: Path, choice: En
     return path
 
 
+def stand_in_network(model: ModelDescription, plain: Path, network: Path, choice: EngineChoice) -> Path:
+    """The ONNX file that OpenVINO runs where `network`'s engine cannot run: itself, or its int8 in floats.
+
+    Raises BuildError and CatalogueError.
+    """
+    import onnx
+
+    from engines.build.int8_in_floats import int8_in_floats
+
+    if choice.precision != "int8":
+        return network
+    path = network.with_name("stand_in.onnx")
+    onnx.save(int8_in_floats(_quantised(model, onnx.load(str(plain)), choice)), str(path))
+    return path
+
+
 def _quantised(model: ModelDescription, network: onnx.ModelProto, choice: EngineChoice) -> onnx.ModelProto:
     from engines.build.quantisation_recipe import read_recipe
     from engines.build.quantised import quantised

@@ -166,6 +166,9 @@ def test_errors_go_to_who_listens(trt: Tensorrt, caplog: pytest.LogCaptureFixtur
     assert outer == ["first", "second", "third"]
     assert inner == ["second"]
     assert caplog.messages == ["a warning"]
+    with caplog.at_level(logging.WARNING):
+        logger.log(severity.WARNING, "a warning")
+    assert caplog.messages == ["a warning"]
 
 
 def test_it_is_imported_nowhere_else() -> None:
