@@ -108,7 +108,7 @@ def test_every_event_of_a_known_play(recognition: Recognition, store: Store) -> 
         "0.60 yard new 1 Bob",
         "2.08 door new 2 ?",  # a second after the stranger was first seen
         "2.90 yard end 1 Bob",
-        "3.92 door end 1 Ann",  # 15 px of her look out behind the stranger: still followed, though nobody new would be
+        "3.92 door end 1 Ann",  # 15 px of her look out behind the stranger: still followed
         "4.96 door end 2 ?",
         "8.16 door new 3 Bob",
         "9.20 door new 4 Ann",
