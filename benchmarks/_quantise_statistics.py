@@ -10,7 +10,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from engines.arrays import F32, F64, U8
-from engines.backends.openvino_module import import_openvino
+from engines.backends.openvino_module import openvino_core
 from engines.build.quantisation_recipe import QuantisationRecipe, QuantisedLayer, weights_digest
 from engines.build.quantised import convolutions, rounded
 
@@ -150,7 +150,7 @@ def _tapped(network: ModelProto, names: Sequence[str], images: U8, on_batch: OnB
 
 def compile_network(network: ModelProto, precision: str, threads: int = 0) -> Any:
     """The network in OpenVINO, ready to run; what is float in it is computed in this precision, f32 or bf16."""
-    core = import_openvino().Core()
+    core = openvino_core()
     properties: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     if threads:
         properties["INFERENCE_NUM_THREADS"] = threads

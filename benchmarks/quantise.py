@@ -215,9 +215,9 @@ def _ranking(network: onnx.ModelProto, recipe: QuantisationRecipe, crops: U8) ->
 
 
 def _has_bf16() -> bool:
-    from engines.backends.openvino_module import import_openvino
+    from engines.backends.openvino_module import openvino_core
 
-    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _line(row: QuantiseRow) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from engines.backends.base import EngineInfo
-from engines.backends.openvino_module import import_openvino
+from engines.backends.openvino_module import openvino_core
 from engines.errors import BackendError
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _precision(name: str) -> Precision:
 
 
 def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
-    core = import_openvino().Core()
+    core = openvino_core()
     device = " ".join(str(core.get_property("CPU", "FULL_DEVICE_NAME")).split())
     computes = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if precision == "fp16":

@@ -15,7 +15,7 @@ from engines.arrays import F32, Batch
 from engines.backends.base import EngineInfo, TensorSpec
 from engines.backends.choose import Mode
 from engines.backends.engine_base import EngineBase
-from engines.backends.openvino_module import import_openvino
+from engines.backends.openvino_module import openvino_core
 from engines.backends.openvino_requests import OpenvinoRequests
 from engines.backends.openvino_streams import Layout, is_better_together, layouts, parts_of
 from engines.errors import BackendError
@@ -46,7 +46,7 @@ class OpenvinoEngine(EngineBase):
         self._failed = False
 
     def _load(self) -> None:
-        core = import_openvino().Core()
+        core = openvino_core()
         try:
             network = core.read_model(self.network)
             self._beside = self._compiled(core, network, self._layouts.beside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import Any, cast
 
@@ -19,3 +20,15 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def openvino_core() -> Any:
+    """The one `Core` of this process, never let go of.
+
+    A core whose processor has tiles (AMX, or room for them) gives the thread that makes it a signal stack of its own,
+    and unmaps it when it goes (OpenVINO 2026.4). Of several cores that go in another order than they came the last
+    puts back the stack of one that is gone, and the next signal, a SIGTERM, ends the process with a segmentation
+    fault instead of a drain.
+    """
+    return import_openvino().Core()

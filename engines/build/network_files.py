@@ -200,6 +200,6 @@ def fitting(model: ModelDescription, choice: EngineChoice) -> EngineChoice:
 
 
 def _computes_bf16() -> bool:
-    from engines.backends.openvino_module import import_openvino
+    from engines.backends.openvino_module import openvino_core
 
-    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from engines.backends.openvino_module import import_openvino
+from engines.backends.openvino_module import import_openvino, openvino_core
 from engines.errors import BuildError
 
 
@@ -20,7 +20,7 @@ def write_openvino(onnx: Path, path: Path) -> None:
     """
     openvino = import_openvino()
     try:
-        network = openvino.Core().read_model(onnx)
+        network = openvino_core().read_model(onnx)
     except RuntimeError as error:
         raise BuildError(
             f"OpenVINO does not take {onnx.name}: {str(error).strip().splitlines()[-1]}"

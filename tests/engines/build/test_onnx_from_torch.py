@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from engines.backends.base import TensorSpec
-from engines.backends.openvino_module import import_openvino
+from engines.backends.openvino_module import openvino_core
 from engines.build.onnx_from_torch import write_onnx
 
 INPUT = TensorSpec("image", ("batch", 3, 8, 8))
@@ -40,11 +40,8 @@ def test_the_file_says_which_sizes_are_free(network: nn.Module, tmp_path: Path) 
 def test_it_computes_what_torch_computes(network: nn.Module, tmp_path: Path, batch: int) -> None:
     write_onnx(network, INPUT, OUTPUT, tmp_path / "network.onnx")
     images = np.random.default_rng(0).standard_normal((batch, 3, 8, 8)).astype(np.float32)
-    compiled = (
-        import_openvino()
-        .Core()
-        .compile_model(str(tmp_path / "network.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    )
+    path = str(tmp_path / "network.onnx")
+    compiled = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     with torch.inference_mode():
         expected = network(torch.from_numpy(images)).numpy()
     assert compiled(images)[0] == pytest.approx(expected, abs=1e-5)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from engines.arrays import F32, U8
-from engines.backends.openvino_module import import_openvino
+from engines.backends.openvino_module import openvino_core
 from engines.build.dynamic_onnx import free_dimensions, unit_length
 from engines.build.pixels import takes_pixels
 from engines.build.quantisation_recipe import (
@@ -64,7 +64,7 @@ def kinds(model: ModelProto) -> Counter[str]:
 
 
 def run(model: ModelProto, values: F32 | U8, threads: int = 1) -> F32:
-    core = import_openvino().Core()
+    core = openvino_core()
     properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
     compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", properties)
     return np.array(compiled.create_infer_request().infer({0: values})[0])
