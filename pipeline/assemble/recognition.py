@@ -119,7 +119,6 @@ class Footing:
 def open_footing(config: Config, *, live: bool = False) -> Iterator[Footing]:
     """For live cameras or for recordings. Around everything that has pixels: GPUs close last. Raises EngineError."""
     choice = engine_choice(config, live=live)
-    log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
     with shared_gpu(choice) or nullcontext() as gpu:
         yield Footing(choice, gpu)
 
@@ -136,6 +135,7 @@ def open_recognition(
     with ExitStack() as opened:
         footing = on or opened.enter_context(open_footing(config, live=live))
         choice = footing.choice
+        log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
         how = how_to_build(config, catalogue, models)
         detector = prepare(
             config.detection.model, catalogue, models, choice, on_progress, (), "detection", how

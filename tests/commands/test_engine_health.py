@@ -40,7 +40,7 @@ def test_an_engine_that_cannot_be_had_is_a_problem() -> None:
     problems: Problems = []
     assert check_engine(configured("engine.backend=openvino", "engine.require=torch"), problems) is None
     assert [problem.part for problem in problems] == ["engine"]
-    assert "Set engine.backend=torch" in problems[0].message
+    assert "set engine.backend=torch" in problems[0].message
 
 
 def test_needed_models_that_are_missing_are_a_problem(tmp_path: Path) -> None:

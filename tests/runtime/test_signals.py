@@ -40,11 +40,12 @@ def test_first_drain_then_stop() -> None:
 
 def test_a_closed_terminal_drains_unless_it_is_to_be_ignored() -> None:
     run = Asked()
-    with no_threads_left(), ended_by_signals(run):
-        signal.raise_signal(signal.SIGHUP)
-        assert run.drained.wait(JOIN_S)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests were started under
     try:
+        with no_threads_left(), ended_by_signals(run):
+            signal.raise_signal(signal.SIGHUP)
+            assert run.drained.wait(JOIN_S)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         ignoring = Asked()
         with no_threads_left(), ended_by_signals(ignoring):
             signal.raise_signal(signal.SIGHUP)

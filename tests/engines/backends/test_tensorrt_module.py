@@ -139,7 +139,7 @@ def test_messages_are_logged(trt: Tensorrt, caplog: pytest.LogCaptureFixture) ->
     severity = trt.module.ILogger.Severity
     logger = tensorrt_logger(trt)
 
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="engines.backends.tensorrt_module"):
         for level in (severity.ERROR, severity.WARNING, severity.INFO, severity.VERBOSE):
             logger.log(level, f"100 % {level.name}")
 
