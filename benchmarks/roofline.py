@@ -118,9 +118,8 @@ def _engine(name: str, precision: Precision) -> Engine | None:
     """None: this processor or this version does not have it."""
     try:
         choice = choose("openvino", precision)
-        if choice.precision != precision:
-            return None
-        return prepare(name, read_catalogue(CATALOGUE_FILE), models_folder(), choice).engine
+        engine = prepare(name, read_catalogue(CATALOGUE_FILE), models_folder(), choice).engine
+        return engine if engine.info.precision == precision else None  # a model may have no int8 form
     except (BackendError, BuildError):
         return None
 

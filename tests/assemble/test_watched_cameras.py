@@ -100,7 +100,7 @@ def test_a_file_that_is_empty_until_it_is_written_is_not_spoken_of(
     save(path, ONE)
     cameras.look()
     assert stage.cast.log == ["+a", "+b", "-b"]
-    assert "empty" not in caplog.text
+    assert "is empty" not in caplog.text
 
 
 def test_a_file_that_everybody_may_read_is_told_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
