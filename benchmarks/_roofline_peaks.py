@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.backends.openvino_module import import_openvino, openvino_core
+from engines.backends.openvino_module import import_openvino, openvino_computes, openvino_core
 
 SIDE = 2048
 """of the matrices: 17 10^9 operations, 4 to 16 MB each"""
@@ -40,7 +40,7 @@ class Measuring:
     def __init__(self, cores: int) -> None:
         self._cores = cores
         core = openvino_core()
-        has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        has_bf16 = "BF16" in openvino_computes()
         self._fp32 = _product(core, "f32", quantised=False)
         self._bf16 = _product(core, "bf16", quantised=False) if has_bf16 else None
         self._int8 = _product(core, "bf16" if has_bf16 else "f32", quantised=True)

@@ -25,7 +25,7 @@ from config.schema import Config
 from engines.progress import ignore
 from pipeline.assemble.gallery import load_gallery, open_store
 from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of, usual_rules
-from pipeline.assemble.recognition import open_recognition
+from pipeline.assemble.recognition import engine_choice, open_recognition
 from pipeline.commands.context import models_folder
 from pipeline.commands.thresholds import naming
 from pipeline.detection.rules import RuleBook
@@ -69,7 +69,9 @@ def main(argv: Sequence[str]) -> int:
     videos = args.videos or default_videos()
     with (
         tempfile.TemporaryDirectory() as data,
-        open_recognition(config, models_folder(), ignore, live=True) as recognition,
+        open_recognition(
+            config, models_folder(), ignore, choice=engine_choice(config, live=True)
+        ) as recognition,
     ):
         with open_store(config, Path(data)) as store:
             gallery = load_gallery(config, store, recognition)

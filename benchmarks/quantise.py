@@ -172,7 +172,9 @@ def _rows(
     """fp32, bf16 where the processor has it, and int8."""
     small = quantised(network, recipe)
     compiled = {REFERENCE: compile_network(network, "f32", threads)}
-    if _has_bf16():
+    from engines.backends.openvino_module import openvino_computes
+
+    if "BF16" in openvino_computes():
         compiled["bf16"] = compile_network(network, "bf16", threads)
     compiled["int8"] = compile_network(small, "f32", threads)
     reference = embed(compiled[REFERENCE], crops)
@@ -212,12 +214,6 @@ def _ranking(network: onnx.ModelProto, recipe: QuantisationRecipe, crops: U8) ->
             against="all",
             ratio=round(apart.distance_rms / together.distance_rms, 3),
         )
-
-
-def _has_bf16() -> bool:
-    from engines.backends.openvino_module import openvino_core
-
-    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _line(row: QuantiseRow) -> str:

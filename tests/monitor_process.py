@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,19 @@ class MonitorProcess:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WAIT_S)
+
+
+@contextmanager
+def monitors(data: Path) -> Iterator[Callable[..., MonitorProcess]]:
+    """Starts monitors on this folder; what still runs at the end is killed."""
+    started: list[MonitorProcess] = []
+
+    def begin(*arguments: str) -> MonitorProcess:
+        started.append(MonitorProcess(data, *arguments))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait()

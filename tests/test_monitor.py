@@ -18,7 +18,7 @@ from pipeline.commands.monitor_client import MonitorClient
 from pipeline.web.announcement import find_monitor
 from pipeline.web.monitored import CameraState, CameraStatus
 from run_pipeline import main
-from tests.monitor_process import WAIT_S, MonitorProcess
+from tests.monitor_process import WAIT_S, MonitorProcess, monitors
 
 pytestmark = [pytest.mark.models, pytest.mark.data, pytest.mark.redis]
 
@@ -40,17 +40,8 @@ def data(photos: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def start(data: Path) -> Iterator[Callable[..., MonitorProcess]]:
     """Starts monitors; what still runs at the end is killed."""
-    started: list[MonitorProcess] = []
-
-    def begin(*arguments: str) -> MonitorProcess:
-        started.append(MonitorProcess(data, *arguments))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
+    with monitors(data) as begin:
+        yield begin
 
 
 def camera(client: MonitorClient, name: str) -> CameraStatus | None:

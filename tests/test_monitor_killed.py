@@ -16,7 +16,7 @@ from pipeline.events.delivery.redis_server import EmbeddedRedis
 from pipeline.events.left_open import run_of
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.storage.store import Store
-from tests.monitor_process import MonitorProcess
+from tests.monitor_process import MonitorProcess, monitors
 
 pytestmark = [pytest.mark.models, pytest.mark.data, pytest.mark.redis]
 
@@ -24,17 +24,8 @@ pytestmark = [pytest.mark.models, pytest.mark.data, pytest.mark.redis]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., MonitorProcess]]:
     """Starts monitors; what still runs at the end is killed."""
-    started: list[MonitorProcess] = []
-
-    def begin(*arguments: str) -> MonitorProcess:
-        started.append(MonitorProcess(tmp_path, *arguments))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
+    with monitors(tmp_path) as begin:
+        yield begin
 
 
 def in_stream(data: Path) -> dict[str, list[tuple[int, str]]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from engines.backends.base import EngineInfo
-from engines.backends.openvino_module import openvino_core
+from engines.backends.openvino_module import openvino_computes, openvino_core
 from engines.errors import BackendError
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _precision(name: str) -> Precision:
 def _choose_openvino(precision: str, threads: int, why: str) -> EngineChoice:
     core = openvino_core()
     device = " ".join(str(core.get_property("CPU", "FULL_DEVICE_NAME")).split())
-    computes = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    computes = openvino_computes()
     if precision == "fp16":
         raise BackendError("OpenVINO computes no fp16 on processors; set engine.precision=bf16, fp32 or auto")
     if precision in ("bf16", "int8") and precision.upper() not in computes:

@@ -32,3 +32,8 @@ def openvino_core() -> Any:
     fault instead of a drain.
     """
     return import_openvino().Core()
+
+
+def openvino_computes() -> frozenset[str]:
+    """What this processor computes, in OpenVINO's names: FP32, BF16, INT8, ..."""
+    return frozenset(openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

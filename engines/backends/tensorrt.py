@@ -168,13 +168,9 @@ def tensorrt_here(index: int = 0, here: GpusHere | None = None) -> TensorrtHere 
 
     `here`: the GPUs, asked for where it is not given.
     """
-    here = here or gpus_here()
-    if not here.gpus:
-        return f"no GPU: {here.reason}"
-    try:
-        gpu = here.at(index)
-    except BackendError as error:
-        return str(error)
+    gpu = (here or gpus_here()).found(index)
+    if isinstance(gpu, str):
+        return gpu
     flavour, version = tensorrt_flavour(), tensorrt_version()
     if flavour is None or version is None:
         return "TensorRT is not installed: pip install -r requirements-gpu.txt"

@@ -123,13 +123,9 @@ def torch_cuda_here(index: int = 0, here: GpusHere | None = None) -> Gpu | str:
 
     `here`: the GPUs, asked for where it is not given.
     """
-    here = here or gpus_here()
-    if not here.gpus:
-        return f"no GPU: {here.reason}"
-    try:
-        gpu = here.at(index)
-    except BackendError as error:
-        return str(error)
+    gpu = (here or gpus_here()).found(index)
+    if isinstance(gpu, str):
+        return gpu
     import torch
 
     if not torch.cuda.is_available():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from engines.backends.base import Engine, TensorSpec
 from engines.backends.choose import EngineChoice, Precision
 from engines.backends.openvino import OpenvinoEngine
+from engines.backends.openvino_module import openvino_computes
 from engines.build.from_description import write_model_onnx
 from engines.build.openvino_from_onnx import write_openvino
 from engines.build.tensorrt_facts import (
@@ -194,12 +195,6 @@ def fitting(model: ModelDescription, choice: EngineChoice) -> EngineChoice:
         return choice
     precision: Precision = "fp16"
     if choice.backend == "openvino":
-        precision = "bf16" if _computes_bf16() else "fp32"
+        precision = "bf16" if "BF16" in openvino_computes() else "fp32"
     why = f"{choice.reason}; {precision}: {model.name} has no int8 file in models.yaml"
     return replace(choice, precision=precision, reason=why)
-
-
-def _computes_bf16() -> bool:
-    from engines.backends.openvino_module import openvino_core
-
-    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

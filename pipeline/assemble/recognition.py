@@ -116,24 +116,31 @@ class Footing:
 
 
 @contextmanager
-def open_footing(config: Config, *, live: bool = False) -> Iterator[Footing]:
-    """For live cameras or for recordings. Around everything that has pixels: GPUs close last. Raises EngineError."""
-    choice = engine_choice(config, live=live)
+def open_footing(choice: EngineChoice) -> Iterator[Footing]:
+    """Around everything that has pixels: GPUs close last. Raises EngineError."""
     with shared_gpu(choice) or nullcontext() as gpu:
         yield Footing(choice, gpu)
 
 
 def open_recognition(
-    config: Config, models: Path, on_progress: OnProgress, *, live: bool = False, on: Footing | None = None
+    config: Config,
+    models: Path,
+    on_progress: OnProgress,
+    *,
+    choice: EngineChoice | None = None,
+    on: Footing | None = None,
 ) -> Recognition:
-    """Fetch, build and open what the configuration names, for live cameras or for recordings; slow the first time.
+    """Fetch, build and open what the configuration names; slow the first time.
 
-    `on` is the caller's, where something else stands on it too. Raises EngineError where a model or an engine cannot
-    be had.
+    Args:
+        choice: the caller's, who has told of it; None: what the configuration makes of this machine for recordings.
+        on: the caller's, where something else stands on it too.
+
+    Raises EngineError where a model or an engine cannot be had.
     """
     catalogue = read_catalogue(CATALOGUE_FILE)
     with ExitStack() as opened:
-        footing = on or opened.enter_context(open_footing(config, live=live))
+        footing = on or opened.enter_context(open_footing(choice or engine_choice(config)))
         choice = footing.choice
         log.info("engine: %s on %s, %s (%s)", choice.backend, choice.device, choice.precision, choice.reason)
         how = how_to_build(config, catalogue, models)

@@ -130,7 +130,9 @@ def assemble(
         )
     monitor.say("loading the models")
     with model_progress(context) as on_progress:
-        recognition = stack.enter_context(open_recognition(config, context.models, on_progress, live=True))
+        recognition = stack.enter_context(
+            open_recognition(config, context.models, on_progress, choice=engine)
+        )
     monitor.say("loading the gallery")
     store = stack.enter_context(open_store(config, data))
     gallery = stack.enter_context(

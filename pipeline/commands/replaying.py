@@ -13,7 +13,7 @@ from pathlib import Path
 from config.schema import Config
 from pipeline.assemble.gallery import open_gallery, open_store
 from pipeline.assemble.publishing import redis_sink
-from pipeline.assemble.recognition import Recognition, open_footing, open_recognition
+from pipeline.assemble.recognition import Recognition, engine_choice, open_footing, open_recognition
 from pipeline.assemble.run import Run, RunPlan, build_run
 from pipeline.assemble.snapshots import snapshot_writer
 from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
@@ -117,7 +117,7 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
     """
     tally = Tally()
     with ExitStack() as stack:
-        footing = stack.enter_context(open_footing(context.config))
+        footing = stack.enter_context(open_footing(engine_choice(context.config)))
         recordings = open_recordings(context, request, stack, footing.gpu)
         watched = [r.source.path for r in recordings]
         outputs = annotated_files(request.annotate, [r.source.camera for r in recordings], watched)

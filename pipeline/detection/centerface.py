@@ -13,17 +13,16 @@ import numpy as np
 
 from engines.backends.base import Engine
 from pipeline.arrays import F32, I64, U8
+from pipeline.detection.input_size import MULTIPLE_PX
 from pipeline.detection.letterbox import Placement, place
 from pipeline.detection.look import Look, Patch, input_of
 from pipeline.errors import BadInputError
-from pipeline.geometry import clip_boxes, non_maximum_suppression
+from pipeline.geometry import clip_boxes, non_maximum_suppression, shorter_sides
 from pipeline.pixels import HostPixels
 from pipeline.types import Faces
 
 STRIDE_PX = 4
 """input pixels a cell of the heat map, in both directions"""
-MULTIPLE_PX = 32
-"""the network halves its input five times, so both sides must be multiples of this"""
 MIN_SIDE_PX = 1.0
 """a box cut to less than this at the frame's edge has no pixels to look at"""
 
@@ -115,7 +114,7 @@ def decode(
     boxes = np.concatenate([corners[:, ::-1] * to_image, (corners + sides)[:, ::-1] * to_image], 1)
     boxes = clip_boxes(boxes.astype(np.float32), placed.image_width, placed.image_height)
     faces = Faces(boxes, (points[..., ::-1] * to_image).astype(np.float32), scores)
-    faces = faces.take(np.min(boxes[:, 2:] - boxes[:, :2], axis=1) >= MIN_SIDE_PX)
+    faces = faces.take(shorter_sides(boxes) >= MIN_SIDE_PX)
     return faces.take(non_maximum_suppression(faces.boxes, faces.scores, max_iou))
 
 

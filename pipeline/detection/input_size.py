@@ -18,8 +18,8 @@ LONGEST_PX = 1920
 """longer side of an input that is sized for its faces: 40 px faces in 4K. Twice as long costs four times as much"""
 WHOLE_PX = 960
 """longer side of an input for which nobody has said how small a face may be"""
-STRIDE_PX = 32
-"""both sides of the input are multiples of this"""
+MULTIPLE_PX = 32
+"""CenterFace halves its input five times, so that both sides must be multiples of this"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class InputSize:
         >>> InputSize(min_face_px=40.0).placement(640, 360).input_shape
         (192, 320)
         """
-        return place(width, height, self._longer_px(width, height, min_face_px), STRIDE_PX)
+        return place(width, height, self._longer_px(width, height, min_face_px), MULTIPLE_PX)
 
     def _longer_px(self, width: int, height: int, min_face_px: float | None) -> int:
         if self.fixed_px is not None:

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from pipeline.arrays import Bools
-from pipeline.detection.input_size import STRIDE_PX
+from pipeline.detection.input_size import MULTIPLE_PX
 from pipeline.detection.look import Patch
 
-TILE_PX = STRIDE_PX
+TILE_PX = MULTIPLE_PX
 """side of a tile, in pixels of the scaled frame"""
 SIDES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 """tiles of a canvas's sides"""

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.arrays import F32, U8, Bools
 from pipeline.detection.centerface import CenterFace
-from pipeline.geometry import box_areas
+from pipeline.geometry import box_areas, shorter_sides
 from pipeline.types import Faces
 
 FAR_PX = 1280
@@ -47,14 +47,10 @@ class PhotoDetector:
         (near,) = self._centerface.detect_at([image], near_px)
         if longer <= near_px:
             return near
-        near = near.take(_shorter_sides(near.boxes) * near_px / longer >= NEAR_FACE_PX)
+        near = near.take(shorter_sides(near.boxes) * near_px / longer >= NEAR_FACE_PX)
         (far,) = self._centerface.detect_at([image], far_px)
         far = far.take(~_covered(far.boxes, near.boxes))
         return _joined(near, far)
-
-
-def _shorter_sides(boxes: F32) -> F32:
-    return np.asarray(np.min(boxes[:, 2:] - boxes[:, :2], axis=1, initial=np.inf), dtype=np.float32)
 
 
 def _covered(boxes: F32, by: F32) -> Bools:

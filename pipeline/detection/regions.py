@@ -37,8 +37,8 @@ BUSY_S = 0.3
 """between two whole frames where changes are all over the picture: in between faces alone are followed"""
 MAX_WAIT = 8
 """looks at whole frames before regions are tried again, where they did not pay"""
-TOLERANCE_S = 0.001
-"""of pts, as containers round them"""
+PTS_TOLERANCE_S = 0.001
+"""containers round pts, Matroska to milliseconds: what comes early by this much is still in time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Gaze:
             return None  # a cut, or a camera that moves
         faces = self._face_tiles(placed)
         packed = pack(rectangles(faces | _changed_tiles(changed, placed)), MAX_SHARE * faces.size)
-        if packed is None and pts_s < self._whole_at_s + BUSY_S - TOLERANCE_S:
+        if packed is None and pts_s < self._whole_at_s + BUSY_S - PTS_TOLERANCE_S:
             packed = pack(rectangles(faces), MAX_SHARE * faces.size)
             if packed is None:
                 self._wait, self._next_wait = self._next_wait, min(MAX_WAIT, 2 * self._next_wait)
@@ -128,7 +128,7 @@ class Gaze:
         """Whether the next look, as late as any since the last whole one, would come too late."""
         self._apart_s = max(self._apart_s, pts_s - self._looked_at_s)
         next_s = pts_s + self._apart_s
-        return self._cut or next_s > self._whole_at_s + self._rules.full_look_s + TOLERANCE_S
+        return self._cut or next_s > self._whole_at_s + self._rules.full_look_s + PTS_TOLERANCE_S
 
     def _remember(self, boxes: F32, pts_s: float) -> None:
         stays = (pts_s - self._seen_s <= REMEMBERED_S) & (iou_matrix(self._boxes, boxes) < SAME_IOU).all(

@@ -9,14 +9,10 @@ import numpy as np
 
 from pipeline.detection.input_size import InputSize
 from pipeline.detection.look import Detector, FrameDetector, Look, WholeFrames, frame_detector
-from pipeline.detection.regions import Gaze, GazeRules
+from pipeline.detection.regions import PTS_TOLERANCE_S, Gaze, GazeRules
 from pipeline.detection.rules import RulesOf
 from pipeline.stage import EngineStage, Reopen
 from pipeline.types import Detected, Faces, Frame, FrameInfo, StreamEnd
-
-PTS_TOLERANCE_S = 0.001
-"""containers round pts, Matroska to milliseconds: a frame that comes early by this much is still due"""
-
 
 USUAL_SIZE = InputSize(min_face_px=40.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -31,13 +32,12 @@ class SharedGpu:
 
     def open(self) -> None:
         """Take hold of the GPU and compile the kernels, in a second. Raises BuildError, BackendError."""
-        self.driver.open()
-        try:
+        with ExitStack() as on_failure:
+            self.driver.open()
+            on_failure.callback(self.driver.close)
+            on_failure.callback(self.kernels.close)
             self.kernels.open()
-        except Exception:
-            self.kernels.close()
-            self.driver.close()
-            raise
+            on_failure.pop_all()
 
     def close(self) -> None:
         """Give everything back."""

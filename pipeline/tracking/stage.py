@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipeline.geometry import shorter_sides
 from pipeline.stage import StageBase
 from pipeline.tracking.associate import Gates
 from pipeline.tracking.cut import CutDetector
 from pipeline.tracking.tracker import Tracker, TrackRules
-from pipeline.tracking.tracks import shorter_sides
 from pipeline.types import Detected, StreamEnd, Tracked
 
 
@@ -79,7 +79,7 @@ class TrackingStage(StageBase[Detected, Tracked]):
         if item.looked:
             if camera.cuts.is_cut(item.frame.pixels.to_host()):
                 camera.tracker.reset()
-            faces = item.faces.take(shorter_sides(item.faces) >= self._follow_from * min_face_px)
+            faces = item.faces.take(shorter_sides(item.faces.boxes) >= self._follow_from * min_face_px)
             rows = camera.tracker.update(faces, info.pts_s, info.width, info.height)
         else:
             rows = camera.tracker.predict(info.pts_s, info.width, info.height)

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from pipeline.arrays import F32, F64, I64, Bools, check_array, check_rows
+from pipeline.geometry import shorter_sides
 from pipeline.tracking import kalman
 from pipeline.tracking.kalman import BoxStates
 from pipeline.types import Faces
@@ -52,7 +53,7 @@ class Tracks:
             seen_s=np.full(count, pts_s),
             landmarks=_in_box(faces.landmarks, faces.boxes),
             scores=faces.scores,
-            largest_px=shorter_sides(faces),
+            largest_px=shorter_sides(faces.boxes),
         )
 
     def take(self, rows: I64 | Bools) -> Tracks:
@@ -80,7 +81,7 @@ class Tracks:
             seen_s=np.full(len(self), pts_s),
             landmarks=_in_box(faces.landmarks, faces.boxes),
             scores=faces.scores,
-            largest_px=np.maximum(self.largest_px, shorter_sides(faces)),
+            largest_px=np.maximum(self.largest_px, shorter_sides(faces.boxes)),
         )
 
     def faces(self) -> Faces:
@@ -108,11 +109,6 @@ def join(parts: Sequence[Tracks]) -> Tracks:
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.largest_px for part in parts]),
     )
-
-
-def shorter_sides(faces: Faces) -> F32:
-    """Of each face's box (N,), pixels."""
-    return np.asarray((faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1), dtype=np.float32)
 
 
 def _in_box(landmarks: F32, boxes: F32) -> F32:

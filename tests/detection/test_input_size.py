@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.detection.input_size import FACE_PX, LONGEST_PX, STRIDE_PX, InputSize
+from pipeline.detection.input_size import FACE_PX, LONGEST_PX, MULTIPLE_PX, InputSize
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_the_smallest_face_keeps_its_pixels(width: int, height: int, min_face_px
     longer = max(placed.width, placed.height)
     shown_px = min_face_px * longer / max(width, height)
     assert shown_px >= FACE_PX - 1e-3 or longer in (LONGEST_PX, max(width, height))
-    assert placed.input_height % STRIDE_PX == placed.input_width % STRIDE_PX == 0
+    assert placed.input_height % MULTIPLE_PX == placed.input_width % MULTIPLE_PX == 0

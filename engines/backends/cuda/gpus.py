@@ -44,6 +44,15 @@ class GpusHere:
         there = "; ".join(map(str, self.gpus)) or f"none ({self.reason})"
         raise BackendError(f"there is no GPU {index}; there is: {there}")
 
+    def found(self, index: int) -> Gpu | str:
+        """The GPU of an index, or in a few words why it is not there."""
+        if not self.gpus:
+            return f"no GPU: {self.reason}"
+        try:
+            return self.at(index)
+        except BackendError as error:
+            return str(error)
+
 
 def gpus_here() -> GpusHere:
     """The GPUs that this process may use; never raises."""
