@@ -64,7 +64,7 @@ def _model(source: Path, name: str, entry: object) -> ModelDescription:
         model = ModelDescription.model_validate({**entry, "name": name})
     except ValidationError as error:
         raise CatalogueError(f"{source}: {name}{_first_problem(error)}") from error
-    beside = {key: getattr(model, key) for key in ("path", "centre", "strangers", "int8")}
+    beside = {key: getattr(model, key) for key in ("path", "centre", "strangers", "int8", "head")}
     return model.model_copy(
         update={key: source.parent / path for key, path in beside.items() if path is not None}
     )

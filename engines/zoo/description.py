@@ -102,6 +102,12 @@ class ModelDescription(Entry):
     """file with how far apart two people's vectors are; what thresholds are derived from"""
     int8: Path | None = None
     """file that says how the network is quantised to int8 (engines/build/quantisation_recipe.py); none: it is not"""
+    head: Path | None = None
+    """file with the linear layer that stands in place of the network's own last one (engines/networks/head.py)"""
+    kept: Literal["float32", "int8"] = "float32"
+    """how an embedder's vectors are kept: of int8 only 256 values of each number are ever given"""
+    compatible_with: tuple[str, ...] = ()
+    """model_ids whose vectors this embedder's may be compared with: it was trained into their space"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -117,6 +123,10 @@ class ModelDescription(Entry):
             self.dimension is None or self.input is None or self.input.side_px is None
         ):
             raise ValueError("an embedding model needs dimension and input.side_px")
+        if self.head is not None and self.network != "inception_resnet_v1":
+            raise ValueError("only inception_resnet_v1 takes a head")
+        if self.model_id in self.compatible_with:
+            raise ValueError("compatible_with names other models, not itself")
         return self
 
     @property

@@ -1,0 +1,1 @@
+"""Training: faces of known people in, the weights of an embedder out."""
