@@ -1,8 +1,9 @@
-"""The list of models, read from models.yaml."""
+"""The list of models: those that ship, read from models.yaml, and those that were trained here, from own.yaml."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 from engines.errors import CatalogueError
 from engines.zoo.description import Crop, InputFormat, ModelDescription, ModelFile, Package, Role
 
+OWN_FILE = "own.yaml"
+"""in the folder of the models: entries of the same form, written by `train --export`"""
 KNOWN_KEYS = sorted(
     {key for entry in (ModelDescription, Package, ModelFile, InputFormat, Crop) for key in entry.model_fields}
 )
@@ -25,6 +28,8 @@ class Catalogue:
     models: tuple[ModelDescription, ...]
     source: Path
     """the file they are described in"""
+    problems: tuple[str, ...] = ()
+    """what is wrong with own.yaml, a line each: such a model is left out, and hides no other"""
 
     def model(self, name: str) -> ModelDescription:
         """The model of this name. Raises CatalogueError that names the nearest."""
@@ -32,8 +37,9 @@ class Catalogue:
             if model.name == name:
                 return model
         names = [model.name for model in self.models]
+        left_out = "".join(f"; left out: {problem}" for problem in self.problems)
         raise CatalogueError(
-            f"{self.source}: no model {name!r}{_nearest(name, names)}; known: {', '.join(names)}"
+            f"{self.source}: no model {name!r}{_nearest(name, names)}; known: {', '.join(names)}{left_out}"
         )
 
     def of_role(self, role: Role) -> tuple[ModelDescription, ...]:
@@ -41,11 +47,44 @@ class Catalogue:
         return tuple(model for model in self.models if model.role == role)
 
 
-def read_catalogue(source: Path) -> Catalogue:
+def read_catalogue(source: Path, models: Path | None = None) -> Catalogue:
     """The models described in a YAML file; a relative `path` in it starts at the file's folder.
+
+    Args:
+        models: the folder of model files, whose own.yaml is read too where there is one; None: no own models. What
+            is wrong in there is in the catalogue's `problems`.
 
     Raises CatalogueError naming file, model and key.
     """
+    entries = _entries(source)
+    shipped = Catalogue(tuple(_model(source, name, entry) for name, entry in entries.items()), source)
+    own = None if models is None else models / OWN_FILE
+    return shipped if own is None or not os.path.exists(own) else _with_own(shipped, own)
+
+
+def _with_own(shipped: Catalogue, own: Path) -> Catalogue:
+    """The same, and what own.yaml describes well under a name that is free."""
+    try:
+        entries = _entries(own)
+    except CatalogueError as error:
+        return Catalogue(shipped.models, shipped.source, (str(error),))
+    taken = {model.name for model in shipped.models}
+    found, problems = list(shipped.models), []
+    for name, entry in entries.items():
+        try:
+            model = _model(own, name, entry)
+        except CatalogueError as error:
+            problems.append(str(error))
+            continue
+        if name in taken:
+            problems.append(f"{own}: {name} is the name of a model that ships; give it another")
+        else:
+            found.append(model)
+    return Catalogue(tuple(found), shipped.source, tuple(problems))
+
+
+def _entries(source: Path) -> dict[str, object]:
+    """The file's entries by name. Raises CatalogueError."""
     try:
         entries = yaml.safe_load(source.read_text(encoding="utf-8"))
     except OSError as error:
@@ -54,7 +93,7 @@ def read_catalogue(source: Path) -> Catalogue:
         raise CatalogueError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(entries, dict):
         raise CatalogueError(f"{source} must map names of models to their descriptions")
-    return Catalogue(tuple(_model(source, str(name), entry) for name, entry in entries.items()), source)
+    return {str(name): entry for name, entry in entries.items()}
 
 
 def _model(source: Path, name: str, entry: object) -> ModelDescription:

@@ -138,7 +138,7 @@ def open_recognition(
 
     Raises EngineError where a model or an engine cannot be had.
     """
-    catalogue = read_catalogue(CATALOGUE_FILE)
+    catalogue = read_catalogue(CATALOGUE_FILE, models)
     with ExitStack() as opened:
         footing = on or opened.enter_context(open_footing(choice or engine_choice(config)))
         choice = footing.choice

@@ -85,7 +85,7 @@ def build(
     from pipeline.commands.output import model_progress
 
     context = make_context(config, data, set_, json_, debug, make_data=False)
-    catalogue = read_catalogue(CATALOGUE_FILE)
+    catalogue = read_catalogue(CATALOGUE_FILE, context.models)
     keys = context.config
     wanted = [catalogue.model(name) for name in model or (keys.detection.model, keys.embedding.model)]
     _check_networks(wanted)

@@ -87,12 +87,13 @@ def check_models(config: Config, models: Path, problems: Problems) -> tuple[Mode
 
     needed = (config.detection.model, config.embedding.model)
     try:
-        catalogue = read_catalogue(CATALOGUE_FILE)
+        catalogue = read_catalogue(CATALOGUE_FILE, models)
         for name in needed:
             catalogue.model(name)
     except EngineError as error:
         problems.append(Problem("models", str(error)))
         return ()
+    problems += [Problem("models", problem) for problem in catalogue.problems]
     choice = _choice(config)
     states = model_states(catalogue, models, choice)
     found = tuple(health_of(state, choice, needed) for state in states)

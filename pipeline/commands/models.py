@@ -62,13 +62,15 @@ def models(
     from pipeline.assemble.recognition import CATALOGUE_FILE, engine_choice
 
     context = make_context(config, data, set_, json_, debug, make_data=False)
-    catalogue = read_catalogue(CATALOGUE_FILE)
+    catalogue = read_catalogue(CATALOGUE_FILE, context.models)
     choice = engine_choice(context.config)
     if list_ and file:
         raise BadInputError("--list changes nothing: leave out --file, or --list")
     wanted = _wanted(context, catalogue, given := _given(file or ()), everything=all_)
     if not list_:
         _prepare(context, catalogue, choice, given, wanted)
+    for problem in catalogue.problems:
+        context.say(problem)
     _print(context, model_states(catalogue, context.models, choice))
 
 

@@ -122,8 +122,9 @@ def described(config: Config) -> ModelDescription:
     """The configured embedder. Raises CatalogueError."""
     from engines.zoo.catalogue import read_catalogue
     from pipeline.assemble.recognition import CATALOGUE_FILE
+    from pipeline.commands.context import models_folder
 
-    return read_catalogue(CATALOGUE_FILE).model(config.embedding.model)
+    return read_catalogue(CATALOGUE_FILE, models_folder()).model(config.embedding.model)
 
 
 def own_file(data: Path, model_id: str) -> Path:

@@ -107,3 +107,46 @@ def test_the_projects_own_models(catalogue: Catalogue) -> None:
         "onet.onnx",
     }
     assert sum(len(model.files) for model in catalogue.of_role("photos")) == 7
+
+
+def with_own(folder: Path, text: str) -> Catalogue:
+    (folder / "models").mkdir()
+    (folder / "models" / "own.yaml").write_text(text, encoding="utf-8")
+    return read_catalogue(written(folder, ENTRY), folder / "models")
+
+
+def test_own_models_stand_behind_those_that_ship_and_their_paths_begin_in_their_folder(
+    tmp_path: Path,
+) -> None:
+    found = with_own(
+        tmp_path, ENTRY.replace("mine:", "trained:").replace("path: mine.onnx", "path: t/t.onnx")
+    )
+
+    assert [model.name for model in found.models] == ["mine", "trained"]
+    assert found.model("trained").path == tmp_path / "models" / "t" / "t.onnx"
+    assert found.problems == ()
+
+
+def test_without_own_models_there_is_no_problem(tmp_path: Path) -> None:
+    assert read_catalogue(written(tmp_path, ENTRY), tmp_path / "nowhere").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "own.yaml is not YAML"),
+        ("", "own.yaml must map names of models"),
+        (ENTRY, "own.yaml: mine is the name of a model that ships; give it another"),
+        ("bad: {role: embedding}\n", "own.yaml: bad"),
+    ],
+)
+def test_a_bad_own_file_is_one_line_and_hides_nothing(tmp_path: Path, text: str, problem: str) -> None:
+    good = ENTRY.replace("mine:", "good:") if text.startswith("bad") else ""
+    found = with_own(tmp_path, text + good)
+
+    assert [model.name for model in found.models] == ["mine"] + ["good"] * bool(good)
+    (line,) = found.problems
+    assert problem in line
+    assert "\n" not in line
+    with pytest.raises(CatalogueError, match=r"no model 'bad'.*left out: .*own\.yaml"):
+        found.model("bad")
