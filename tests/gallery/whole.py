@@ -18,7 +18,7 @@ from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.tables import backups, gallery, metadata
 from pipeline.gallery.storage.watchlists import Watchlists
 from tests.gallery.made_sightings import RULES, sighting
-from tests.gallery.people import template
+from tests.gallery.people import MODEL, template
 
 Rows = Mapping[str, list[tuple[Any, ...]]]
 
@@ -58,6 +58,7 @@ def fill(store: Store, data: Path) -> Filled:
     was_ann, stranger, merged = (f"s_{number:012x}" for number in (11, 12, 13))
     strangers.name(was_ann, "Ann", replace(RULES, force=True))
     strangers.merge(merged, stranger)
+    store.serve("a", MODEL)
     for name in (f"snapshots/{ann.id}/a.jpg", "snapshots/door/1.jpg", "snapshots/door/2.jpg"):
         picture(data, name)
     (data / "strangers").mkdir()

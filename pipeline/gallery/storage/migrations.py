@@ -21,6 +21,7 @@ from pipeline.gallery.storage.tables import (
     memberships,
     metadata,
     schema_version,
+    serving,
     sightings,
     stranger_changes,
     strangers,
@@ -65,6 +66,11 @@ def _from_2(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE {sightings.name} ADD COLUMN {written}"))
 
 
+def _from_3(connection: Connection) -> None:
+    """Which embedder serves."""
+    metadata.create_all(connection, tables=[serving], checkfirst=False)
+
+
 def _give_id(connection: Connection) -> None:
     connection.execute(insert(gallery).values(id=secrets.token_hex(16)))
 
@@ -74,5 +80,5 @@ def can_migrate(version: int) -> bool:
     return version in _STEPS
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """what leads away from each older version"""

@@ -134,6 +134,8 @@ class ChangeKind(StrEnum):
     """into another, who has the templates now; this one is gone"""
     WATCHLISTS_CHANGED = "watchlists_changed"
     """`person_id` joined or left one; an empty one where a list was made, renamed or deleted"""
+    MODEL_SERVED = "model_served"
+    """the gallery was switched to another embedder; `person_id` is empty"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,20 @@ class Change:
     person_id: str
     label: int | None
     """the template, where it is about one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An embedder that the gallery was switched to; the last one serves."""
+
+    number: int
+    """counts switches from 1"""
+    model: str
+    """its entry in models.yaml"""
+    model_id: str
+    """of its templates"""
+    since: datetime
+    """UTC"""
 
 
 @dataclass(frozen=True, slots=True)

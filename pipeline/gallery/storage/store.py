@@ -17,7 +17,7 @@ from pipeline.gallery.keeping.forgetting import Forgotten, forget
 from pipeline.gallery.memory.contents import Contents, read_contents
 from pipeline.gallery.memory.snapshot_folders import wipe_snapshots
 from pipeline.gallery.names import clean_name, clean_note, suggest
-from pipeline.gallery.storage import additions, history, rows
+from pipeline.gallery.storage import additions, history, rows, serving
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.hand_over import hand_over, take_back
 from pipeline.gallery.storage.history import Happened
@@ -33,6 +33,7 @@ from pipeline.gallery.storage.records import (
     NewTemplate,
     Person,
     PersonCount,
+    Serving,
     Template,
     Unchanged,
     check_zone,
@@ -258,6 +259,16 @@ class Store:
                 Change(row.seq, ChangeKind(row.kind), row.person_id, row.label)
                 for row in connection.execute(asked)
             )
+
+    def serving(self) -> Serving | None:
+        """The embedder that the gallery was switched to last; None where it never was."""
+        with self.database.reading() as connection:
+            return serving.serving(connection)
+
+    def serve(self, model: str, model_id: str) -> Serving:
+        """Switch to this embedder, an entry of models.yaml; a numbered change, so that whoever follows learns of it."""
+        with self.database.writing() as connection:
+            return serving.serve(connection, model, model_id)
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the gallery and how to repair it, a line each; reads all of it. For `doctor`."""

@@ -1,4 +1,4 @@
-"""The tables of the gallery, schema version 3; `migrations` brings older galleries here."""
+"""The tables of the gallery, schema version 4; `migrations` brings older galleries here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -112,6 +112,16 @@ change_counter = Table(
 
 # One row, made with the gallery: files that were made of another gallery are told by it.
 gallery = Table("gallery", metadata, Column("id", String(32), primary_key=True))
+
+# Which embedder the gallery is searched with: a row a switch, the last one serves. None: no switch was ever made.
+serving = Table(
+    "serving",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("model", Text, nullable=False),  # its entry in models.yaml
+    Column("model_id", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
 
 watchlists = Table(
     "watchlists",

@@ -168,7 +168,16 @@ def test_a_backup_of_an_older_schema_is_brought_here(tmp_path: Path, file: Path)
         backup(store.database, tmp_path / "a", file, AT)
         before = rows_of(store.database)
     connection = sqlite3.connect(file)
-    later = ("memberships", "watchlists", "sightings", "strangers", "stranger_changes", "backups", "gallery")
+    later = (
+        "memberships",
+        "watchlists",
+        "sightings",
+        "strangers",
+        "stranger_changes",
+        "backups",
+        "gallery",
+        "serving",
+    )
     for name in later:
         connection.execute(f"DROP TABLE {name}")
         connection.execute("DELETE FROM backup_contents WHERE name = ?", (name,))

@@ -151,7 +151,7 @@ def test_a_newer_gallery_is_not_touched(tmp_path: Path) -> None:
     with closing(raw(tmp_path)) as connection:
         connection.execute("UPDATE schema_version SET version = 99")
     with pytest.raises(
-        GalleryError, match=r"newer Facestream \(schema 99, this one reads 3\); update"
+        GalleryError, match=r"newer Facestream \(schema 99, this one reads 4\); update"
     ) as error:
         Store(tmp_path).open()
     message(error.value)

@@ -24,6 +24,7 @@ from tests.gallery.made_sightings import sighting
 from tests.gallery.people import template
 from tests.gallery.schema_1 import ANN, CREATED, GONE, begin_schema_1
 from tests.gallery.schema_2 import back_to_schema_2
+from tests.gallery.schema_3 import back_to_schema_3
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = 3
@@ -189,4 +190,17 @@ def test_sightings_of_schema_2_stay_and_new_ones_are_explained(make_store: Calla
         assert (old.explanation, old.nearest) == (None, ())
         kept.write([replace(sighting(2), explanation="why", nearest=())])
         assert [one.explanation for one in kept.at([1, 2]).values()] == [None, "why"]
+        assert store.problems() == ()
+
+
+def test_a_gallery_of_schema_3_was_never_switched(make_store: Callable[[], Store]) -> None:
+    with make_store() as store:
+        begun = shape(store)
+        ann = store.enroll("Ann", [template(1)]).person
+        back_to_schema_3(store)
+    with make_store() as store:
+        assert shape(store) == begun
+        assert store.serving() is None
+        assert store.find("Ann") == ann
+        assert store.serve("other", "other-1").number == 1
         assert store.problems() == ()
