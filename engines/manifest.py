@@ -38,6 +38,8 @@ class Recipe:
     """of the file that says how a network is quantised; empty for other precisions"""
     pixels: str = ""
     """how they become its input, as models.yaml says: it is part of the graph"""
+    head_sha256: str = ""
+    """of the file with the layer that stands in place of the network's last; empty where its own does"""
 
     @property
     def folder_name(self) -> str:

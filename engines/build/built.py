@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice
-from engines.build.from_description import torch_engine, write_model_onnx
+from engines.build.from_description import sha256_beside, torch_engine, write_model_onnx
 from engines.build.network_files import (
     NETWORKS,
     TensorrtWishes,
@@ -29,7 +29,7 @@ from engines.build.network_files import (
 )
 from engines.build.parity import Gate, References, check, held_to
 from engines.build.tensorrt_facts import GpuHere, TensorrtEngineFacts, mismatch
-from engines.errors import BuildError, CatalogueError, ModelFileError
+from engines.errors import BuildError, ModelFileError
 from engines.manifest import BuiltFile, Manifest, Parity, Recipe, installed_versions, read_manifest
 from engines.progress import OnProgress, Progress
 from engines.zoo.cache import hash_file
@@ -85,20 +85,10 @@ def recipe_for(model: ModelDescription, choice: EngineChoice) -> Recipe:
         precision=choice.precision,
         revision=REVISION,
         versions=installed_versions(choice.backend),
-        int8_sha256=_int8_sha256(model) if choice.precision == "int8" else "",
+        int8_sha256=sha256_beside(model, "int8") if choice.precision == "int8" else "",
         pixels="" if model.input is None else model.input.model_dump_json(),
+        head_sha256=sha256_beside(model, "head"),
     )
-
-
-def _int8_sha256(model: ModelDescription) -> str:
-    if model.int8 is None:
-        return ""
-    try:
-        return hash_file(model.int8)
-    except OSError as error:
-        raise CatalogueError(
-            f"{model.int8} cannot be read ({error.strerror}); bring it back, or drop `int8` of {model.name}"
-        ) from error
 
 
 def find_built(recipe: Recipe, models: Path, gpu: int = 0) -> Built | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.arrays import F32
 from engines.backends.base import Engine
+from engines.build.from_description import sha256_beside
 from engines.build.parity_faces import FindFaces, compare_faces
 from engines.build.parity_lfw import kept_vectors, lfw_parity
 from engines.build.parity_limits import DEFAULT_LIMITS, ParityLimits, shortfall
@@ -62,7 +63,10 @@ def held_to(
     if gate.lfw is None or model.role != "embedding":
         return parity
     lfw = gate.lfw()
-    kept = kept_vectors(models, model.name, f"{model.files[0].sha256} {model.input}", lfw)
+    made_from = f"{model.files[0].sha256} {model.input}"
+    if model.head is not None:
+        made_from += f" {sha256_beside(model, 'head')}"
+    kept = kept_vectors(models, model.name, made_from, lfw)
     with engine, references.fast:
         measured = lfw_parity(engine, references.fast, lfw, _centre(model), kept, on_progress)
     return replace(parity, lfw=measured)

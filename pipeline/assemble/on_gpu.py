@@ -73,8 +73,8 @@ def on_gpu(
     keys, seeing, knowing = config.detection, tensorrt_engine(detector), tensorrt_engine(embedder)
     looks = DeviceDetector(seeing, gpu, keys.low_score, keys.max_iou, keys.max_batch)
     cut = DeviceCut(rule, gpu)
-    model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
-    embeds = DeviceEmbedder(knowing, gpu, model_id, max_batch, centre)
+    about, max_batch = embedder.description, config.embedding.max_batch
+    embeds = DeviceEmbedder(knowing, gpu, about.model_id, max_batch, centre, about.kept)
     with ExitStack() as closing:
         for part in (looks, cut, embeds):
             closing.callback(part.close)

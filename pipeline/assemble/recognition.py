@@ -14,6 +14,7 @@ import numpy as np
 from config.schema import Config
 from engines.backends.base import Engine
 from engines.backends.choose import EngineChoice, Mode, choose
+from engines.build.from_description import sha256_beside
 from engines.centre import read_centre
 from engines.manifest import installed_versions
 from engines.prepare import Prepared, prepare
@@ -66,6 +67,8 @@ class Networks:
     reopen_cut: Reopen | None = None
     regions_pay: bool = True
     """whether a look at a part of a frame costs less; on a GPU a whole one costs next to nothing"""
+    compatible_with: tuple[str, ...] = ()
+    """model_ids whose vectors the embedder's may be compared with"""
 
 
 class Recognition:
@@ -83,6 +86,11 @@ class Recognition:
     def model_id(self) -> str:
         """Of the vectors."""
         return self.networks.embedder.model_id
+
+    @property
+    def comparable(self) -> tuple[str, ...]:
+        """Whose vectors these may be compared with: its own model's first."""
+        return (self.model_id, *self.networks.compatible_with)
 
     @property
     def dimension(self) -> int:
@@ -190,13 +198,14 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
     )
     centre = centre_of(embedder)
     model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
-    embed = Embedder(embedder.engine, model_id, max_batch, centre)
+    embed = Embedder(embedder.engine, model_id, max_batch, centre, embedder.description.kept)
     recipe = repr(
         [
             *(_recipe(prepared) for prepared in (detector, embedder)),
             *(keys.min_score, keys.max_iou, crop.size_px, crop.margin_fraction, quality_recipe()),
             None if fitted is None else fitted.coefficients,
             None if centre is None else centre.tolist(),
+            *(sha256_beside(embedder.description, "head"), embed.kept),
         ]
     )
     return Networks(
@@ -204,6 +213,7 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
         reopen_detector=lambda: _reopen(detector.engine),
         reopen_embedder=lambda: _reopen(embedder.engine),
         regions_pay=detector.engine.info.backend == "openvino",
+        compatible_with=embedder.description.compatible_with,
     )
 
 

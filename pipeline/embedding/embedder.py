@@ -9,18 +9,31 @@ import numpy as np
 from engines.backends.base import Engine
 from pipeline.arrays import F32, U8, check_array
 from pipeline.errors import BadInputError
+from pipeline.gallery.int8_grid import Kept, to_grid
 from pipeline.pixels import Pixels
 
 
 class Embedder:
     """An embedding network on an engine which the caller has opened and closes."""
 
-    def __init__(self, engine: Engine, model_id: str, max_batch: int, centre: F32 | None = None) -> None:
-        """`centre` (D,) is the mean of the network's unit vectors, taken off each (engines.centre)."""
+    def __init__(
+        self,
+        engine: Engine,
+        model_id: str,
+        max_batch: int,
+        centre: F32 | None = None,
+        kept: Kept = "float32",
+    ) -> None:
+        """
+        Args:
+            centre: (D,) the mean of the network's unit vectors, taken off each (engines.centre).
+            kept: `int8` brings each vector to the int8 grid, last of all.
+        """
         self._engine = engine
         self._max_batch = max_batch
         self._centre = centre
         self.model_id = model_id
+        self.kept: Kept = kept
 
     @property
     def dimension(self) -> int:
@@ -39,8 +52,7 @@ class Embedder:
         for start in range(0, len(crops), self._max_batch):
             part = slice(start, start + self._max_batch)
             (vectors[part],) = self._engine.infer({self._engine.inputs[0].name: crops[part]}).values()
-        units = unit_length(vectors)
-        return units if self._centre is None else unit_length(units - self._centre)
+        return self._finished(vectors)
 
     def embed_pixels(self, crops: Sequence[Pixels]) -> F32:
         """As `embed`, of several batches of crops (n, S, S, 3), one after the other, wherever they are."""
@@ -49,6 +61,13 @@ class Embedder:
         return self.embed(
             crops[0].to_host() if len(crops) == 1 else np.concatenate([each.to_host() for each in crops])
         )
+
+    def _finished(self, vectors: F32) -> F32:
+        """Vectors (N, D) as they leave the embedder, each by itself, from what the network gave."""
+        units = unit_length(vectors)
+        if self._centre is not None:
+            units = unit_length(units - self._centre)
+        return to_grid(units) if self.kept == "int8" else units
 
 
 def unit_length(vectors: F32) -> F32:

@@ -13,7 +13,8 @@ from pipeline.device.engine import DeviceEngine
 from pipeline.device.lane import Lane
 from pipeline.device.pixels import DeviceCrops
 from pipeline.device.shared import SharedGpu
-from pipeline.embedding.embedder import Embedder, unit_length
+from pipeline.embedding.embedder import Embedder
+from pipeline.gallery.int8_grid import Kept
 from pipeline.pixels import Pixels
 
 
@@ -36,9 +37,10 @@ class DeviceEmbedder(Embedder):
         model_id: str,
         max_batch: int,
         centre: F32 | None = None,
+        kept: Kept = "float32",
     ) -> None:
         """As `Embedder`; `gpu` is the engine's."""
-        super().__init__(engine, model_id, max_batch, centre)
+        super().__init__(engine, model_id, max_batch, centre, kept)
         self._on_device = engine
         self._gpu = gpu
         self._lane = Lane(gpu.driver)
@@ -51,8 +53,7 @@ class DeviceEmbedder(Embedder):
         for start in range(0, total, self._max_batch):
             part = places[start : start + self._max_batch]
             vectors[start : start + len(part)] = self._run(part)
-        units = unit_length(vectors)
-        return units if self._centre is None else unit_length(units - self._centre)
+        return self._finished(vectors)
 
     def close(self) -> None:
         """Give back what the embedder itself holds on the GPU; the engine is its opener's."""

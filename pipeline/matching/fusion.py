@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.arrays import F32
+from pipeline.gallery.int8_grid import Kept, to_grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class Shot:
     quality: float
     """in [0, 1], above 0"""
     frame_index: int
+    older: F32 | None = None
+    """(E,) unit length, the same face by the model that served before; None where it was not asked"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,16 @@ class Fused:
     """sum of the shots' qualities"""
     frames_fused: int
     best_quality: float
+    older: F32 | None = None
+    """(E,) unit length, of those of the shots that the older model saw too; None of none"""
 
 
 class BestShots:
     """The best shots of one track: at most `capacity`, best quality first, the earlier one on a tie."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, kept: Kept = "float32") -> None:
         self._capacity = capacity
+        self._kept: Kept = kept
         self._shots: list[Shot] = []
 
     @property
@@ -53,23 +60,20 @@ class BestShots:
     def fuse(self) -> Fused:
         """z = normalise(sum q_i v_i), the sum in float64 and in order, so that it repeats bit by bit.
 
+        Where vectors are kept as int8, z is brought to the grid: a sighting's takes no more room than a shot's.
         Raises ValueError without a shot. Averaging before comparing is what FaceNet's YouTube protocol
         (mean similarity over frames) amounts to for unit vectors, up to the length of the mean.
         """
         if not self._shots:
             raise ValueError("a track without a shot has no template")
-        total = np.zeros(self._shots[0].vector.shape, np.float64)
-        for shot in self._shots:
-            total += shot.quality * shot.vector.astype(np.float64)
-        length = float(np.linalg.norm(total))
-        template = (
-            (total / length).astype(np.float32) if length > 1e-9 else self._shots[0].vector
-        )  # opposite vectors cancel out: then the best shot speaks alone
+        template = _weighted_mean([(shot.vector, shot.quality) for shot in self._shots])
+        before = [(shot.older, shot.quality) for shot in self._shots if shot.older is not None]
         return Fused(
-            template=template,
+            template=to_grid(template[None])[0] if self._kept == "int8" else template,
             weight=sum(shot.quality for shot in self._shots),
             frames_fused=len(self._shots),
             best_quality=self._shots[0].quality,
+            older=_weighted_mean(before) if before else None,
         )
 
 
@@ -85,14 +89,24 @@ class TrackFace:
     is as far, and nearer to the first than to the template, is of somebody else.
     """
 
-    def __init__(self, capacity: int, handover_distance: float) -> None:
+    def __init__(self, capacity: int, handover_distance: float, kept: Kept = "float32") -> None:
         """`handover_distance` is a squared L2 distance; with 4 a track is one face for good."""
         self._capacity = capacity
         self._handover_distance = handover_distance
-        self._best = BestShots(capacity)
+        self._kept: Kept = kept
+        self._best = BestShots(capacity, kept)
         self._doubt: Shot | None = None
         self.handovers = 0
         """how often another face has taken the track over"""
+
+    def begin_anew(self, kept: Kept = "float32") -> None:
+        """Another model describes the face from now on: what was fused so far says nothing about its vectors.
+
+        It is the same face, so that the track goes on.
+        """
+        self._kept = kept
+        self._best = BestShots(self._capacity, kept)
+        self._doubt = None
 
     def add(self, shot: Shot) -> Fused:
         """What the shots of the face that has the track now say, with this one."""
@@ -101,7 +115,7 @@ class TrackFace:
         if off is None:
             self._best.add(shot)
         elif doubt is not None and _squared_l2(doubt.vector, shot.vector) < off:
-            self._best = BestShots(self._capacity)
+            self._best = BestShots(self._capacity, self._kept)
             self._best.add(doubt)
             self._best.add(shot)
             self.handovers += 1
@@ -115,6 +129,15 @@ class TrackFace:
             return None
         distance = _squared_l2(self._best.fuse().template, shot.vector)
         return distance if distance > self._handover_distance else None
+
+
+def _weighted_mean(vectors: Sequence[tuple[F32, float]]) -> F32:
+    """The direction of the sum of unit vectors (D,), each times its weight; the first where they cancel out."""
+    total = np.zeros(vectors[0][0].shape, np.float64)
+    for vector, weight in vectors:
+        total += weight * vector.astype(np.float64)
+    length = float(np.linalg.norm(total))
+    return (total / length).astype(np.float32) if length > 1e-9 else vectors[0][0]
 
 
 def _squared_l2(a: F32, b: F32) -> float:

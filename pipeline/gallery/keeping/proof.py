@@ -20,7 +20,7 @@ from pipeline.gallery.keeping.evidence import Evidence
 from pipeline.gallery.keeping.traces import Traces
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.tables import sightings, templates
-from pipeline.gallery.vectors import STORED, UNIT_TOLERANCE, from_bytes
+from pipeline.gallery.vectors import UNIT_TOLERANCE, dimension_of, from_bytes
 
 ROWS_AT_ONCE = 32_768
 """vectors searched at once: 64 MiB of 512-D ones"""
@@ -99,12 +99,20 @@ def _found_by_searching(
 def _nearest(rows: Sequence[Row[*tuple[Any, ...]]], probes: F32) -> set[int]:
     """Labels of the vectors that are nearest to the probes; damaged ones are passed over."""
     dimension = probes.shape[1]
-    usable = [row for row in rows if len(row.vector) == STORED.itemsize * dimension]
-    vectors = np.array([from_bytes(row.vector) for row in usable], np.float32).reshape(-1, dimension)
+    usable = [row for row in rows if dimension_of(row.vector) == dimension]
+    vectors = np.array([_readable(row.vector) for row in usable], np.float32).reshape(-1, dimension)
     good = np.abs(np.linalg.norm(vectors, axis=1) - 1.0) <= UNIT_TOLERANCE
     index = ExactIndex(dimension)
     index.add(np.array([row.label for row in usable], np.int64)[good], vectors[good])
     return set(index.search(probes, 1).labels.ravel().tolist())
+
+
+def _readable(vector: bytes) -> F32:
+    """A stored vector (D,); zeros, which have no length, in place of a damaged one."""
+    try:
+        return from_bytes(vector)
+    except ValueError:
+        return np.zeros(dimension_of(vector), np.float32)
 
 
 def _files(places: Iterable[Path], left: list[str]) -> list[Path]:

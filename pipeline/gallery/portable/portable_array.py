@@ -10,7 +10,7 @@ from typing import IO, Self
 import numpy as np
 
 from pipeline.arrays import F32
-from pipeline.gallery.vectors import STORED, from_bytes
+from pipeline.gallery.vectors import STORED, floats_from_bytes
 
 MAX_HEADER_BYTES = 4096
 
@@ -45,7 +45,7 @@ class VectorFile:
         data = self._member.read(STORED.itemsize * self._dimension)
         if len(data) != STORED.itemsize * self._dimension:
             raise ValueError(f"{self._name} is cut off")
-        return from_bytes(data)
+        return floats_from_bytes(data)
 
     def check_end(self) -> None:
         """Raise ValueError where rows were not asked for."""

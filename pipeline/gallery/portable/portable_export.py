@@ -43,7 +43,7 @@ from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.records import Person
 from pipeline.gallery.storage.tables import crops, gallery, memberships, people, templates, watchlists
-from pipeline.gallery.vectors import STORED, from_bytes
+from pipeline.gallery.vectors import dimension_of, floats_from_bytes, floats_to_bytes, from_bytes
 
 PRIVATE = 0o600
 """faces and vectors are for the owner's eyes"""
@@ -175,11 +175,11 @@ def _write_templates(
     def lines() -> Iterator[TemplateLine]:
         asked = select(templates, crops.c.png, crops.c.face).join_from(templates, crops, isouter=True)
         for row in _of_each(connection, chosen, asked):
-            dimension = len(row.vector) // STORED.itemsize
+            dimension = dimension_of(row.vector)
             model = models.setdefault(row.model_id, _Model(row.model_id, len(models), dimension))
             crop = None
             if row.png is not None:
-                face = [float(number) for number in from_bytes(row.face)]
+                face = [float(number) for number in floats_from_bytes(row.face)]
                 crop = CropLine(sha256=hashlib.sha256(row.png).hexdigest(), box=face[:4], landmarks=face[4:])
                 pictures.add(crop.sha256)
             yield TemplateLine(
@@ -212,14 +212,14 @@ def _write_crops(
 
 
 def _array(connection: Connection, chosen: Sequence[Person], model: _Model) -> Iterator[bytes]:
-    """The model's vectors as a numpy file of version 1.0 (numpy.lib.format), row by row."""
+    """The model's vectors as a numpy file of version 1.0 (numpy.lib.format), row by row; as float32, however stored."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({model.templates}, {model.dimension}), }}"
     padding = -(len(np.lib.format.MAGIC_PREFIX) + 4 + len(header) + 1) % np.lib.format.ARRAY_ALIGN
     text = f"{header}{' ' * padding}\n".encode("latin1")
     yield np.lib.format.magic(1, 0) + len(text).to_bytes(2, "little") + text
     asked = select(templates.c.label, templates.c.vector).where(templates.c.model_id == model.model_id)
     for row in _of_each(connection, chosen, asked):
-        yield row.vector
+        yield floats_to_bytes(from_bytes(row.vector))
 
 
 def _of_each(connection: Connection, chosen: Sequence[Person], asked: Select[Any]) -> Iterator[rows.AnyRow]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.portable.portable_file import PortableFile
@@ -59,11 +59,13 @@ def check_fits(database: Database, file: PortableFile, merge: bool) -> None:
     problems: list[str] = []
     with database.reading() as connection:
         for entry in file.manifest.models:
-            of_model = select(func.length(templates.c.vector)).where(templates.c.model_id == entry.model_id)
+            of_model = select(rows.dimension(templates.c.vector)).where(
+                templates.c.model_id == entry.model_id
+            )
             size = connection.execute(of_model.limit(1)).scalar()
-            if size is not None and size != 4 * entry.dimension:
+            if size is not None and size != entry.dimension:
                 raise GalleryError(
-                    f"vectors of {entry.model_id} have {size // 4} numbers here and {entry.dimension} in the file: "
+                    f"vectors of {entry.model_id} have {size} numbers here and {entry.dimension} in the file: "
                     "two models share one model_id"
                 )
         for one in () if merge else file.people():

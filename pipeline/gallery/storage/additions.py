@@ -6,7 +6,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import PERSON_ID, clean_name, clean_note, is_text
@@ -79,10 +79,10 @@ def _check_dimensions(connection: Connection, new: Sequence[NewPerson]) -> None:
     sizes: dict[str, set[int]] = {}
     for one in new:
         for template in one.templates:
-            sizes.setdefault(template.model_id, set()).add(template.vector.nbytes)
+            sizes.setdefault(template.model_id, set()).add(len(template.vector))
     for model_id, given in sorted(sizes.items()):
-        length = func.length(templates.c.vector)
-        first = connection.execute(select(length).where(templates.c.model_id == model_id).limit(1)).scalar()
+        asked = select(rows.dimension(templates.c.vector)).where(templates.c.model_id == model_id).limit(1)
+        first = connection.execute(asked).scalar()
         if len(given if first is None else given | {first}) > 1:
             raise GalleryError(f"vectors of {model_id} must all have one dimension: is its model_id right?")
 

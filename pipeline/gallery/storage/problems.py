@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
 
+from pipeline.errors import StoreError
 from pipeline.gallery.keeping.snapshots import snapshots_of
+from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.hand_over import Left, left_behind
 from pipeline.gallery.storage.tables import (
     CHANGES,
@@ -21,7 +23,7 @@ from pipeline.gallery.storage.tables import (
     stranger_changes,
     templates,
 )
-from pipeline.gallery.vectors import STORED, check_unit, from_bytes
+from pipeline.gallery.vectors import check_unit, from_bytes, stacked
 
 READ_AT_ONCE = 2000
 """rows in memory: 4 MB of 512-D vectors"""
@@ -68,22 +70,16 @@ def _in_pieces(connection: Connection, table: Table) -> Iterator[Sequence[Row[*t
 
 
 def _all_unit(vectors: Sequence[bytes]) -> bool:
-    size = len(vectors[0])
-    if not size or size % STORED.itemsize or any(len(vector) != size for vector in vectors):
-        return False
     try:
-        check_unit(
-            "vectors", from_bytes(b"".join(vectors)).reshape(len(vectors), -1), size // STORED.itemsize
-        )
-    except ValueError:
+        return stacked(vectors).size > 0
+    except StoreError:
         return False
-    return True
 
 
 def _mixed(connection: Connection) -> Iterator[str]:
     """Models with vectors of several dimensions."""
     for table in (templates, sightings):
-        shortest, longest = (least(func.length(table.c.vector)) for least in (func.min, func.max))
+        shortest, longest = (least(rows.dimension(table.c.vector)) for least in (func.min, func.max))
         asked = select(table.c.model_id).group_by(table.c.model_id).having(shortest != longest)
         for model_id in connection.execute(asked.order_by(table.c.model_id)).scalars():
             yield f"vectors of {model_id} in {table.name} have more than one dimension"

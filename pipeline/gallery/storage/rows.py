@@ -7,13 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, case, func, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import PERSON_ID, is_text
 from pipeline.gallery.storage.records import Crop, NewTemplate, Person, Template
 from pipeline.gallery.storage.tables import CHANGES, change_counter, people
-from pipeline.gallery.vectors import from_bytes, to_bytes
+from pipeline.gallery.vectors import (
+    GRID_MARK,
+    STORED,
+    floats_from_bytes,
+    floats_to_bytes,
+    from_bytes,
+    to_bytes,
+)
 
 AnyRow = Row[Any]
 
@@ -69,14 +76,20 @@ def template_values(person_id: str, new: NewTemplate, at: datetime) -> dict[str,
 
 def crop(row: AnyRow) -> Crop:
     """A row of `crops`."""
-    face = from_bytes(row.face)
+    face = floats_from_bytes(row.face)
     return Crop(row.png, face[:4], face[4:].reshape(5, 2))
 
 
 def crop_values(new: Crop) -> dict[str, object]:
     """The columns of a new row of `crops`, but its label."""
     face = np.concatenate((new.box, new.landmarks.ravel()))
-    return {"png": new.png, "face": to_bytes(face)}
+    return {"png": new.png, "face": floats_to_bytes(face)}
+
+
+def dimension(vector: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many numbers a column's vectors have: `vectors.dimension_of` in SQL, which reads no vector."""
+    size = func.length(vector, type_=Integer)
+    return case((size % STORED.itemsize == 0, size // STORED.itemsize), else_=size - len(GRID_MARK))
 
 
 def find(connection: Connection, name_or_id: str) -> Person | None:
