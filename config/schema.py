@@ -1,7 +1,8 @@
 """Every key an operator may set: its type, limits and default, with the reason for the default.
 
 Sections are frozen, unknown keys are refused, names carry units; those of finding faces stand in
-config.detection_section, of live cameras in config.live_sections, of engines in config.engine_sections.
+config.detection_section, of live cameras in config.live_sections, of engines in config.engine_sections, of training
+in config.training_section.
 Reading files, environment and --set is config.load's work.
 """
 
@@ -16,6 +17,10 @@ from config.engine_sections import Engine, Parity
 from config.live_sections import Cameras, Capture, Http, Snapshots, Spool
 from config.secrets import Secret
 from config.section import Count, Days, Fraction, Rate, Seconds, Section, SquaredL2
+from config.training_section import Training
+
+AUTO_MODEL = "auto"
+"""in place of a model's name: what serves the gallery"""
 
 
 class Tracking(Section):
@@ -50,8 +55,10 @@ class Alignment(Section):
 class Embedding(Section):
     """Turning crops into vectors, and which faces earn one."""
 
-    model: str = "facenet-20180408"
-    """entry of models.yaml"""
+    model: str = AUTO_MODEL
+    """entry of models.yaml; auto: what `upgrade` switched the gallery to last, so that all programs and machines
+    change together; facenet-20180408 before any switch. A name given here is used whatever serves, and `upgrade` then
+    refuses to switch"""
     max_batch: Count = 16
     """crops of several cameras in one run of the network"""
     max_wait_ms: Annotated[float, Field(ge=0.0)] = 20.0
@@ -261,6 +268,7 @@ class Config(Section):
     retention: Retention = Retention()
     engine: Engine = Engine()
     parity: Parity = Parity()
+    training: Training = Training()
     gallery: Gallery = Gallery()
     redis: Redis = Redis()
     spool: Spool = Spool()

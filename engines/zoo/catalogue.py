@@ -16,6 +16,8 @@ from engines.zoo.description import Crop, InputFormat, ModelDescription, ModelFi
 
 OWN_FILE = "own.yaml"
 """in the folder of the models: entries of the same form, written by `train --export`"""
+AUTO, BEFORE_ANY_SWITCH = "auto", "facenet-20180408"
+"""a name for the embedder that serves a gallery, and what it means where no gallery was ever switched to another"""
 KNOWN_KEYS = sorted(
     {key for entry in (ModelDescription, Package, ModelFile, InputFormat, Crop) for key in entry.model_fields}
 )
@@ -33,8 +35,9 @@ class Catalogue:
 
     def model(self, name: str) -> ModelDescription:
         """The model of this name. Raises CatalogueError that names the nearest."""
+        wanted = BEFORE_ANY_SWITCH if name == AUTO else name
         for model in self.models:
-            if model.name == name:
+            if model.name == wanted:
                 return model
         names = [model.name for model in self.models]
         left_out = "".join(f"; left out: {problem}" for problem in self.problems)

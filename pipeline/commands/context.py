@@ -17,11 +17,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from config.load import load
-from config.schema import Config
+from config.schema import AUTO_MODEL, Config
 from config.secrets import mask
 from pipeline.commands.json_log import JsonLog
 from pipeline.commands.narrow_table import fitted
 from pipeline.commands.report import one_line, visible
+from pipeline.commands.serving_model import with_serving
 from pipeline.errors import OutsideError
 
 
@@ -72,6 +73,7 @@ class Context:
     """The plain values a command works with. Results go to standard output, everything else to standard error."""
 
     config: Config
+    """`embedding.model` is the one that serves, and never `auto`, where make_context made it"""
     data: Path
     """folder of everything written at run time; exists"""
     models: Path
@@ -81,6 +83,8 @@ class Context:
     """writes to standard error; markup is off, since names and paths may hold brackets"""
     log_json: bool = False
     """standard error is JSON, line for line"""
+    model_given: bool = False
+    """whether the configuration names the embedder: it is used then whatever the gallery is switched to"""
 
     def say(self, text: str) -> None:
         """One line to standard error, whatever names it holds."""
@@ -142,7 +146,13 @@ def make_context(
     if make_data:
         make_folder(folder)
     return Context(
-        config=loaded, data=folder, models=models_folder(), json=json_, console=console, log_json=log_json
+        config=with_serving(loaded, folder),
+        data=folder,
+        models=models_folder(),
+        json=json_,
+        console=console,
+        log_json=log_json,
+        model_given=loaded.embedding.model != AUTO_MODEL,
     )
 
 

@@ -74,17 +74,20 @@ class Database:
             self.close()
             raise
 
-    def schema(self) -> int | None:
-        """The schema that is there, None for an empty database; nothing is begun, and nothing brought to today's.
-
-        For a database that is not open. Raises StoreError, GalleryError.
-        """
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """A look at a database that is not open: nothing is begun, and nothing brought to today's schema."""
         engine = self._create_engine()
         try:
             with self._translated(), engine.connect() as connection:
-                return _schema_of(connection, self.name)
+                yield connection
         finally:
             engine.dispose()
+
+    def schema(self) -> int | None:
+        """The schema that is there, None for an empty database. As `looking`. Raises StoreError, GalleryError."""
+        with self.looking() as connection:
+            return _schema_of(connection, self.name)
 
     def close(self) -> None:
         """Disconnect."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, inspect, select
 
 from pipeline.gallery.storage import history, rows
+from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.history import Happened
 from pipeline.gallery.storage.records import ChangeKind, Serving
 from pipeline.gallery.storage.tables import serving as serving_table
@@ -18,6 +19,13 @@ def serving(connection: Connection) -> Serving | None:
     asked = select(serving_table).order_by(serving_table.c.number.desc()).limit(1)
     row = connection.execute(asked).one_or_none()
     return None if row is None else Serving(row.number, row.model, row.model_id, row.since)
+
+
+def look_what_serves(database: Database) -> Serving | None:
+    """The same of a database that is not open, of whatever schema. Raises StoreError, GalleryError."""
+    with database.looking() as connection:
+        there = serving_table.name in inspect(connection).get_table_names()
+        return serving(connection) if there else None
 
 
 def switches(connection: Connection) -> tuple[Serving, ...]:

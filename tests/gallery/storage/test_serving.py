@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.records import Change, ChangeKind
-from pipeline.gallery.storage.serving import serve, switches
-from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.serving import look_what_serves, serve, switches
+from pipeline.gallery.storage.store import DATABASE_FILE, Store
 from tests.gallery.people import template
 
 
@@ -47,3 +49,14 @@ def test_other_programs_see_it(store: Store, make_store: Callable[[], Store]) ->
     with make_store() as other:
         serving = store.serve("two", "two-1")
         assert other.serving() == serving
+
+
+def test_it_can_be_asked_for_without_opening_the_gallery(
+    tmp_path: Path, database_url: str | None, make_store: Callable[[], Store]
+) -> None:
+    database = Database(tmp_path / DATABASE_FILE if database_url is None else database_url)
+    assert look_what_serves(database) is None
+    assert database.schema() is None
+    with make_store() as store:
+        assert look_what_serves(database) is None
+        assert store.serve("two", "two-1") == look_what_serves(database)
