@@ -154,8 +154,7 @@ def _steps(
     merge = PtsMerge(plan.runs) if plan.in_order else None
     embed = EmbeddingStage(networks.embedder, networks.reopen_embedder)
     match = MatchingStage(
-        *(gallery, matching.best_shots, matching.candidates, matching.handover_distance, plan.lists_of),
-        kept=networks.embedder.kept,
+        gallery, matching.best_shots, matching.candidates, matching.handover_distance, plan.lists_of
     )
     decide = LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board, pictures)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)
