@@ -26,6 +26,7 @@ import config.detection_section
 import config.engine_sections
 import config.live_sections
 import config.schema
+import config.training_section
 from config.schema import Config
 from config.secrets import Secret
 from config.section import Section
@@ -112,7 +113,13 @@ def _limits(field: FieldInfo) -> str:
 def reasons() -> dict[tuple[str, str], str]:
     """The text under each field of the schema, by class and field name; pydantic does not keep it."""
     found: dict[tuple[str, str], str] = {}
-    files = (config.schema, config.detection_section, config.engine_sections, config.live_sections)
+    files = (
+        config.schema,
+        config.detection_section,
+        config.engine_sections,
+        config.live_sections,
+        config.training_section,
+    )
     for node in chain.from_iterable(_statements(file) for file in files):
         if not isinstance(node, ast.ClassDef):
             continue
