@@ -36,7 +36,7 @@ def load_gallery(config: Config, store: Store, recogniser: Recogniser, data: Pat
     Raises StoreError, GalleryError.
     """
     if data is None:
-        return build_replica(store.database, recogniser.model_id, _recipe(config, recogniser).make())
+        return build_replica(store.database, recogniser.comparable, _recipe(config, recogniser).make())
     return _find(config, store, recogniser, data).replica
 
 
@@ -58,8 +58,9 @@ def open_gallery(
         yield _among(config, PinnedGallery(replica, derive(replica.own_pairs)))
         return
     found = _find(config, store, recogniser, data)
-    recipe, database, model_id = _recipe(config, recogniser), store.database, recogniser.model_id
-    source = Source(database, model_id, lambda: build_replica(database, model_id, recipe.make()))
+    recipe, database = _recipe(config, recogniser), store.database
+    comparable = recogniser.comparable
+    source = Source(database, comparable, lambda: build_replica(database, comparable, recipe.make()))
     followed = FollowedGallery(found.replica, source, derive, config.gallery.follow_s)
     with followed:
         yield _among(config, followed)
@@ -84,8 +85,8 @@ class _Found:
 
 def _find(config: Config, store: Store, recogniser: Recogniser, data: Path) -> _Found:
     """From a snapshot below `data` where there is a good one, else from the database."""
-    snapshots = IndexSnapshots(data, recogniser.model_id, config.matching.index)
-    opened = open_replica(store.database, recogniser.model_id, _recipe(config, recogniser), snapshots)
+    snapshots = IndexSnapshots(data, recogniser.comparable, config.matching.index)
+    opened = open_replica(store.database, recogniser.comparable, _recipe(config, recogniser), snapshots)
     taking = SnapshotTaking(data, store.database, snapshots, opened)
     taking.take(opened.replica)
     return _Found(opened.replica, taking)

@@ -26,10 +26,12 @@ class ReplayStrangers:
     """for RunPlan.strangers"""
     runs: tuple[RunOfCamera, ...]
     collected: CollectedSightings
+    comparable: tuple[str, ...]
+    """models whose vectors may be compared with the replay's"""
 
     def put_in_place(self, store: Store) -> None:
         """Keep what was collected in place of what an earlier replay of these recordings kept. Raises StoreError."""
-        Sightings(store.database).replace_run(self.runs, self.collected.sightings)
+        Sightings(store.database, self.comparable).replace_run(self.runs, self.collected.sightings)
 
 
 def strangers_of_replay(
@@ -39,12 +41,12 @@ def strangers_of_replay(
 
     Raises StoreError, GalleryError.
     """
-    known = Strangers(store.database).known(recogniser.model_id, without=runs)
+    known = Strangers(store.database).known(recogniser.comparable, without=runs)
     collected = CollectedSightings()
     # Exact: an index that links what is added behind its searches need not answer alike twice; searches are few.
     book = _book(config, known, recogniser, reach, "exact")
     ids = StrangerIds(book, collected, _apart_s(config))
-    return ReplayStrangers(ids, tuple(runs), collected)
+    return ReplayStrangers(ids, tuple(runs), collected, recogniser.comparable)
 
 
 def strangers_of_cameras(config: Config, store: Store, recogniser: Recogniser, reach: Reach) -> StrangerIds:
@@ -53,12 +55,12 @@ def strangers_of_cameras(config: Config, store: Store, recogniser: Recogniser, r
     Raises StoreError, GalleryError.
     """
     strangers = Strangers(store.database)
-    known = strangers.known(recogniser.model_id)
+    known = strangers.known(recogniser.comparable)
     return StrangerIds(
         _book(config, known, recogniser, reach, config.matching.index),
-        WrittenSightings(Sightings(store.database)),
+        WrittenSightings(Sightings(store.database, recogniser.comparable)),
         _apart_s(config),
-        StrangerWatch(strangers, recogniser.model_id, known.version, config.gallery.follow_s),
+        StrangerWatch(strangers, recogniser.comparable, known.version, config.gallery.follow_s),
     )
 
 

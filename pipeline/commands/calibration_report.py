@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.context import Context
 from pipeline.commands.thresholds import (
     ceiling,
-    described,
+    comparable_of,
     four_digits,
     naming,
     needed_strangers,
@@ -71,11 +71,11 @@ def examine(context: Context) -> GalleryReport:
     from pipeline.gallery.calibration import calibrated, fpir_at, own_pairs
 
     config, data = context.config, context.data
-    model_id = described(config).model_id
+    comparable = comparable_of(config)
     strangers = needed_strangers(config, data)
     with open_store(config, data) as store:
-        contents = store.contents(model_id)
-    left_out = contents.left_out(model_id)
+        contents = store.contents(comparable)
+    left_out = contents.left_out(comparable)
     if left_out is not None:
         context.say(left_out)
     own = own_pairs(contents.person_ids, contents.vectors)
@@ -83,7 +83,7 @@ def examine(context: Context) -> GalleryReport:
     rate = config.matching.max_fpir
     used = naming(config, data, own).max_distance
     return GalleryReport(
-        model_id=model_id,
+        model_id=comparable[0],
         now=calibrated(strangers, own, rate, most),
         used=used,
         fpir_used=fpir_at(strangers, own, used),

@@ -67,7 +67,7 @@ def enroll_cast(
     """Enroll each (name, photo) whose photo is not in the gallery yet. Raises GalleryError for a refused one."""
     for name, file_name in people:
         photo = cast.photos[file_name]
-        if store.owners(photo.sha256, recogniser.model_id):
+        if store.owners(photo.sha256, recogniser.comparable):
             continue
         replica = load_gallery(own.config, store, recogniser)
         rule = naming(own.config, own.data, replica.own_pairs)
@@ -79,7 +79,7 @@ def enroll_cast(
             [Photo(str(photo.path), file_name, photo.sha256, photo.read())],
             recogniser.detect,
             recogniser.describe,
-            recogniser.model_id,
+            recogniser.comparable,
             rules_of(own, request, rule.max_distance),
         )
         (verdict,) = enrolment.verdicts

@@ -29,6 +29,7 @@ from pipeline.commands.health import (
     check_versions,
 )
 from pipeline.commands.machine import Hardware, Versions, read_hardware, read_versions
+from pipeline.commands.thresholds import comparable_of
 
 BROKEN = 3
 
@@ -87,12 +88,12 @@ def _examine_parts(
     config = context.config
     engine = check_engine(config, problems)
     models = check_models(config, context.models, problems)
-    model_id = next((each.model_id for each in models if each.name == config.embedding.model), None)
+    comparable = comparable_of(config) if models else None
     if models:  # else the list of them is broken, and that was said
         check_statistics(config, problems)
         check_thresholds(config, context.data, problems)
     redis = check_redis(config, context.data, problems)
-    gallery = check_gallery(config, context.data, model_id, problems)
+    gallery = check_gallery(config, context.data, comparable, problems)
     return engine, models, redis, gallery
 
 

@@ -112,7 +112,7 @@ def run_enroll(
             photos,
             recogniser.detect,
             recogniser.describe,
-            recogniser.model_id,
+            recogniser.comparable,
             rules,
         )
     for verdict in enrolment.verdicts:

@@ -17,6 +17,7 @@ from pipeline.errors import FacestreamError
 
 if TYPE_CHECKING:
     from pipeline.events.delivery.broker import Broker
+    from pipeline.gallery.comparable import Comparable
 
 LOW_DISK_BYTES = 500_000_000
 """below this a day of events and snapshots may not fit"""
@@ -190,11 +191,12 @@ def _redis_version(broker: Broker) -> str | None:
 
 
 def check_gallery(
-    config: Config, data: Path, model_id: str | None, problems: Problems
+    config: Config, data: Path, comparable: Comparable | None, problems: Problems
 ) -> GalleryHealth | None:
-    """The gallery must open and be whole, and hold people whom an embedder of this model_id can recognise."""
+    """The gallery must open and be whole, and hold templates that an embedder's vectors may be compared with."""
     from pipeline.assemble.gallery import open_store
     from pipeline.commands.unkept_promises import unkept_promises
+    from pipeline.gallery.comparable import models_of, own_model
     from pipeline.gallery.storage.store import DATABASE_FILE, Store
     from pipeline.gallery.storage.tables import SCHEMA_VERSION
 
@@ -222,13 +224,13 @@ def check_gallery(
         stopped = Problem("gallery", str(error))
         problems += [stopped] if stopped not in problems else []
         return None
-    if model_ids and model_id is not None and model_id not in model_ids:
+    if model_ids and comparable is not None and not set(models_of(comparable)) & set(model_ids):
         there = ", ".join(sorted(model_ids))
         problems.append(
             Problem(
                 "gallery",
-                f"nobody can be recognised: templates are of {there}, not of {model_id}; enroll the photos "
-                f"again, or set embedding.model back",
+                f"nobody can be recognised: templates are of {there}, not of {own_model(comparable)}; enroll the "
+                "photos again, or set embedding.model back",
             )
         )
     return GalleryHealth(address, True, len(people), sum(model_ids.values()), model_ids, version)

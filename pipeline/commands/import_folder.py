@@ -183,7 +183,7 @@ class FolderImport:
         import numpy as np
 
         person = self._images.person(name)
-        templates = () if person is None else self._store.templates_of(person.id, self._looker.model_id)
+        templates = () if person is None else self._store.templates_of(person.id, self._looker.comparable)
         return np.stack([one.vector for one in templates]) if templates else np.zeros((0, 0), np.float32)
 
     def _join_list(self, waiting: Sequence[_Judged]) -> None:

@@ -106,9 +106,9 @@ class PhotoLooker:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, (os.cpu_count() or 1) + 1), "facestream-photo")
 
     @property
-    def model_id(self) -> str:
-        """Of the vectors."""
-        return self._recognition.model_id
+    def comparable(self) -> tuple[str, ...]:
+        """The model of the vectors, and those that they may be compared with."""
+        return self._recognition.comparable
 
     def close(self) -> None:
         """Let the photos at hand go through, and drop the others."""

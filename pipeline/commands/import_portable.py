@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
 from pipeline.commands.import_people import ImportRequest
-from pipeline.commands.thresholds import described
+from pipeline.commands.thresholds import comparable_of
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ def document(one: ImportedPerson) -> dict[str, object]:
 
 def say_what_is_not_searched(context: Context, file: PortableFile) -> None:
     """Templates of other models are kept, and found by nobody until their model is configured."""
-    model_id = described(context.config).model_id
-    others = [one for one in file.manifest.models if one.model_id != model_id]
+    comparable = comparable_of(context.config)
+    others = [one for one in file.manifest.models if one.model_id not in comparable]
     if others:
         names = ", ".join(f"{one.templates} of {one.model_id}" for one in others)
         context.say(
-            f"templates of other models than {model_id} are kept and not searched: {names}; configure their model "
+            f"templates of other models than {comparable[0]} are kept and not searched: {names}; configure their model "
             "as embedding.model, or enroll these people again"
         )

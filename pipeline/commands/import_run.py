@@ -23,6 +23,7 @@ from pipeline.runtime.signals import ended_by_signals
 if TYPE_CHECKING:
     from pipeline.assemble.recognition import Recognition
     from pipeline.capture.people_folder import PeopleFolder
+    from pipeline.gallery.comparable import Comparable
     from pipeline.gallery.enroll import EnrolmentRules, PhotoVerdict
     from pipeline.gallery.storage.store import Store
 
@@ -87,7 +88,7 @@ def run_folder(
     from pipeline.gallery.portable.kept_rejects import KeptRejects
 
     rules = rules_of(context, EnrollRequest("", (), request.largest, request.force))
-    images = EnrolledImages.load(store, recognition.model_id)
+    images = EnrolledImages.load(store, recognition.comparable)
     rejects = KeptRejects.open(context.data, recipe_of(recognition, rules))
     new = NewPeople(request.watchlist, request.consent, request.retain_until)
     totals, stop = Totals(), Stop()
@@ -115,7 +116,7 @@ def run_folder(
     if not context.json:
         print_totals(context, request, totals)
     if totals.people:
-        tell_look_alikes(context, store, recognition.model_id, totals.people)
+        tell_look_alikes(context, store, recognition.comparable, totals.people)
     if stop.asked:
         context.say("ended before all were looked at; the same command goes on where it was")
         return INTERRUPTED
@@ -203,13 +204,13 @@ def print_totals(context: Context, request: ImportRequest, totals: Totals) -> No
     )
 
 
-def tell_look_alikes(context: Context, store: Store, model_id: str, people: set[str]) -> None:
+def tell_look_alikes(context: Context, store: Store, comparable: Comparable, people: set[str]) -> None:
     """Warn of each new person who is as near to another as two photos of one person, in the gallery as it is now."""
     from pipeline.commands.thresholds import naming
     from pipeline.gallery.calibration import own_pairs
     from pipeline.gallery.look_alikes import look_alikes
 
-    contents = store.contents(model_id)
+    contents = store.contents(comparable)
     rule = naming(context.config, context.data, own_pairs(contents.person_ids, contents.vectors))
     pairs = look_alikes(contents, people, rule.max_distance)
     named = {one.id: one.name for one in contents.people}

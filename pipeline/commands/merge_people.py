@@ -20,6 +20,7 @@ from pipeline.commands.context import (
 from pipeline.errors import GalleryError
 
 if TYPE_CHECKING:
+    from pipeline.gallery.comparable import Comparable
     from pipeline.gallery.storage.records import Merged, Person
     from pipeline.gallery.storage.store import Store
 
@@ -44,13 +45,14 @@ def merge_people(
     Example: python run_pipeline.py people merge "Anne Lee" "Ann Lee"
     """
     from pipeline.commands.people import opened
+    from pipeline.commands.thresholds import comparable_of
     from pipeline.commands.waiting_corrections import publish_made
 
     with opened(make_context(config, data, set_, json_, debug)) as (context, store):
         one, other = store.find(gone), store.find(into)
         if one.id == other.id:
             raise GalleryError(f"{gone!a} and {into!a} are one already: {one.name} ({one.id})")
-        distance = distance_between(store, one, other)
+        distance = distance_between(store, one, other, comparable_of(context.config))
         check_alike(context, one, other, distance, force)
         if not (yes or not sys.stdin.isatty() or typer.confirm(question(one, other, distance), err=True)):
             context.say("nothing was merged")
@@ -59,20 +61,20 @@ def merge_people(
         publish_made(context, store)
 
 
-def distance_between(store: Store, one: Person, other: Person) -> float | None:
-    """Squared L2 between the nearest two templates of both; None where no model has described both."""
+def distance_between(store: Store, one: Person, other: Person, comparable: Comparable) -> float | None:
+    """Squared L2 between the nearest two templates of both; None where no two of theirs can be compared."""
     import numpy as np
 
     from pipeline.gallery.agreement import distances_between
+    from pipeline.gallery.comparable import beside
 
     ours, theirs = store.templates_of(one.id), store.templates_of(other.id)
     found = []
-    for model_id in {each.model_id for each in ours} & {each.model_id for each in theirs}:
-        a, b = (
-            np.stack([each.vector for each in templates if each.model_id == model_id])
-            for templates in (ours, theirs)
-        )
-        found.append(float(distances_between(a, b).min()))
+    for model_id in {each.model_id for each in ours}:
+        a = [each.vector for each in ours if each.model_id == model_id]
+        b = [each.vector for each in theirs if each.model_id in beside(model_id, comparable)]
+        if b:
+            found.append(float(distances_between(np.stack(a), np.stack(b)).min()))
     return min(found, default=None)
 
 

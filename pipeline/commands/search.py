@@ -150,7 +150,7 @@ def run(context: Context, image: Path | None, wanted: Wanted) -> int:
             open_recognition(context.config, context.models, on_progress) as recognition,
         ):
             vector = largest_of(context, image, pixels, recognition).vector
-            probe = Probe(vector, recognition.model_id)
+            probe = Probe(vector, recognition.comparable)
         return run_search(context, store, probe, asked, wanted)
 
 
@@ -189,10 +189,11 @@ def run_list(context: Context, store: Store, asked: PastFilter, count: int) -> i
 def run_search(context: Context, store: Store, probe: Probe, asked: PastFilter, wanted: Wanted) -> int:
     """Print the past sightings of this face; the exit code. Raises StoreError, BadInputError, CatalogueError."""
     from pipeline.commands.search_output import print_found, ranked
+    from pipeline.gallery.comparable import own_model
     from pipeline.gallery.past.past_search import Past
 
     reach = _reach(context, required=wanted.max_distance is None)
-    past = Past(store.database, context.data, probe.model_id)
+    past = Past(store.database, context.data, probe.comparable)
     answer = past.search(probe, asked, wanted.count)
     threshold = None if reach is None else math.floor(1e4 * reach(answer.compared)) / 1e4
     limit = threshold if wanted.max_distance is None else wanted.max_distance
@@ -210,7 +211,7 @@ def run_search(context: Context, store: Store, probe: Probe, asked: PastFilter, 
     if others := past.not_comparable():
         context.say(
             f"of all that are kept, {_sightings(others)} cannot be compared: no shot was good enough, the vector's "
-            f"time is over, or it is of another model than {probe.model_id}"
+            f"time is over, or it is of another model than {own_model(probe.comparable)}"
         )
     if not answer.compared:
         _say_cameras(context, store, asked)

@@ -145,6 +145,7 @@ def name(
 
     Example: python run_pipeline.py strangers name s_3f90ab "Ann Lee"
     """
+    from pipeline.commands.thresholds import comparable_of
     from pipeline.commands.waiting_corrections import publish_made
     from pipeline.gallery.sightings.stranger_naming import NamingRules
 
@@ -156,6 +157,7 @@ def name(
             max_templates=keys.strangers.max_vectors,
             most=keys.enrolment.max_templates,
             force=force,
+            comparable=comparable_of(keys),
         )
         named = its.strangers.name(its.found(stranger).id, person, rules)
         its.store.wipe(named.redundant)

@@ -127,6 +127,12 @@ def described(config: Config) -> ModelDescription:
     return read_catalogue(CATALOGUE_FILE, models_folder()).model(config.embedding.model)
 
 
+def comparable_of(config: Config) -> tuple[str, ...]:
+    """Whose vectors the configured embedder's may be compared with, its own first. Raises CatalogueError."""
+    model = described(config)
+    return (model.model_id, *model.compatible_with)
+
+
 def own_file(data: Path, model_id: str) -> Path:
     """Where `calibrate --strangers` keeps the statistics of a place's own strangers."""
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in model_id)

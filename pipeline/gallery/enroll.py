@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.arrays import F32, U8
 from pipeline.gallery.agreement import agreeing, distances_between
+from pipeline.gallery.comparable import Comparable, own_model
 from pipeline.gallery.face_crop import cut_face
 from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.names import clean_name
@@ -197,7 +198,7 @@ def enroll_photos(
     photos: Iterable[Photo | PhotoVerdict],
     detect: Detect,
     describe: Describe,
-    model_id: str,
+    comparable: Comparable,
     rules: EnrolmentRules,
 ) -> Enrolment:
     """Judge the photos and add the accepted ones to the person of this name, all or none.
@@ -205,6 +206,7 @@ def enroll_photos(
     Args:
         replica: the gallery as it is now, for look-alikes.
         photos: read photos, or the verdict on one that could not be read.
+        comparable: the model of new templates, and those whose templates they are compared with.
 
     Raises GalleryError for a name that cannot be used, StoreError.
     """
@@ -216,19 +218,21 @@ def enroll_photos(
         if isinstance(photo, PhotoVerdict):
             verdicts.append(photo)
             continue
-        again = _seen_before(photo, store, model_id, seen)
+        again = _seen_before(photo, store, comparable, seen)
         seen.setdefault(photo.sha256, photo.path)
-        verdicts.append(again or judge_photo(photo, detect, describe, model_id, rules))
-    known = [] if person is None else [one.vector for one in store.templates_of(person.id, model_id)]
+        verdicts.append(again or judge_photo(photo, detect, describe, own_model(comparable), rules))
+    known = [] if person is None else [one.vector for one in store.templates_of(person.id, comparable)]
     judged: tuple[PhotoVerdict, ...] = tuple(verdicts)
     if not rules.force:
         vectors = np.stack(known) if known else np.zeros((0, 0), np.float32)
         judged = compare_photos(name, judged, vectors, rules.same_person_distance)
     judged = warn_of_look_alikes(person.id if person is not None else None, judged, replica, rules)
-    return _add(store, person.id if person is not None else name, judged, model_id)
+    return _add(store, person.id if person is not None else name, judged, comparable)
 
 
-def _add(store: Store, name_or_id: str, verdicts: tuple[PhotoVerdict, ...], model_id: str) -> Enrolment:
+def _add(
+    store: Store, name_or_id: str, verdicts: tuple[PhotoVerdict, ...], comparable: Comparable
+) -> Enrolment:
     """Make templates of the accepted photos, and say which of them were too many."""
     accepted = [one.template for one in verdicts if one.template is not None and one.accepted]
     if not accepted:
@@ -241,7 +245,7 @@ def _add(store: Store, name_or_id: str, verdicts: tuple[PhotoVerdict, ...], mode
         else one
         for one in verdicts
     )
-    kept = len(store.templates_of(enrolled.person.id, model_id))
+    kept = len(store.templates_of(enrolled.person.id, comparable))
     return Enrolment(enrolled.person, said, kept, len(enrolled.redundant))
 
 
@@ -250,11 +254,13 @@ def _look_at(photo: Photo, faces: Faces, row: int) -> PhotoVerdict:
     return PhotoVerdict(photo.path, faces=len(faces), box=fraction_box(faces.boxes[row], width, height))
 
 
-def _seen_before(photo: Photo, store: Store, model_id: str, seen: dict[str, str]) -> PhotoVerdict | None:
+def _seen_before(
+    photo: Photo, store: Store, comparable: Comparable, seen: dict[str, str]
+) -> PhotoVerdict | None:
     """The refusal of a photo that was given before, in this call or an earlier one, for anybody."""
     if photo.sha256 in seen:
         return PhotoVerdict(photo.path, f"the same image as {seen[photo.sha256]}")
-    owners = store.owners(photo.sha256, model_id)
+    owners = store.owners(photo.sha256, comparable)
     if owners:
         return PhotoVerdict(
             photo.path, f"the same image is already enrolled for {' and '.join(one.name for one in owners)}"

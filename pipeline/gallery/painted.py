@@ -45,9 +45,20 @@ def paint(faces: Sequence[PaintedFace], width: int = 240, height: int = 180) -> 
 class PaintedRecogniser:
     """Finds and describes painted faces. Implements `pipeline.gallery.recogniser.Recogniser`."""
 
-    def __init__(self, model_id: str = "painted", dimension: int = 64, spread: float = 0.4) -> None:
-        """`spread`: how far a shot is from its person's centre; 0.4 puts shots about 0.28 apart, people 2."""
+    def __init__(
+        self,
+        model_id: str = "painted",
+        dimension: int = 64,
+        spread: float = 0.4,
+        compatible_with: tuple[str, ...] = (),
+    ) -> None:
+        """`spread`: how far a shot is from its person's centre; 0.4 puts shots about 0.28 apart, people 2.
+
+        All recognisers of one dimension give vectors around the same centres; `compatible_with` says which of them
+        own up to it.
+        """
         self.model_id = model_id
+        self.comparable = (model_id, *compatible_with)
         self.dimension = dimension
         self._spread = spread
 

@@ -73,7 +73,12 @@ class Recogniser(Protocol):
 
     @property
     def model_id(self) -> str:
-        """Vectors of two model_ids are never compared."""
+        """Of its vectors, and of the templates that are made of them."""
+        ...
+
+    @property
+    def comparable(self) -> tuple[str, ...]:
+        """Whose vectors its own may be compared with: its model_id, then those that the model is compatible with."""
         ...
 
     @property

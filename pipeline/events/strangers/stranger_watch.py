@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.errors import FacestreamError
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.sightings.sighting_records import KnownStrangers, StrangerChange, StrangerChangeKind
 from pipeline.gallery.sightings.stranger_book import StrangerNews
 
@@ -24,7 +25,7 @@ AT_ONCE = 32
 class StrangerHistory(Protocol):
     """The strangers of a database as they change. pipeline.gallery.sightings.strangers.Strangers is one."""
 
-    def known(self, model_id: str, *, only: Sequence[int]) -> KnownStrangers:
+    def known(self, comparable: Comparable, *, only: Sequence[int]) -> KnownStrangers:
         """The vectors of these labels, as far as they stand for somebody, and everybody ignored and merged."""
         ...
 
@@ -43,10 +44,12 @@ class StrangerWatch:
     While the database is busy or away the strangers stay as they are; the log tells of it once.
     """
 
-    def __init__(self, history: StrangerHistory, model_id: str, version: int, follow_s: float) -> None:
+    def __init__(
+        self, history: StrangerHistory, comparable: Comparable, version: int, follow_s: float
+    ) -> None:
         """`version`: the last change that is known already; `follow_s`: between two looks."""
         self._history = history
-        self._model_id = model_id
+        self._comparable = comparable
         self._version = version
         self._follow_s = follow_s
         self._found: deque[StrangerNews] = deque()
@@ -98,7 +101,7 @@ class StrangerWatch:
         added = [label for label, stands in standing.items() if stands]
         removed = [label for label, stands in standing.items() if not stands]
         # Read later than the changes: what happened in between comes again with the next look, and changes nothing.
-        known = self._history.known(self._model_id, only=added)
+        known = self._history.known(self._comparable, only=added)
         named = {each.stranger_id for each in changes if each.kind is StrangerChangeKind.STRANGER_NAMED}
         news = StrangerNews(np.array(removed, np.int64), known, frozenset(named))
         self._found.extend(in_pieces(news))

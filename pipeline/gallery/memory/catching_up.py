@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import StoreError
+from pipeline.gallery.comparable import Comparable, check_dimensions
 from pipeline.gallery.memory.contents import BLOCK_ROWS, count_templates, left_out, name_blocks, read_block
 from pipeline.gallery.memory.delta import (
     Delta,
@@ -32,18 +33,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def read_base(replica: Replica, database: Database, model_id: str) -> None:
-    """Fill an empty replica with all templates of a model, a transaction for some thousand of them.
+def read_base(replica: Replica, database: Database, comparable: Comparable) -> None:
+    """Fill an empty replica with all templates of these models, a transaction for some thousand of them.
 
     Raises StoreError, GalleryError.
     """
     with database.reading() as connection:
+        check_dimensions(connection, comparable)
         position = read_position(connection)
     meet_everybody(replica, database)
     after = -1
     while True:
         with database.reading() as connection:
-            block = read_block(connection, model_id, after)
+            block = read_block(connection, comparable, after)
         if not len(block.labels):
             break
         replica.hold(block.labels, block.person_ids, block.vectors)
@@ -59,7 +61,7 @@ def meet_everybody(replica: Replica, database: Database) -> None:
         replica.list_everybody(read_watchlists(connection), lists_of(connection, None))
 
 
-def read_since(replica: Replica, database: Database, model_id: str) -> Delta | None:
+def read_since(replica: Replica, database: Database, comparable: Comparable) -> Delta | None:
     """What happened since the replica's version, its new templates held already; None for another history.
 
     Many new templates are fetched first, in several short transactions, and only what happened to them in one.
@@ -76,24 +78,24 @@ def read_since(replica: Replica, database: Database, model_id: str) -> Delta | N
             missing = mentioned.labels[~replica.holds(mentioned.labels)]
             missing = np.setdiff1d(missing, fetched, assume_unique=True)
             if len(missing) <= BLOCK_ROWS:
-                last = read_templates(connection, model_id, missing)
-                delta = read_delta(connection, model_id, now, mentioned)
+                last = read_templates(connection, comparable, missing)
+                delta = read_delta(connection, comparable, now, mentioned)
                 break
         for start in range(0, len(missing), BLOCK_ROWS):
             with database.reading() as connection:
-                block = read_templates(connection, model_id, missing[start : start + BLOCK_ROWS])
+                block = read_templates(connection, comparable, missing[start : start + BLOCK_ROWS])
             replica.hold(block.labels, block.person_ids, block.vectors)
         fetched = np.union1d(fetched, missing)
     replica.hold(last.labels, last.person_ids, last.vectors)
     return delta
 
 
-def catch_up(replica: Replica, database: Database, model_id: str) -> bool:
+def catch_up(replica: Replica, database: Database, comparable: Comparable) -> bool:
     """Bring a replica that nobody searches to now; False where its history is not this gallery's.
 
     Raises StoreError, GalleryError.
     """
-    delta = read_since(replica, database, model_id)
+    delta = read_since(replica, database, comparable)
     if delta is None:
         return False
     prepared = replica.prepare(delta)
@@ -103,17 +105,17 @@ def catch_up(replica: Replica, database: Database, model_id: str) -> bool:
     return True
 
 
-def read_all(replica: Replica, database: Database, model_id: str) -> None:
+def read_all(replica: Replica, database: Database, comparable: Comparable) -> None:
     """Fill an empty replica with the gallery as it is now. Raises StoreError, GalleryError."""
-    read_base(replica, database, model_id)
-    if not catch_up(replica, database, model_id):
+    read_base(replica, database, comparable)
+    if not catch_up(replica, database, comparable):
         raise StoreError("the gallery was replaced by another while it was read; run this again")
 
 
-def say_what_is_left_out(replica: Replica, database: Database, model_id: str) -> None:
+def say_what_is_left_out(replica: Replica, database: Database, comparable: Comparable) -> None:
     """A line in the log where templates are of other models. Raises StoreError."""
     with database.reading() as connection:
-        others = count_templates(connection) - count_templates(connection, model_id)
-    line = left_out(model_id, len(replica), others)
+        others = count_templates(connection) - count_templates(connection, comparable)
+    line = left_out(comparable, len(replica), others)
     if line is not None:
         logger.warning("%s", line)

@@ -1,4 +1,4 @@
-"""The gallery as one model sees it, read from the database some thousand templates at a time."""
+"""The gallery as one embedder sees it, read from the database some thousand templates at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from pipeline.arrays import F32, I64, check_array, check_rows
+from pipeline.gallery.comparable import Comparable, check_dimensions, is_comparable, own_model
 from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.records import Person
 from pipeline.gallery.storage.tables import people, templates
@@ -20,7 +21,7 @@ BLOCK_ROWS = 4096
 
 @dataclass(frozen=True, slots=True)
 class TemplateBlock:
-    """Templates of one model."""
+    """Templates of comparable models."""
 
     labels: I64
     """(N,) ascending"""
@@ -37,11 +38,11 @@ class TemplateBlock:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All of the gallery as one model sees it, at one version."""
+    """All of the gallery as one embedder sees it, at one version."""
 
     version: int
     people: tuple[Person, ...]
-    """all of them, also those without a template of this model, in order of id"""
+    """all of them, also those without a template that is compared, in order of id"""
     labels: I64
     """(N,) ascending"""
     person_ids: tuple[str, ...]
@@ -49,37 +50,38 @@ class Contents:
     vectors: F32
     """(N, D) unit length; D is 0 where there is no template"""
     others: int
-    """templates of other models, left out: vectors of two models are never compared"""
+    """templates of other models, left out: their vectors cannot be compared"""
 
     def __post_init__(self) -> None:
         check_array("labels", self.labels, np.int64, ("N",))
         check_array("vectors", self.vectors, np.float32, ("N", "D"))
         check_rows(len(self.labels), vectors=self.vectors)
 
-    def left_out(self, model_id: str) -> str | None:
+    def left_out(self, comparable: Comparable) -> str | None:
         """A line for the operator where templates are of other models than this; None where none is."""
-        return left_out(model_id, len(self.labels), self.others)
+        return left_out(comparable, len(self.labels), self.others)
 
 
-def left_out(model_id: str, searched: int, others: int) -> str | None:
+def left_out(comparable: Comparable, searched: int, others: int) -> str | None:
     """A line for the operator where templates are of other models than this; None where none is."""
     if not others:
         return None
     return (
         f"{others} of the gallery's {others + searched} templates are of other models than "
-        f"{model_id} and are not searched; enroll those people again"
+        f"{own_model(comparable)} and are not searched; enroll those people again"
     )
 
 
-def read_contents(connection: Connection, model_id: str) -> Contents:
-    """Everybody, and all templates of a model. Raises StoreError for vectors that are none."""
-    here = count_templates(connection, model_id)
+def read_contents(connection: Connection, comparable: Comparable) -> Contents:
+    """Everybody, and all templates of these models. Raises StoreError for vectors that are none, GalleryError."""
+    check_dimensions(connection, comparable)
+    here = count_templates(connection, comparable)
     everybody = tuple(rows.person(row) for row in connection.execute(select(people).order_by(people.c.id)))
     known = {one.id: one.id for one in everybody}
     labels = np.empty(here, np.int64)
     vectors = np.zeros((here, 0), np.float32)
     owners: list[str] = []
-    for block in _blocks_within(connection, model_id):
+    for block in _blocks_within(connection, comparable):
         part = slice(len(owners), len(owners) + len(block.labels))
         if not owners:
             vectors = np.empty((here, block.vectors.shape[1]), np.float32)
@@ -96,19 +98,21 @@ def read_contents(connection: Connection, model_id: str) -> Contents:
     )
 
 
-def count_templates(connection: Connection, model_id: str | None = None) -> int:
-    """How many templates there are, of one model or all."""
+def count_templates(connection: Connection, comparable: Comparable | None = None) -> int:
+    """How many templates there are, of these models or all."""
     asked = select(func.count()).select_from(templates)
-    if model_id is not None:
-        asked = asked.where(templates.c.model_id == model_id)
+    if comparable is not None:
+        asked = asked.where(is_comparable(templates.c.model_id, comparable))
     return int(connection.execute(asked).scalar_one())
 
 
-def read_block(connection: Connection, model_id: str, after: int, limit: int = BLOCK_ROWS) -> TemplateBlock:
-    """The next templates of a model behind this label. Raises StoreError for vectors that are none."""
+def read_block(
+    connection: Connection, comparable: Comparable, after: int, limit: int = BLOCK_ROWS
+) -> TemplateBlock:
+    """The next templates of these models behind this label. Raises StoreError for vectors that are none."""
     asked = (
         select(templates.c.label, templates.c.person_id, templates.c.vector)
-        .where(templates.c.model_id == model_id, templates.c.label > after)
+        .where(is_comparable(templates.c.model_id, comparable), templates.c.label > after)
         .order_by(templates.c.label)
         .limit(limit)
     )
@@ -132,11 +136,11 @@ def name_blocks(connection: Connection, limit: int = BLOCK_ROWS) -> Iterator[Map
         after = found[-1].id
 
 
-def _blocks_within(connection: Connection, model_id: str) -> Iterator[TemplateBlock]:
-    """All templates of a model in order of label, in one transaction."""
+def _blocks_within(connection: Connection, comparable: Comparable) -> Iterator[TemplateBlock]:
+    """All templates of these models in order of label, in one transaction."""
     after = -1
     while True:
-        block = read_block(connection, model_id, after)
+        block = read_block(connection, comparable, after)
         if not len(block.labels):
             return
         yield block

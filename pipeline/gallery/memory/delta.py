@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from pipeline.arrays import I64, check_array
 from pipeline.errors import StoreError
+from pipeline.gallery.comparable import Comparable, is_comparable
 from pipeline.gallery.memory.contents import TemplateBlock
 from pipeline.gallery.storage.lookups import among, lists_of, names_of
 from pipeline.gallery.storage.records import ChangeKind
@@ -67,11 +68,11 @@ class Delta:
     gone: tuple[str, ...]
     """ids of those who are not"""
     labels: I64
-    """(N,) templates of this model that are there, ascending"""
+    """(N,) templates of these models that are there, ascending"""
     person_ids: tuple[str, ...]
     """(N,) whose each is"""
     removed: I64
-    """templates that are not, or are another model's"""
+    """templates that are not, or cannot be compared"""
     lists: Mapping[str, Lists]
     """by person; of all people in `names`, or of everybody on a list where `watchlists` says what there is now"""
     watchlists: Lists | None
@@ -127,10 +128,10 @@ def read_mentioned(connection: Connection, since: int) -> Mentioned:
     )
 
 
-def read_templates(connection: Connection, model_id: str, labels: I64) -> TemplateBlock:
-    """Those of these templates (N,), ascending, that are there and of this model. Raises StoreError."""
+def read_templates(connection: Connection, comparable: Comparable, labels: I64) -> TemplateBlock:
+    """Those of these templates (N,), ascending, that are there and of these models. Raises StoreError."""
     asked = select(templates.c.label, templates.c.person_id, templates.c.vector)
-    asked = asked.where(templates.c.model_id == model_id).order_by(templates.c.label)
+    asked = asked.where(is_comparable(templates.c.model_id, comparable)).order_by(templates.c.label)
     found = list(among(connection, asked, templates.c.label, labels.tolist()))
     return TemplateBlock(
         np.array([row.label for row in found], np.int64),
@@ -139,9 +140,11 @@ def read_templates(connection: Connection, model_id: str, labels: I64) -> Templa
     )
 
 
-def read_delta(connection: Connection, model_id: str, now: Position, mentioned: Mentioned) -> Delta:
+def read_delta(connection: Connection, comparable: Comparable, now: Position, mentioned: Mentioned) -> Delta:
     """What became of all that; `now`: where the history is in this transaction."""
-    of_model = select(templates.c.label, templates.c.person_id).where(templates.c.model_id == model_id)
+    of_model = select(templates.c.label, templates.c.person_id).where(
+        is_comparable(templates.c.model_id, comparable)
+    )
     asked = of_model.order_by(templates.c.label)
     there = list(among(connection, asked, templates.c.label, mentioned.labels.tolist()))
     labels = np.array([row.label for row in there], np.int64)

@@ -18,6 +18,7 @@ from typing import Self
 from pipeline.arrays import F32, I64
 from pipeline.errors import FacestreamError
 from pipeline.gallery.calibration import OwnPairs
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.gallery.memory.catching_up import read_since
 from pipeline.gallery.memory.delta import read_position
@@ -52,7 +53,7 @@ class Source:
     """Where the gallery is followed from."""
 
     database: Database
-    model_id: str
+    comparable: Comparable
     reload: Callable[[], Replica]
     """reads all of it anew, where its history is not the one that was followed"""
 
@@ -170,7 +171,7 @@ class FollowedGallery:
         if now == self.replica.view.position:
             self._derive_again()
             return
-        delta = read_since(self.replica, self._source.database, self._source.model_id)
+        delta = read_since(self.replica, self._source.database, self._source.comparable)
         if delta is None:
             self._reload()
             return

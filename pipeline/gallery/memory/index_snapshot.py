@@ -1,6 +1,6 @@
 """Snapshots of a large gallery's index on disk, so that a start need not build it again.
 
-DATA/index/<model>-<kind>/<version>-<random>/ has the index's own files, whose templates they are, and a manifest with
+DATA/index/<models>-<kind>/<version>-<random>/ has the index's own files, whose templates they are, and a manifest with
 everything that makes it trusted: gallery, model, kind of index, counts, the last change, checksums. It appears there
 by a rename, whole or not at all. Nothing of it is believed that was not checked; in doubt it is rebuilt from the
 database, which alone is the truth.
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.arrays import I64
+from pipeline.gallery.comparable import Comparable, name_of
 from pipeline.gallery.disk import sync
 from pipeline.gallery.indexes.index import Index
 from pipeline.gallery.memory.delta import Position
@@ -69,14 +70,15 @@ class Loaded:
 
 
 class IndexSnapshots:
-    """The snapshots of one model's index of one kind. Programs on the same data folder share them."""
+    """The snapshots of one embedder's index of one kind. Programs on the same data folder share them."""
 
-    def __init__(self, data: Path, model_id: str, kind: str) -> None:
+    def __init__(self, data: Path, comparable: Comparable, kind: str) -> None:
         """`kind`: of the index, with all that it is built with; one built otherwise is not loaded."""
-        self.model_id = model_id
+        self.comparable = comparable
+        self._models = name_of(comparable)
         self.kind = kind
         self._data = data
-        name = f"{model_id}-{kind}"
+        name = f"{self._models}-{kind}"
         safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
         self.folder = data / INDEX_FOLDER / safe
 
@@ -114,7 +116,7 @@ class IndexSnapshots:
                 write_owners(folder, view.owned.labels, replica.ids, view.owned.owners)
                 manifest = Manifest(
                     gallery_id=view.position.gallery_id,
-                    model_id=self.model_id,
+                    model_id=self._models,
                     kind=self.kind,
                     dimension=index.dimension,
                     templates=len(view.owned),
@@ -148,7 +150,7 @@ class IndexSnapshots:
         manifest = read_manifest(folder)
         for what, have, want in (
             ("gallery", manifest.gallery_id, gallery_id),
-            ("model", manifest.model_id, self.model_id),
+            ("model", manifest.model_id, self._models),
             ("kind of index", manifest.kind, self.kind),
             ("dimension", manifest.dimension, dimension),
         ):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.indexes.index import Index
 from pipeline.gallery.memory.catching_up import catch_up, meet_everybody, read_all, say_what_is_left_out
 from pipeline.gallery.memory.contents import count_templates
@@ -44,37 +45,37 @@ class Opened:
 
 
 def open_replica(
-    database: Database, model_id: str, recipe: IndexRecipe, snapshots: IndexSnapshots | None = None
+    database: Database, comparable: Comparable, recipe: IndexRecipe, snapshots: IndexSnapshots | None = None
 ) -> Opened:
-    """All templates of a model, searchable; says in the log what is left out.
+    """All templates of these models, searchable; says in the log what is left out.
 
     `snapshots`: where a large gallery's index may be found. Raises StoreError, GalleryError.
     """
     opened = None
     if snapshots is not None:
         with database.reading() as connection:
-            count = count_templates(connection, model_id)
+            count = count_templates(connection, comparable)
         if count < SNAPSHOT_FROM:
             snapshots.remove()
         else:
-            opened = _from_snapshot(database, model_id, recipe, snapshots)
+            opened = _from_snapshot(database, comparable, recipe, snapshots)
             if opened is None:
                 logger.info("building the index of %d templates; the next start need not", count)
     if opened is None:
-        opened = Opened(build_replica(database, model_id, recipe.make()), None)
-    say_what_is_left_out(opened.replica, database, model_id)
+        opened = Opened(build_replica(database, comparable, recipe.make()), None)
+    say_what_is_left_out(opened.replica, database, comparable)
     return opened
 
 
-def build_replica(database: Database, model_id: str, index: Index) -> Replica:
-    """All templates of a model from the database, in an empty index. Raises StoreError, GalleryError."""
+def build_replica(database: Database, comparable: Comparable, index: Index) -> Replica:
+    """All templates of these models from the database, in an empty index. Raises StoreError, GalleryError."""
     replica = Replica(index)
-    read_all(replica, database, model_id)
+    read_all(replica, database, comparable)
     return replica
 
 
 def _from_snapshot(
-    database: Database, model_id: str, recipe: IndexRecipe, snapshots: IndexSnapshots
+    database: Database, comparable: Comparable, recipe: IndexRecipe, snapshots: IndexSnapshots
 ) -> Opened | None:
     """The newest snapshot and what happened since; None, and why in the log, where there is none to trust."""
     with database.reading() as connection:
@@ -83,13 +84,13 @@ def _from_snapshot(
     if loaded is None:
         return None
     try:
-        return Opened(_brought_up(database, model_id, loaded), loaded.position.version)
+        return Opened(_brought_up(database, comparable, loaded), loaded.position.version)
     except DoubtfulSnapshotError as doubt:
         snapshots.discard(loaded.folder, doubt)
         return None
 
 
-def _brought_up(database: Database, model_id: str, loaded: Loaded) -> Replica:
+def _brought_up(database: Database, comparable: Comparable, loaded: Loaded) -> Replica:
     """Raises DoubtfulSnapshotError, StoreError, GalleryError."""
     with database.reading() as connection:
         changes = read_position(connection).version - loaded.position.version
@@ -101,10 +102,10 @@ def _brought_up(database: Database, model_id: str, loaded: Loaded) -> Replica:
     meet_everybody(replica, database)
     replica.adopt(loaded.labels, loaded.person_ids, loaded.owners, loaded.position)
     while True:
-        if not catch_up(replica, database, model_id):
+        if not catch_up(replica, database, comparable):
             raise DoubtfulSnapshotError("the gallery is not the one that it was taken of: it was restored")
         with database.reading() as connection:
-            now, count = read_position(connection), count_templates(connection, model_id)
+            now, count = read_position(connection), count_templates(connection, comparable)
         if now == replica.view.position:
             break
     if count != len(replica):

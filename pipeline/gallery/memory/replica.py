@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.arrays import F32, I64, Bools
 from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import OwnPairs, sampled_pairs
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.fusion import FUSED_PEOPLE, Several, fused
 from pipeline.gallery.indexes.index import Index
 from pipeline.gallery.memory.answer import EVERYBODY, Answer, People
@@ -39,7 +40,7 @@ class Prepared:
 
 
 class Replica:
-    """People and their templates of one model at one version, searched through an index.
+    """People and their templates of comparable models at one version, searched through an index.
 
     One thread searches. One other may change it: `hold` puts templates into the index that no answer shows yet,
     `prepare` works out what a delta makes of the view, `publish` shows it. An answer is always of one version.
@@ -69,11 +70,11 @@ class Replica:
         return replica
 
     @classmethod
-    def load(cls, store: Store, model_id: str, index: Index) -> Self:
-        """Read all templates of this model; says in the log what it leaves out. Raises StoreError, GalleryError."""
+    def load(cls, store: Store, comparable: Comparable, index: Index) -> Self:
+        """Read all templates of these models; says in the log what it leaves out. Raises StoreError, GalleryError."""
         replica = cls(index)
-        read_all(replica, store.database, model_id)
-        say_what_is_left_out(replica, store.database, model_id)
+        read_all(replica, store.database, comparable)
+        say_what_is_left_out(replica, store.database, comparable)
         return replica
 
     def __len__(self) -> int:
@@ -87,7 +88,7 @@ class Replica:
 
     @property
     def people(self) -> Mapping[str, str]:
-        """Names by id, also of those without a template of this model, who are never found."""
+        """Names by id, also of those without such a template, who are never found."""
         return self._roster
 
     @property

@@ -51,6 +51,7 @@ class Manifest:
 
     gallery_id: str
     model_id: str
+    """of the templates; of several, all of them (comparable.name_of)"""
     kind: str
     """of the index, with what it was built with"""
     dimension: int

@@ -60,7 +60,7 @@ class SnapshotTaking:
             if now == view.position:
                 return
             mentioned = read_mentioned(connection, view.position.version)
-            delta = read_delta(connection, self._snapshots.model_id, now, mentioned)
+            delta = read_delta(connection, self._snapshots.comparable, now, mentioned)
         theirs = self._snapshots.labels_of(placed, delta.gone)
         gone = np.union1d(delta.removed, np.setdiff1d(theirs, delta.labels))
         wipe_snapshots(self._data, gone)

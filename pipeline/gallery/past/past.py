@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from sqlalchemy import Connection, select
 
+from pipeline.gallery.comparable import Comparable, is_comparable
 from pipeline.gallery.sightings.due_corrections import BLIND
 from pipeline.gallery.sightings.sighting_records import PastVectors, Sighting
 from pipeline.gallery.sightings.sighting_rows import pieces, sighting
@@ -14,13 +15,14 @@ from pipeline.gallery.storage.tables import sightings
 from pipeline.gallery.vectors import stacked
 
 
-def past_vectors(connection: Connection, model_id: str, label: int, count: int) -> PastVectors:
-    """The first `count` sightings behind this label that have a vector of this model."""
+def past_vectors(connection: Connection, comparable: Comparable, label: int, count: int) -> PastVectors:
+    """The first `count` sightings behind this label that have a vector of these models."""
     times = (sightings.c.first_seen_at, sightings.c.seen_at, sightings.c.over)
     columns = (sightings.c.label, sightings.c.camera, *times, sightings.c.vector)
     asked = (
         select(*columns)
-        .where(sightings.c.label > label, sightings.c.model_id == model_id, sightings.c.vector.is_not(None))
+        .where(sightings.c.label > label, is_comparable(sightings.c.model_id, comparable))
+        .where(sightings.c.vector.is_not(None))
         .order_by(sightings.c.label)
         .limit(count)
     )

@@ -1,6 +1,6 @@
 """The index of past sightings on disk, so that a search begins at once.
 
-DATA/index/sightings-<model>/<random>/ has the projections' axes, a row of numbers and a row of projection a sighting,
+DATA/index/sightings-<models>/<random>/ has the projections' axes, a row of numbers and a row of projection a sighting,
 and a manifest; never a whole vector. Rows are appended; the manifest, replaced by a rename, says how many count. The
 database alone is the truth: what is found here is looked up there, and files in doubt are made anew.
 
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import I64
+from pipeline.gallery.comparable import Comparable, name_of
 from pipeline.gallery.disk import alone, sync
 from pipeline.gallery.indexes.projection import Projection
 from pipeline.gallery.memory.snapshot_files import DoubtfulSnapshotError
@@ -66,13 +67,14 @@ class KeptPast:
 
 
 class PastFile:
-    """The kept index of one model's sightings. Programs on the same data folder share it."""
+    """The kept index of comparable models' sightings. Programs on the same data folder share it."""
 
-    def __init__(self, data: Path, model_id: str) -> None:
-        name = f"{PAST_KIND}-{model_id}"
+    def __init__(self, data: Path, comparable: Comparable) -> None:
+        self._models = name_of(comparable)
+        name = f"{PAST_KIND}-{self._models}"
         safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
         self.folder = data / INDEX_FOLDER / safe
-        self.model_id = model_id
+        self.comparable = comparable
         self._data = data
 
     @contextmanager
@@ -92,7 +94,7 @@ class PastFile:
         for folder in sorted(snapshots_in(self.folder)):
             try:
                 if found is None and not folder.name.startswith("."):
-                    found = _open(folder, gallery_id, self.model_id)
+                    found = _open(folder, gallery_id, self._models)
                     continue
             except DoubtfulSnapshotError as doubt:
                 logger.warning("%s: not used, the index of past sightings is made anew: %s", folder, doubt)
@@ -109,7 +111,7 @@ class PastFile:
         sync(folder / AXES_FILE)
         manifest = PastManifest(
             gallery_id=gallery_id,
-            model_id=self.model_id,
+            model_id=self._models,
             dimension=len(projection.centre),
             width=projection.dimension,
             rows=0,
@@ -219,12 +221,12 @@ def index_of(kept: KeptPast) -> PastIndex:
     return index
 
 
-def _open(folder: Path, gallery_id: str, model_id: str) -> KeptPast:
+def _open(folder: Path, gallery_id: str, models: str) -> KeptPast:
     """Raises DoubtfulSnapshotError."""
     manifest = read_past_manifest(folder)
     for what, have, want in (
         ("gallery", manifest.gallery_id, gallery_id),
-        ("model", manifest.model_id, model_id),
+        ("model", manifest.model_id, models),
     ):
         if have != want:
             raise DoubtfulSnapshotError(f"it is of another {what}, {have} and not {want}")

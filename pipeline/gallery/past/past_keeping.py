@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
+from pipeline.gallery.comparable import Comparable, named
 from pipeline.gallery.indexes.projection import LEARNT_FROM, SAMPLE, Projection, learn_projection
 from pipeline.gallery.memory.snapshot_files import MANIFEST_FILE, DoubtfulSnapshotError
 from pipeline.gallery.memory.snapshot_folders import INDEX_FOLDER, PAST_KIND, explained, remove_folder
@@ -33,7 +34,7 @@ SAID_FROM = 50_000
 logger = logging.getLogger(__name__)
 
 
-def open_past(database: Database, file: PastFile | None, model_id: str) -> PastIndex:
+def open_past(database: Database, file: PastFile | None, comparable: Comparable) -> PastIndex:
     """The index, as far as the file goes, which is brought up to the database first.
 
     Where it cannot be kept, an empty one, and a line in the log: the caller reads what is missing into memory. Raises
@@ -46,14 +47,14 @@ def open_past(database: Database, file: PastFile | None, model_id: str) -> PastI
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             logger.warning("%s: the index of past sightings is not kept there (%s)", file.folder, reason)
-    return PastIndex(_learnt(database, model_id))
+    return PastIndex(_learnt(database, comparable))
 
 
-def read_past(database: Database, model_id: str, label: int) -> Iterator[PastVectors]:
+def read_past(database: Database, comparable: Comparable, label: int) -> Iterator[PastVectors]:
     """All sightings behind this label, a transaction a piece. Raises StoreError."""
     while True:
         with database.reading() as connection:
-            found = past_vectors(connection, model_id, label, READ_AT_ONCE)
+            found = past_vectors(connection, comparable, label, READ_AT_ONCE)
         if not len(found.labels):
             return
         yield found
@@ -74,8 +75,8 @@ def wipe_past(database: Database, data: Path) -> int:
     """
     wiped = 0
     with explained(data / INDEX_FOLDER):
-        for model_id in sorted({each.model_id for each in _manifests(data)}):
-            file = PastFile(data, model_id)
+        for models in sorted({each.model_id for each in _manifests(data)}):
+            file = PastFile(data, named(models))
             with file.alone():
                 kept = file.open(gallery_id_of(database))
                 if kept is not None:
@@ -88,7 +89,7 @@ def _kept(database: Database, file: PastFile) -> PastIndex:
     gallery_id = gallery_id_of(database)
     kept = file.open(gallery_id)
     if kept is None:
-        projection = _learnt(database, file.model_id)
+        projection = _learnt(database, file.comparable)
         if projection.dimension == len(projection.centre):
             return PastIndex(projection)  # of so few, whole vectors would be kept
         kept = file.begin(gallery_id, projection)
@@ -104,7 +105,7 @@ def _extended(database: Database, kept: KeptPast) -> KeptPast:
     index = index_of(kept)
     appending, told = None, False
     try:
-        for found in read_past(database, kept.manifest.model_id, index.last):
+        for found in read_past(database, named(kept.manifest.model_id), index.last):
             if len(found.labels) < READ_AT_ONCE:
                 break
             if appending is None:
@@ -124,11 +125,11 @@ def _extended(database: Database, kept: KeptPast) -> KeptPast:
 def _wipe(database: Database, kept: KeptPast) -> int:
     labels = rows_in(kept).labels
     there = labels[labels != GONE]
-    gone = [np.empty(0, np.int64)]
+    models, gone = named(kept.manifest.model_id), [np.empty(0, np.int64)]
     for start in range(0, len(there), LABELS_AT_ONCE):
         some = there[start : start + LABELS_AT_ONCE]
         with database.reading() as connection:
-            left = searchable_labels(connection, kept.manifest.model_id, int(some[0]), int(some[-1]))
+            left = searchable_labels(connection, models, int(some[0]), int(some[-1]))
         gone.append(np.setdiff1d(some, left))
     wiped = np.concatenate(gone)
     if len(labels) - len(there) + len(wiped) > MOST_GONE * len(labels):
@@ -149,10 +150,10 @@ def _manifests(data: Path) -> list[PastManifest]:
     return found
 
 
-def _learnt(database: Database, model_id: str) -> Projection:
+def _learnt(database: Database, comparable: Comparable) -> Projection:
     """The axes of sightings from all over the past."""
     with database.reading() as connection:
-        sample = spread_vectors(connection, model_id, SAMPLE)
+        sample = spread_vectors(connection, comparable, SAMPLE)
         if len(sample) < LEARNT_FROM:
-            sample = past_vectors(connection, model_id, 0, SAMPLE).vectors
+            sample = past_vectors(connection, comparable, 0, SAMPLE).vectors
     return learn_projection(sample)

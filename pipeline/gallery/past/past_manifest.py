@@ -25,6 +25,7 @@ class PastManifest:
 
     gallery_id: str
     model_id: str
+    """of the vectors; of several, all of them (comparable.name_of)"""
     dimension: int
     """of the vectors"""
     width: int

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from pipeline.arrays import F32, I64
 from pipeline.errors import StoreError
+from pipeline.gallery.comparable import Comparable, is_comparable, own_model
 from pipeline.gallery.past.past_index import PastFilter
 from pipeline.gallery.sightings.due_corrections import BLIND
 from pipeline.gallery.sightings.sighting_records import Sighting
@@ -35,7 +36,8 @@ class Probe:
 
     vector: F32
     """(D,) unit length"""
-    model_id: str
+    comparable: Comparable
+    """whose sightings it may be compared with, the model of the vector first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Ranked:
     distances: F32
     """(N,) squared L2"""
     gone: I64
-    """(M,) labels that were asked about and have no vector of this model any more"""
+    """(M,) labels that were asked about and have no such vector any more"""
 
 
 def rank(connection: Connection, probe: Probe, asked: PastFilter, labels: I64) -> Ranked:
@@ -58,7 +60,7 @@ def rank(connection: Connection, probe: Probe, asked: PastFilter, labels: I64) -
         columns += [sightings.c.first_seen_at, sightings.c.seen_at]  # to make times of texts takes longest
     for piece in pieces(labels.tolist()):
         found = connection.execute(
-            select(*columns).where(sightings.c.label.in_(piece), *_searchable(probe.model_id))
+            select(*columns).where(sightings.c.label.in_(piece), *_searchable(probe.comparable))
         ).all()
         there += [row.label for row in found]
         wanted = [row for row in found if _lets_through(asked, row)]
@@ -75,7 +77,7 @@ def rank_all(connection: Connection, probe: Probe, asked: PastFilter) -> Ranked:
     """
     near, distances = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     query = select(sightings.c.label, sightings.c.vector).where(
-        *_searchable(probe.model_id), *conditions(asked)
+        *_searchable(probe.comparable), *conditions(asked)
     )
     for rows in connection.execute(query.execution_options(yield_per=READ_AT_ONCE)).partitions():
         near.append(np.array([row.label for row in rows], np.int64))
@@ -112,19 +114,19 @@ def span_of_labels(connection: Connection) -> int:
     return last - first + 1
 
 
-def spread_vectors(connection: Connection, model_id: str, count: int) -> F32:
+def spread_vectors(connection: Connection, comparable: Comparable, count: int) -> F32:
     """Vectors (N, D) of up to `count` sightings, from the first to the last. Raises StoreError for damaged ones."""
     first, last = _ends(connection)
     vectors: list[bytes] = []
     for piece in pieces(np.unique(np.linspace(first, last, count, dtype=np.int64)).tolist()):
-        asked = select(sightings.c.vector).where(sightings.c.label.in_(piece), *_searchable(model_id))
+        asked = select(sightings.c.vector).where(sightings.c.label.in_(piece), *_searchable(comparable))
         vectors += connection.execute(asked).scalars()
     return stacked(vectors, "sightings")
 
 
-def searchable_labels(connection: Connection, model_id: str, first: int, last: int) -> I64:
-    """Labels (N,) from `first` to `last` that have a vector of this model."""
-    asked = select(sightings.c.label).where(sightings.c.label.between(first, last), *_searchable(model_id))
+def searchable_labels(connection: Connection, comparable: Comparable, first: int, last: int) -> I64:
+    """Labels (N,) from `first` to `last` that have a vector of these models."""
+    asked = select(sightings.c.label).where(sightings.c.label.between(first, last), *_searchable(comparable))
     return np.array(connection.execute(asked).scalars().all(), np.int64)
 
 
@@ -133,9 +135,9 @@ def count_kept(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(sightings)).scalar_one())
 
 
-def count_searchable(connection: Connection, model_id: str) -> int:
-    """Those with a vector of this model: a pass over the table."""
-    asked = select(func.count()).select_from(sightings).where(*_searchable(model_id))
+def count_searchable(connection: Connection, comparable: Comparable) -> int:
+    """Those with a vector of these models: a pass over the table."""
+    asked = select(func.count()).select_from(sightings).where(*_searchable(comparable))
     return int(connection.execute(asked).scalar_one())
 
 
@@ -161,8 +163,8 @@ def _ends(connection: Connection) -> tuple[int, int]:
     return (1, 0) if first is None else (first, last)
 
 
-def _searchable(model_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (sightings.c.model_id == model_id, sightings.c.vector.is_not(None))
+def _searchable(comparable: Comparable) -> tuple[ColumnElement[bool], ...]:
+    return (is_comparable(sightings.c.model_id, comparable), sightings.c.vector.is_not(None))
 
 
 def _lets_through(asked: PastFilter, row: AnyRow) -> bool:
@@ -181,7 +183,7 @@ def _distances(probe: Probe, rows: Sequence[AnyRow]) -> F32:
     vectors = stacked([row.vector for row in rows], "sightings")
     if vectors.shape[1] != len(probe.vector):
         raise StoreError(
-            f"the gallery has sightings of {vectors.shape[1]} numbers, and {probe.model_id} has "
+            f"the gallery has sightings of {vectors.shape[1]} numbers, and {own_model(probe.comparable)} has "
             f"{len(probe.vector)}; run doctor"
         )
     return squared_l2(probe.vector, vectors)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from pipeline.gallery.comparable import Comparable, name_of
 from pipeline.gallery.past.past import sightings_at
 from pipeline.gallery.past.past_file import PastFile
 from pipeline.gallery.past.past_index import PastFilter, PastIndex
@@ -72,17 +73,17 @@ class PastAnswer:
     matches: tuple[PastMatch, ...]
     """nearest first"""
     compared: int
-    """sightings that were asked for and have a vector of this model; of an index some that are gone may count"""
+    """sightings that were asked for and have such a vector; of an index some that are gone may count"""
     certain: bool
     """whether it is proved that none was left out that is as near; else it is as good as certain"""
 
 
 class Past:
-    """The sightings of one model. For one thread; programs beside it may search, write and erase."""
+    """The sightings of comparable models. For one thread; programs beside it may search, write and erase."""
 
-    def __init__(self, database: Database, data: Path | None, model_id: str) -> None:
+    def __init__(self, database: Database, data: Path | None, comparable: Comparable) -> None:
         """`data`: below which the index is kept; None: in memory only."""
-        self.model_id = model_id
+        self.comparable = comparable
         self._database = database
         self._data = data
         self._index: PastIndex | None = None
@@ -90,8 +91,9 @@ class Past:
 
     def search(self, probe: Probe, asked: PastFilter, count: int) -> PastAnswer:
         """The `count` nearest of the sightings that are asked for. Raises StoreError."""
-        if probe.model_id != self.model_id:
-            raise ValueError(f"the probe is of {probe.model_id} and the past of {self.model_id}")
+        if name_of(probe.comparable) != name_of(self.comparable):
+            of_probe, of_past = name_of(probe.comparable), name_of(self.comparable)
+            raise ValueError(f"the probe is of {of_probe} and the past of {of_past}")
         if asked.person_id is None and asked.stranger_id is None and not self._is_small():
             answer = self._by_index(probe, asked, count)
             if answer is None:
@@ -104,22 +106,22 @@ class Past:
             return _answer(connection, ranked, count, len(ranked.labels), math.inf)
 
     def not_comparable(self) -> int:
-        """Sightings without a vector of this model. Raises StoreError."""
+        """Sightings without a vector of these models. Raises StoreError."""
         small = self._is_small()
         if not small:
             self.refresh()
         with self._database.reading() as connection:
-            have = count_searchable(connection, self.model_id) if small else self._loaded().live
+            have = count_searchable(connection, self.comparable) if small else self._loaded().live
             return max(count_kept(connection) - have, 0)
 
     def refresh(self) -> None:
         """Bring the index up to what is in the database now, as `search` does. Raises StoreError."""
         gallery_id = gallery_id_of(self._database)
         if self._index is None or gallery_id != self._gallery_id:
-            file = None if self._data is None else PastFile(self._data, self.model_id)
-            self._index = open_past(self._database, file, self.model_id)
+            file = None if self._data is None else PastFile(self._data, self.comparable)
+            self._index = open_past(self._database, file, self.comparable)
             self._gallery_id = gallery_id
-        for found in read_past(self._database, self.model_id, self._index.last):
+        for found in read_past(self._database, self.comparable, self._index.last):
             self._index.add(self._index.rows_of(found))
 
     def _is_small(self) -> bool:

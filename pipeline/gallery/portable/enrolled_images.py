@@ -9,6 +9,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from pipeline.gallery.comparable import Comparable, is_comparable
 from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.records import Person
 from pipeline.gallery.storage.store import Store
@@ -16,7 +17,7 @@ from pipeline.gallery.storage.tables import people, templates
 
 
 class EnrolledImages:
-    """Images of one model's templates, by the SHA-256 of their bytes; kept true by who adds more.
+    """Images of comparable models' templates, by the SHA-256 of their bytes; kept true by who adds more.
 
     Read once, since a question a photo would read the whole table each time: 200 bytes an image in memory.
     Threads may ask while one adds.
@@ -29,11 +30,11 @@ class EnrolledImages:
         self._images: dict[str, list[bytes]] = {}
 
     @classmethod
-    def load(cls, store: Store, model_id: str) -> Self:
+    def load(cls, store: Store, comparable: Comparable) -> Self:
         """As the gallery is now. Raises StoreError."""
         found = cls()
         asked = select(templates.c.person_id, templates.c.image_sha256).where(
-            templates.c.model_id == model_id
+            is_comparable(templates.c.model_id, comparable)
         )
         with store.database.reading() as connection:
             for row in connection.execute(select(people)):

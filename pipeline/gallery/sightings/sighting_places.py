@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, insert, select
 
 from pipeline.arrays import F32
+from pipeline.gallery.comparable import Comparable, beside, is_comparable
 from pipeline.gallery.sightings.sighting_records import Sighting, StrangerState
 from pipeline.gallery.sightings.sighting_rows import AnyRow, pieces
 from pipeline.gallery.storage import rows
@@ -25,13 +26,13 @@ class Placed:
     """of its last event; below the sighting's own seq where a correction is due"""
 
 
-def place(connection: Connection, sightings: Sequence[Sighting]) -> list[Placed]:
+def place(connection: Connection, sightings: Sequence[Sighting], comparable: Comparable = ()) -> list[Placed]:
     """Where these sightings belong now. Rows of strangers never seen before are made.
 
     A stranger who was merged goes on under the other's id and one who was named is that person: both differ from
     what the sighting's events said, so a correction is due, and so does a person who was merged into
     another. Sightings of people who were forgotten meanwhile are left out, and so are those people where a sighting
-    says whom it came nearest to.
+    says whom it came nearest to. `comparable`: models whose vectors may be compared; others only with their own.
     """
     known = _strangers(connection, [one.stranger_id for one in sightings if one.stranger_id is not None])
     meant = {one.person_id for one in sightings} | {each for one in sightings for each in one.nearest}
@@ -41,27 +42,29 @@ def place(connection: Connection, sightings: Sequence[Sighting]) -> list[Placed]
         one = replace(seen, nearest=tuple(None if each is None else whom.get(each) for each in seen.nearest))
         if one.person_id is not None:
             if one.person_id in whom:
-                placed.append(_of_person(connection, one, whom[one.person_id]))
+                placed.append(_of_person(connection, one, whom[one.person_id], comparable))
         elif one.stranger_id is not None:
-            placed.append(_of_stranger(connection, one, known[one.stranger_id]))
+            placed.append(_of_stranger(connection, one, known[one.stranger_id], comparable))
         else:
             raise ValueError(f"{one.sighting_id} is neither a person's nor a stranger's")
     return placed
 
 
-def _of_person(connection: Connection, one: Sighting, person_id: str) -> Placed:
+def _of_person(connection: Connection, one: Sighting, person_id: str, comparable: Comparable) -> Placed:
     """A person's sighting, by whom the person was merged into."""
     kept = replace(one, person_id=person_id, stranger_id=None, stands=False)
     if person_id == one.person_id:
         return Placed(kept, one.seq)
-    distance = nearest(one.vector, vectors_of(connection, person_id, one.model_id))
+    distance = nearest(one.vector, vectors_of(connection, person_id, beside(one.model_id, comparable)))
     return Placed(replace(kept, seq=one.seq + 1, distance=distance), one.seq)
 
 
-def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed:
+def _of_stranger(connection: Connection, one: Sighting, found: AnyRow, comparable: Comparable) -> Placed:
     """A stranger's sighting, by the row of whom the stranger is by now."""
     if found.state == StrangerState.NAMED:
-        distance = nearest(one.vector, vectors_of(connection, found.person_id, one.model_id))
+        distance = nearest(
+            one.vector, vectors_of(connection, found.person_id, beside(one.model_id, comparable))
+        )
         named = replace(
             one,
             person_id=found.person_id,
@@ -76,9 +79,9 @@ def _of_stranger(connection: Connection, one: Sighting, found: AnyRow) -> Placed
     return Placed(replace(one, stranger_id=found.id, stands=stands, seq=one.seq + moved), one.seq)
 
 
-def vectors_of(connection: Connection, person_id: str, model_id: str) -> F32:
-    """A person's templates of a model as (N, D); D is 0 where there is none."""
-    of_person = (templates.c.person_id == person_id, templates.c.model_id == model_id)
+def vectors_of(connection: Connection, person_id: str, comparable: Comparable) -> F32:
+    """A person's templates of these models as (N, D); D is 0 where there is none."""
+    of_person = (templates.c.person_id == person_id, is_comparable(templates.c.model_id, comparable))
     return stacked(connection.execute(select(templates.c.vector).where(*of_person)).scalars().all())
 
 

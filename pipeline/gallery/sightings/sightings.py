@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.past.past import sightings_at, sightings_of
 from pipeline.gallery.sightings.due_corrections import due_corrections, mark_told
 from pipeline.gallery.sightings.open_rows import OpenRow, mark_over, open_rows
@@ -24,8 +25,10 @@ AT_ONCE = 1000
 class Sightings:
     """The sightings of a gallery. Every write is one transaction. All methods raise StoreError where it fails."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, comparable: Comparable = ()) -> None:
+        """`comparable`: models whose vectors may be compared with each other; those of others only with their own."""
         self._database = database
+        self._comparable = comparable
 
     def write(self, new: Sequence[Sighting]) -> None:
         """Keep what was published of sightings of a run that goes on.
@@ -42,7 +45,7 @@ class Sightings:
                 for key, one in _latest(new).items()
                 if key not in stored or _may_replace(stored[key], one)
             ]
-            writing.put(place(writing.connection, fresh), stored)
+            writing.put(place(writing.connection, fresh, self._comparable), stored)
 
     def replace_run(self, runs: Sequence[RunOfCamera], new: Sequence[Sighting]) -> None:
         """Keep these in place of everything that these cameras of these runs wrote before.
@@ -57,7 +60,7 @@ class Sightings:
         with self._writing() as writing:
             stored = {row.sighting_id: row for run in runs for row in writing.of_run(run)}
             ended = [replace(one, over=True) for one in _latest(new).values()]
-            placed = place(writing.connection, ended)
+            placed = place(writing.connection, ended, self._comparable)
             writing.put(placed, stored)
             staying = {one.sighting.sighting_id for one in placed}
             writing.remove([row for key, row in stored.items() if key not in staying])

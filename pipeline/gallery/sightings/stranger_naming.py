@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from pipeline.arrays import F32, I64
 from pipeline.errors import GalleryError
 from pipeline.gallery.agreement import distances_between
+from pipeline.gallery.comparable import Comparable, beside
 from pipeline.gallery.names import clean_name
 from pipeline.gallery.sightings.sighting_places import nearest, vectors_of
 from pipeline.gallery.sightings.sighting_records import (
@@ -45,6 +46,8 @@ class NamingRules:
     """templates of a model that a person may have; what says the least goes beyond it. None: any number"""
     force: bool = False
     """join the person of that name however far away they are"""
+    comparable: Comparable = ()
+    """models whose vectors may be compared with each other; those of others only with their own"""
 
 
 def name_stranger(
@@ -59,7 +62,7 @@ def name_stranger(
     there = rows.find(connection, name_or_id)
     distance = None
     if there is not None:
-        distance = _nearest(connection, there, chosen)
+        distance = _nearest(connection, there, chosen, rules.comparable)
         _check_resemblance(who, there, distance, rules)
         chosen = _new_to(connection, there, chosen)
     elif not chosen:
@@ -74,7 +77,7 @@ def name_stranger(
         (enrolled,) = additions.add(connection, [NewPerson(name_or_id, tuple(chosen))], rules.most)
         person, redundant = enrolled.person, enrolled.redundant
     assert person is not None
-    moved = _hand_over(connection, history, who, person)
+    moved = _hand_over(connection, history, who, person, rules.comparable)
     return NamedStranger(who.id, person, there is None, len(chosen), moved, distance, redundant)
 
 
@@ -143,11 +146,13 @@ def _check_resemblance(who: Stranger, person: Person, distance: float | None, ru
     )
 
 
-def _nearest(connection: Connection, person: Person, chosen: Sequence[NewTemplate]) -> float | None:
+def _nearest(
+    connection: Connection, person: Person, chosen: Sequence[NewTemplate], comparable: Comparable
+) -> float | None:
     """Squared L2 between the nearest two of a person's templates and these; None with nothing to compare."""
     found = []
     for model_id in {one.model_id for one in chosen}:
-        theirs = vectors_of(connection, person.id, model_id)
+        theirs = vectors_of(connection, person.id, beside(model_id, comparable))
         ours = np.stack([one.vector for one in chosen if one.model_id == model_id])
         if len(theirs):
             found.append(float(distances_between(ours, theirs).min()))
@@ -161,10 +166,12 @@ def _new_to(connection: Connection, person: Person, chosen: Sequence[NewTemplate
     return [one for one in chosen if one.image_sha256 not in had]
 
 
-def _hand_over(connection: Connection, history: StrangerHistory, who: Stranger, person: Person) -> int:
+def _hand_over(
+    connection: Connection, history: StrangerHistory, who: Stranger, person: Person, comparable: Comparable
+) -> int:
     """Make the stranger's sightings the person's, a correction due for each; how many."""
     theirs = sightings.c.stranger_id == who.id
-    _measure(connection, who, person)
+    _measure(connection, who, person, comparable)
     standing = select(sightings.c.label).where(theirs, sightings.c.stands).order_by(sightings.c.label)
     for label in connection.execute(standing).scalars():
         history.note(StrangerChangeKind.VECTOR_REMOVED, who.id, label)
@@ -186,7 +193,7 @@ def _hand_over(connection: Connection, history: StrangerHistory, who: Stranger, 
     return count
 
 
-def _measure(connection: Connection, who: Stranger, person: Person) -> None:
+def _measure(connection: Connection, who: Stranger, person: Person, comparable: Comparable) -> None:
     """Put into each of the stranger's sightings how far it is from the person, as they are now."""
     columns = (sightings.c.label, sightings.c.model_id, sightings.c.vector)
     asked = select(*columns).where(sightings.c.stranger_id == who.id).order_by(sightings.c.label)
@@ -194,7 +201,8 @@ def _measure(connection: Connection, who: Stranger, person: Person) -> None:
     found = connection.execute(asked).all()
     for row in found:
         if row.model_id not in known:
-            known[row.model_id] = vectors_of(connection, person.id, row.model_id)
+            models = beside(row.model_id, comparable)
+            known[row.model_id] = vectors_of(connection, person.id, models)
     set_distance = (
         update(sightings)
         .where(sightings.c.label == bindparam("of_label"))

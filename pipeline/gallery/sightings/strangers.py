@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, and_, not_, or_, select, update
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.comparable import Comparable, is_comparable
 from pipeline.gallery.sightings.sighting_records import (
     KnownStrangers,
     MergedStrangers,
@@ -44,15 +45,15 @@ class Strangers:
         self._database = database
 
     def known(
-        self, model_id: str, without: Sequence[RunOfCamera] = (), only: Sequence[int] | None = None
+        self, comparable: Comparable, without: Sequence[RunOfCamera] = (), only: Sequence[int] | None = None
     ) -> KnownStrangers:
-        """Who can be recognised by vectors of this model, at one version.
+        """Who can be recognised by vectors of these models, at one version.
 
         `without`: what these cameras of these runs wrote counts as not there. `only`: the vectors of these labels
         alone, as a replica asks for those that were added since; who is ignored and merged is always told in full.
         """
         with self._database.reading() as connection:
-            found = _standing(connection, model_id, without, only)
+            found = _standing(connection, comparable, without, only)
             ignored = select(strangers.c.id).where(strangers.c.state == StrangerState.IGNORED.value)
             merged = select(strangers.c.id, strangers.c.merged_into).where(
                 strangers.c.state == StrangerState.MERGED.value
@@ -183,14 +184,14 @@ def _erase_vectors(connection: Connection, written_before: datetime) -> int:
 
 
 def _standing(
-    connection: Connection, model_id: str, without: Sequence[RunOfCamera], only: Sequence[int] | None
+    connection: Connection, comparable: Comparable, without: Sequence[RunOfCamera], only: Sequence[int] | None
 ) -> list[AnyRow]:
     """Sightings that stand for strangers, in order of label."""
     columns = (sightings.c.label, sightings.c.stranger_id, sightings.c.vector, sightings.c.quality)
     asked = (
         select(*columns)
         .where(sightings.c.stands, sightings.c.stranger_id.is_not(None), sightings.c.vector.is_not(None))
-        .where(sightings.c.model_id == model_id)
+        .where(is_comparable(sightings.c.model_id, comparable))
         .order_by(sightings.c.label)
     )
     if without:

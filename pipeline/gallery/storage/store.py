@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import func, select, update
 
 from pipeline.errors import GalleryError, StoreError
+from pipeline.gallery.comparable import Comparable, is_comparable
 from pipeline.gallery.keeping.forgetting import Forgotten, forget
 from pipeline.gallery.memory.contents import Contents, read_contents
 from pipeline.gallery.memory.snapshot_folders import wipe_snapshots
@@ -215,11 +216,11 @@ class Store:
         with self.database.reading() as connection:
             return {row.model_id: row.templates for row in connection.execute(counted)}
 
-    def templates_of(self, person_id: str, model_id: str | None = None) -> tuple[Template, ...]:
-        """A person's templates, oldest first, of one model or all."""
+    def templates_of(self, person_id: str, comparable: Comparable | None = None) -> tuple[Template, ...]:
+        """A person's templates, oldest first, of these models or all."""
         asked = select(templates).where(templates.c.person_id == person_id).order_by(templates.c.label)
-        if model_id is not None:
-            asked = asked.where(templates.c.model_id == model_id)
+        if comparable is not None:
+            asked = asked.where(is_comparable(templates.c.model_id, comparable))
         with self.database.reading() as connection:
             return tuple(rows.template(row) for row in connection.execute(asked))
 
@@ -229,22 +230,22 @@ class Store:
             row = connection.execute(select(crops).where(crops.c.label == label)).one_or_none()
         return None if row is None else rows.crop(row)
 
-    def owners(self, image_sha256: str, model_id: str) -> tuple[Person, ...]:
-        """Whose templates were made of this image."""
+    def owners(self, image_sha256: str, comparable: Comparable) -> tuple[Person, ...]:
+        """Whose templates of these models were made of this image."""
         asked = (
             select(people)
             .join_from(people, templates)
-            .where(templates.c.image_sha256 == image_sha256, templates.c.model_id == model_id)
+            .where(templates.c.image_sha256 == image_sha256, is_comparable(templates.c.model_id, comparable))
             .distinct()
             .order_by(people.c.id)
         )
         with self.database.reading() as connection:
             return tuple(rows.person(row) for row in connection.execute(asked))
 
-    def contents(self, model_id: str) -> Contents:
-        """Everybody, and all templates of this model, at one version. Raises StoreError for damaged vectors."""
+    def contents(self, comparable: Comparable) -> Contents:
+        """Everybody, and all templates of these models, at one version. Raises StoreError for damaged vectors."""
         with self.database.reading() as connection:
-            return read_contents(connection, model_id)
+            return read_contents(connection, comparable)
 
     def version(self) -> int:
         """Number of the last change; 0 for a gallery that nothing ever happened to."""

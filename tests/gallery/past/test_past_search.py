@@ -224,7 +224,7 @@ def test_vectors_of_two_models_are_never_compared(store: Store, tmp_path: Path) 
     with pytest.raises(ValueError, match="the probe is of model-b"):
         past.search(Probe(face(1), "model-b"), PastFilter(), 5)
     Sightings(store.database).write([replace(seen(COUNT), model_id="model-b")])
-    other = replace(itself(seen(COUNT)), model_id="model-b")
+    other = replace(itself(seen(COUNT)), comparable="model-b")
     found = Past(store.database, tmp_path, "model-b").search(other, PastFilter(), 20)
     assert [one.label for one in found.matches] == [label_of(store, COUNT)]
     assert not list(
