@@ -6,6 +6,8 @@ EngineError                     one line for the user, exit code 3
 ├── ModelFileError      exit 2  a file given by hand is not the one the description names (size, hash, contents)
 ├── BuildError          exit 3  an engine could not be built
 ├── EvaluationError     exit 2  a protocol cannot be run on the data given; says what is missing
+├── TrainingError       exit 2  a run cannot be started or gone on with: settings, data or folder do not fit
+│   └── TrainingWriteError  exit 3  a run's folder cannot be written; what was there before stays
 └── BackendError        exit 3  an engine could not be opened or run on this machine
 """
 
@@ -40,6 +42,18 @@ class EvaluationError(EngineError):
     """A protocol cannot be run on the data given."""
 
     exit_code = 2
+
+
+class TrainingError(EngineError):
+    """A training run cannot be started, or not gone on with, as asked."""
+
+    exit_code = 2
+
+
+class TrainingWriteError(TrainingError):
+    """The folder of a training run cannot be written."""
+
+    exit_code = 3
 
 
 class BackendError(EngineError):
