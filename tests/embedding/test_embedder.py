@@ -13,6 +13,7 @@ from engines.backends.fake import FakeEngine, fake_embedder
 from pipeline.arrays import F32, U8
 from pipeline.embedding.embedder import Embedder, unit_length
 from pipeline.errors import BadInputError
+from pipeline.gallery.int8_grid import Kept, on_grid, to_grid
 from pipeline.pixels import HostPixels
 
 SIDE = 16
@@ -89,3 +90,21 @@ def test_crops_of_several_frames_get_the_vectors_that_they_get_together() -> Non
     apart = opened().embed_pixels([HostPixels(crops[:2]), HostPixels(crops[2:])])
     np.testing.assert_array_equal(apart, opened().embed(crops))
     assert opened().embed_pixels([]).shape == (0, 32)
+
+
+def test_vectors_kept_as_int8_lie_on_the_grid_alone_and_together() -> None:
+    engine = fake_embedder(SIDE, dimension=32)
+    engine.open()
+    centre = np.linspace(-0.05, 0.05, 32, dtype=np.float32)
+    forms: tuple[Kept, Kept] = ("float32", "int8")
+    plain, kept = (Embedder(engine, "fake-1", 4, centre, form) for form in forms)
+    crops = crops_of(9)
+
+    vectors = kept.embed(crops)
+
+    assert on_grid(vectors) is not None
+    assert on_grid(plain.embed(crops)) is None
+    np.testing.assert_array_equal(vectors, to_grid(plain.embed(crops)))
+    np.testing.assert_array_equal(vectors, np.concatenate([kept.embed(crop[None]) for crop in crops]))
+    np.testing.assert_array_equal(vectors, kept.embed_pixels([HostPixels(crops[:2]), HostPixels(crops[2:])]))
+    assert kept.embed(crops_of(0)).shape == (0, 32)

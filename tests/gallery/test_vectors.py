@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.gallery.vectors import check_unit, from_bytes, squared_l2, to_bytes
-from tests.gallery.people import face, unit
+from pipeline.errors import StoreError
+from pipeline.gallery.int8_grid import to_grid
+from pipeline.gallery.vectors import (
+    GRID_MARK,
+    check_unit,
+    dimension_of,
+    floats_from_bytes,
+    floats_to_bytes,
+    from_bytes,
+    squared_l2,
+    stacked,
+    to_bytes,
+)
+from tests.gallery.people import DIMENSION, face, unit
 
 
 def test_bytes_come_back_as_the_same_vector() -> None:
@@ -14,6 +28,46 @@ def test_bytes_come_back_as_the_same_vector() -> None:
     assert to_bytes(vector) == vector.astype("<f4").tobytes()
     assert from_bytes(to_bytes(vector)).tobytes() == vector.tobytes()
     from_bytes(to_bytes(vector))[0] = 2.0  # the copy is the caller's own
+
+
+@given(st.integers(1, 70), st.integers(0, 1000))
+def test_a_vector_on_the_grid_takes_a_byte_a_number(dimension: int, person: int) -> None:
+    vector = to_grid(face(person, dimension=dimension)[None])[0]
+    stored = to_bytes(vector)
+    # Where that many bytes would be those of floats, it is kept as floats.
+    assert len(stored) == (4 * dimension if dimension % 4 == 3 else 1 + dimension)
+    assert dimension_of(stored) == dimension
+    assert from_bytes(stored).tobytes() == vector.tobytes()
+
+
+def test_vectors_of_both_forms_stand_in_one_array() -> None:
+    floats = [face(person) for person in range(4)]
+    vectors = [to_grid(one[None])[0] if at % 2 else one for at, one in enumerate(floats)]
+    stored = [to_bytes(one) for one in vectors]
+    assert {len(one) for one in stored} == {1 + DIMENSION, 4 * DIMENSION}
+    assert stacked(stored).tobytes() == np.stack(vectors).tobytes()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        GRID_MARK + bytes(64),  # all zeros: no direction
+        GRID_MARK + b"\x7e" * 64,  # none is 127
+        GRID_MARK + b"\x80" + b"\x7f" * 63,  # -128
+        b"\x7f" * 65,  # another mark
+        to_bytes(face(1))[:-1],
+        to_bytes(to_grid(face(1)[None])[0])[:-2],
+    ],
+)
+def test_damaged_bytes_are_named(bad: bytes) -> None:
+    with pytest.raises(StoreError, match=r"damaged sightings .* run doctor"):
+        stacked([to_bytes(to_grid(face(2)[None])[0]), bad], "sightings")
+
+
+def test_numbers_that_are_no_vector_keep_four_bytes_each() -> None:
+    box = np.array([127.0, 0.0, 1.0, 0.0], np.float32)
+    assert floats_to_bytes(box) == box.tobytes()
+    assert floats_from_bytes(floats_to_bytes(box)).tobytes() == box.tobytes()
 
 
 def test_cut_bytes_are_no_vector() -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import F32
+from pipeline.gallery.int8_grid import on_grid, to_grid
 from pipeline.matching.fusion import BestShots, Shot
+from tests.gallery.people import face
 
 
 def unit(*values: float) -> F32:
@@ -46,3 +48,17 @@ def test_opposite_shots_leave_the_best_one() -> None:
 def test_no_shot_no_template() -> None:
     with pytest.raises(ValueError, match="without a shot"):
         BestShots(3).fuse()
+
+
+def test_a_template_of_shots_kept_as_int8_lies_on_the_grid() -> None:
+    shots = [Shot(np.asarray(to_grid(face(1, shot)[None])[0]), 0.3 + 0.1 * shot, shot) for shot in range(4)]
+    plain, kept, alone = BestShots(3), BestShots(3, "int8"), BestShots(3, "int8")
+    for shot in shots:
+        plain.add(shot)
+        kept.add(shot)
+    alone.add(shots[0])
+    mean = plain.fuse().template
+    assert on_grid(mean[None]) is None
+    np.testing.assert_array_equal(kept.fuse().template, to_grid(mean[None])[0])
+    # One shot's mean is that shot, though dividing by its length moved its last bits.
+    assert alone.fuse().template.tobytes() == shots[0].vector.tobytes()

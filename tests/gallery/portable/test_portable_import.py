@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,13 +14,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from pipeline.errors import BadInputError, GalleryError, OutsideError
+from pipeline.gallery.int8_grid import to_grid
 from pipeline.gallery.portable.portable_export import export_people
 from pipeline.gallery.portable.portable_file import PortableFile
 from pipeline.gallery.portable.portable_import import Outcome, import_portable
 from pipeline.gallery.storage.records import Crop, NewPerson, NewTemplate
 from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.tables import templates
 from pipeline.gallery.storage.watchlists import Watchlists
 from tests.gallery.people import face, template
 from tests.gallery.portable_people import fill, framed, kept, png, read, write
@@ -47,6 +53,23 @@ def test_what_goes_in_comes_out_on_every_database(store: Store, tmp_path: Path) 
     read(store, again)
     with Store(tmp_path / "other") as other:
         assert kept(store) == kept(other)
+
+
+def test_vectors_kept_as_int8_are_floats_in_the_file_and_int8_again_where_they_go(
+    store: Store, tmp_path: Path
+) -> None:
+    new = template(1)
+    on_grid = replace(new, vector=to_grid(new.vector[None])[0])
+    store.enroll("Ann", [replace(on_grid, crop=None), replace(template(1, 1), crop=None)])
+    path = write(store, tmp_path / "all")
+    with zipfile.ZipFile(path) as archive, archive.open("vectors/0.npy") as member:
+        assert np.load(BytesIO(member.read())).dtype == np.dtype("<f4")
+    with Store(tmp_path / "other") as other:
+        assert read(other, path) == [Outcome.NEW]
+        assert kept(other) == kept(store)
+        with other.database.reading() as connection:
+            sizes = connection.execute(select(func.length(templates.c.vector))).scalars().all()
+    assert sorted(sizes) == [1 + 64, 4 * 64]
 
 
 texts = st.text(st.characters(codec="utf-8", categories=["L", "N", "S", "P"]), min_size=1, max_size=20)
