@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engines.arrays import F32, F64, I64
+from engines.arrays import F32, F64, I64, Bools
 from engines.errors import TrainingError
 from engines.evaluation.verification import area_under_roc, distance_matrix, threshold_at_far, val_at
 from engines.training.settings import BestBy
@@ -69,9 +69,13 @@ def validate_on(source: FaceSource) -> Validate:
 def _validated(source: FaceSource, network: nn.Module) -> Validation:
     vectors = vectors_of(network, source)
     upper = np.triu_indices(len(vectors), 1)
-    distances = distance_matrix(vectors, vectors)[upper].astype(np.float64)
     people = source.people
     same = (people[:, None] == people[None, :])[upper]
+    return judged(distance_matrix(vectors, vectors)[upper].astype(np.float64), same)
+
+
+def judged(distances: F64, same: Bools) -> Validation:
+    """The figures of pairs (P,), of which these show one person."""
     genuine, impostors = np.sort(distances[same]), np.sort(distances[~same])
     return Validation(
         accuracy=_best_accuracy(genuine, impostors),
