@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from engines.arrays import F32, F64, I64
+from pipeline.gallery.int8_grid import Kept, to_grid
 
-SPECTRUM_FILE = Path(__file__).parents[1] / "config" / "statistics" / "facenet-20180408-spectrum.json"
+STATISTICS = Path(__file__).parents[1] / "config" / "statistics"
+SPECTRUM_FILE = STATISTICS / "facenet-20180408-spectrum.json"
 PEOPLE_IN_BLOCK = 4096
 """made in one go: 8 MiB of 512-D vectors a photo each"""
 _PERSON, _PHOTO, _PROBE, _AXES, _KINDS, _NEW_PERSON, _NEW_PROBE, _PICK = range(8)
@@ -73,6 +75,8 @@ class DrawnGallery:
     each: int = 4
     """templates a person"""
     seed: int = 1
+    kept: Kept = "float32"
+    """with `int8` all vectors lie on the int8 grid"""
     _rotation: F32 = field(init=False, repr=False)
     _kinds: F32 = field(init=False, repr=False)
 
@@ -142,7 +146,7 @@ class DrawnGallery:
         photos /= np.linalg.norm(photos, axis=1, keepdims=True)
         rotated: F32 = photos @ self._rotation
         rotated /= np.linalg.norm(rotated, axis=1, keepdims=True)
-        return rotated
+        return to_grid(rotated) if self.kept == "int8" else rotated
 
     def _random(self, stream: int, block: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, stream, block))
