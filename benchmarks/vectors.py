@@ -5,8 +5,8 @@
 
 Galleries are drawn, four templates a person, with the spectrum of each model's real vectors
 (benchmarks/_gallery_vectors.py). Each size has a process of its own, one after the other. The graph is searched by one
-thread, as widely as galleries of its size are; mated probes are other photos of people who are in it. `ratio`: the
-first size's value by this one's, so that 4 means a quarter.
+thread, as widely as galleries of its size are; mated probes are other photos of people who are in it. `ratio`: how
+many times the smallest size's value this one's is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks._gallery_fill import MODEL, fill
+from sqlalchemy import select
+
+from benchmarks._gallery_fill import fill
 from benchmarks._gallery_vectors import SPECTRUM_FILE, STATISTICS, DrawnGallery, read_spectrum
 from benchmarks._index_contestants import OurHnsw, Ours
 from benchmarks._index_measure import fill as fill_index
@@ -30,11 +32,15 @@ from benchmarks._index_measure import folder_bytes, found, make_task, recall
 from pipeline.errors import BadInputError
 from pipeline.gallery.int8_grid import Kept
 from pipeline.gallery.storage.store import Store
+from pipeline.gallery.storage.tables import templates
+from pipeline.gallery.vectors import stacked
 
 EACH = 4
 """templates a person"""
 SMALL_SPECTRUM = STATISTICS / "facenet-128-spectrum.json"
 MIB = 1 << 20
+READ_AT_ONCE = 16_384
+"""vectors: 32 MiB of 512 numbers"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +73,27 @@ class Row:
     unit: str
     against: str | None
     ratio: float | None
-    """the other's value by this one's"""
+    """this one's value by the other's"""
 
 
 def main(argv: Sequence[str]) -> int:
     """Print a line a figure; 0 when done. Raises BadInputError."""
     options = _parse(argv)
     sizes = (
-        Size("512 float32", SPECTRUM_FILE, "float32"),
-        Size("128 float32", options.spectrum, "float32"),
         Size("128 int8", options.spectrum, "int8"),
+        Size("128 float32", options.spectrum, "float32"),
+        Size("512 float32", SPECTRUM_FILE, "float32"),
     )
+    # In memory vectors of int8 are floats, so that an index of the second size would be the first's.
     for part, done_for in ((_database, sizes), (_index, (sizes[0], sizes[2]))):
-        first: dict[str, Measured] = {}
+        smallest: dict[str, Measured] = {}
         for size in done_for:
             for each in _in_a_new_process(part, size, options.templates, options.probes):
-                before = first.setdefault(each.what, each)
+                other = smallest.setdefault(each.what, each)
                 row = Row(
                     *("vectors", size.name, options.templates, each.what, round(each.value, 4), each.unit),
-                    against=None if before is each else sizes[0].name,
-                    ratio=None if before is each or not each.value else round(before.value / each.value, 3),
+                    against=None if other is each else sizes[0].name,
+                    ratio=None if other is each or not other.value else round(each.value / other.value, 3),
                 )
                 sys.stdout.write((json.dumps(asdict(row)) if options.json else _line(row)) + "\n")
                 sys.stdout.flush()
@@ -94,49 +101,56 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _in_a_new_process(
-    part: Callable[[Size, int, int], list[Measured]], size: Size, templates: int, probes: int
+    part: Callable[[Size, int, int], list[Measured]], size: Size, count: int, probes: int
 ) -> list[Measured]:
     """Memory that another size gave back, or did not, is in nobody's figures."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(part, size, templates, probes).result()
+        return pool.submit(part, size, count, probes).result()
 
 
-def _drawn(size: Size, templates: int) -> DrawnGallery:
+def _drawn(size: Size, count: int) -> DrawnGallery:
     try:
         spectrum = read_spectrum(size.spectrum)
     except (OSError, ValueError, KeyError) as error:
         raise BadInputError(
             f"{size.spectrum}: cannot be read ({error}); measure it with: bench indexes --spectrum"
         ) from error
-    return DrawnGallery(spectrum, templates // EACH, EACH, kept=size.kept)
+    return DrawnGallery(spectrum, count // EACH, EACH, kept=size.kept)
 
 
-def _database(size: Size, templates: int, _: int) -> list[Measured]:
+def _database(size: Size, count: int, _: int) -> list[Measured]:
     """SQLite with people, templates and their history, written and read once."""
-    drawn = _drawn(size, templates)
+    drawn = _drawn(size, count)
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         with Store(Path(folder)) as store:
             began = time.perf_counter()
             fill(store, drawn)
             written = time.perf_counter()
-            vectors = store.contents(MODEL).vectors
+            size_read = _read(store)
             read = time.perf_counter()
         return [
-            Measured("vectors in memory", vectors.nbytes / MIB, "MiB"),
+            Measured("vectors in memory", size_read / MIB, "MiB"),
             Measured("database", folder_bytes(Path(folder)) / MIB, "MiB"),
             Measured("database written", written - began, "s"),
             Measured("vectors read from it", read - written, "s"),
         ]
 
 
-def _index(size: Size, templates: int, probes: int) -> list[Measured]:
+def _read(store: Store) -> int:
+    """Read all vectors, some at a time; how many bytes they have in memory."""
+    asked = select(templates.c.vector).order_by(templates.c.label).execution_options(yield_per=READ_AT_ONCE)
+    with store.database.reading() as connection:
+        return sum(stacked(some).nbytes for some in connection.execute(asked).scalars().partitions())
+
+
+def _index(size: Size, count: int, probes: int) -> list[Measured]:
     """Our HNSW index, its snapshot, and exact search."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     from pipeline.gallery.indexes.exact import ExactIndex
     from pipeline.gallery.indexes.hnsw import HnswIndex
 
-    drawn = _drawn(size, templates)
+    drawn = _drawn(size, count)
     task = make_task(drawn, probes)
     ours = OurHnsw(drawn.spectrum.dimension, len(drawn))
     built = fill_index(ours, drawn.blocks(), len(drawn))
@@ -173,7 +187,7 @@ def _index(size: Size, templates: int, probes: int) -> list[Measured]:
 
 def _line(row: Row) -> str:
     line = f"{row.templates:>9,} {row.vectors:12} {row.what:26} {row.value:11.3f} {row.unit:3}"
-    return line if row.ratio is None else f"{line}  {row.against} is {row.ratio:.2f} times that"
+    return line if row.ratio is None else f"{line}  {row.ratio:.2f} times that of {row.against}"
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
