@@ -33,6 +33,9 @@ class ConvRelu(nn.Module):
         nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
         if self.convolution.bias is not None:
             nn.init.zeros_(self.convolution.bias)
+        # On a processor NNS2 learns in 2 ms an image so, and in 4 with the usual order.
+        weight = self.convolution.weight
+        weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.norm = nn.BatchNorm2d(channels_out) if batch else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,6 +147,8 @@ class UnitLength(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D), as it came."""
+        if x.dtype != torch.float32:
+            x = x.float()  # under autocast; a bfloat16 length is off by half a per cent
         length: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)  # (N, 1)
         return x / length.clamp_min(SMALLEST)
 
