@@ -31,6 +31,8 @@ class Training(Section):
     """in a batch (P); null: as suits the network"""
     photos: Annotated[int, Field(ge=2)] | None = None
     """of each of them in a batch at most (K); null: as suits the network"""
+    others: Annotated[int, Field(ge=0)] | None = None
+    """faces of people with a single photo in a batch, shown as negatives; null: as suits the network"""
     margin: Annotated[float, Field(gt=0.0, le=4.0)] = 0.2
     """by which another person's photo is to be farther than the same person's, in squared L2: the paper's"""
     negatives: Literal["semi-hard", "nearest-semi-hard", "hardest", "all"] = "semi-hard"

@@ -58,12 +58,14 @@ ENTRIES = (
     Entry("cameras", "Cameras: list, add, remove, pause, resume."),
     Entry("status", "What the running monitor does, live."),
     Entry("subscribe", "Follow the published events."),
+    Entry("upgrade", "Change to another embedder, without a gap."),
     Entry("backup", "All of the gallery into one file."),
     Entry("restore", "A backup into an empty gallery, or in its place."),
     Entry("expire", "Erase what is kept too long."),
     Entry("doctor", "Check versions, hardware, models, Redis, gallery."),
     Entry("calibrate", "Derive the distance for a rate of false names."),
     Entry("evaluate", "Measure accuracy by published protocols."),
+    Entry("train", "Teach a network on photos of people."),
     Entry("bench", "Run a benchmark.", passes_on=True),
 )
 

@@ -1,0 +1,159 @@
+"""A run from photos to figures: cut, part, learn, and measure on the people who were kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands.context import Context
+from pipeline.commands.training.cutting import cut_sets
+from pipeline.commands.training.figures import Figures, held_out_figures, show_figures
+from pipeline.commands.training.learners import Limit, network_of, settings_of, side_of
+from pipeline.commands.training.learning import Lesson, learn, minutes
+from pipeline.commands.training.older_vectors import older_vectors
+from pipeline.commands.training.parting import (
+    check_people,
+    gathered,
+    part,
+    say_parts,
+    write_reports,
+)
+from pipeline.commands.training.run_file import (
+    FOLDER,
+    RESULT_FILE,
+    STRANGERS_FILE,
+    TrainingRun,
+    check_config,
+    write_json,
+)
+from pipeline.errors import BadInputError, OutsideError
+
+if TYPE_CHECKING:
+    from engines.training.loop import Outcome
+    from engines.training.settings import Settings
+    from pipeline.assemble.recognition import Recognition
+    from pipeline.capture.photo_set import PhotoSet
+
+FAILED = 1
+"""exit code of a run that came to nothing: collapsed or diverged"""
+COMMAND = "python run_pipeline.py train"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run to start, or to go on with."""
+
+    name: str
+    run: TrainingRun
+    limit: Limit
+    resumed: bool
+
+
+def run_training(
+    context: Context, asked: Asked, open_recognition: Callable[[], Recognition], stop: Callable[[], bool]
+) -> int:
+    """Train, print the figures, and return the exit code.
+
+    `open_recognition` opens what finds and describes faces; it is closed before anything is learnt. Raises
+    BadInputError, EngineError, and OutsideError where the data folder cannot be written.
+    """
+    from engines.training.ending import Ended
+
+    folder = context.data / FOLDER / asked.name
+    photo_sets = _open_sets(context, asked)
+    with open_recognition() as recognition:
+        dimension = recognition.dimension
+        sets = cut_sets(context, recognition, photo_sets, side_of(asked.run.network), stop)
+    run = replace(
+        asked.run,
+        fingerprints=tuple(each.fingerprint for each in sets),
+        folders=tuple(each.folder.name for each in sets),
+        embedded=dimension,
+    )
+    faces = gathered(sets)
+    parts = part(context, faces, run)
+    run.write(folder)
+    write_reports(folder, faces, parts)
+    say_parts(context, faces, parts, folder)
+    older = older_vectors(context, run, faces) if run.compatible_with else None
+    network = network_of(run)
+    lesson = Lesson(run, faces, parts, _settings(context, asked, folder), folder, older)
+    outcome = learn(context, network, lesson, stop)
+    context.say(
+        f"{outcome.why}: {outcome.step} steps, {minutes(outcome.seconds)}; best at step {outcome.best_step}"
+    )
+    stopped = outcome.ended is Ended.STOPPED
+    figures = None if stopped else held_out_figures(context, run, network, faces, parts.test, older)
+    _tell(context, asked, lesson, outcome, figures)
+    if stopped:
+        context.say(f"go on with: {COMMAND} --resume {asked.name}")
+    context.say(f"curve: {folder / 'curve.png'}; to use it: {COMMAND} --export {asked.name} --name NAME")
+    return FAILED if outcome.ended in (Ended.COLLAPSED, Ended.DIVERGED) else 0
+
+
+def _open_sets(context: Context, asked: Asked) -> list[PhotoSet]:
+    """The photos; of a run that goes on, the same as when it began. Raises SourceError, BadInputError."""
+    from pipeline.capture.photo_set import open_photo_set
+
+    if asked.resumed:
+        check_config(context.config, asked.run)
+    photo_sets = [open_photo_set(path) for path in asked.run.photos]
+    check_people([(str(each.source), [entry.person for entry in each.entries]) for each in photo_sets])
+    for photo_set, before in zip(photo_sets, asked.run.fingerprints, strict=False):
+        if photo_set.fingerprint != before:
+            raise BadInputError(
+                f"{photo_set.source}: has other photos than when run {asked.name} began; bring them back, or start "
+                "another with --run"
+            )
+    return photo_sets
+
+
+def _settings(context: Context, asked: Asked, folder: Path) -> Settings:
+    """Of a new run the configuration's; of one that goes on its own, with a new end where one is given."""
+    from engines.training.checkpoint import SETTINGS, read_settings
+
+    fresh = settings_of(context, asked.run, asked.limit)
+    if not asked.resumed or not (folder / SETTINGS).exists():
+        return fresh
+    before = read_settings(folder)
+    if asked.limit.minutes is None and asked.limit.steps is None:
+        return before
+    return replace(before, steps=fresh.steps, minutes=fresh.minutes)
+
+
+def _tell(context: Context, asked: Asked, lesson: Lesson, outcome: Outcome, figures: Figures | None) -> None:
+    """Keep and print what came of it. Raises OutsideError."""
+    record = _record(asked, lesson, outcome, figures)
+    write_json(lesson.folder / RESULT_FILE, record)
+    if figures is not None and figures.strangers is not None:
+        try:
+            figures.strangers.write(lesson.folder / STRANGERS_FILE)
+        except OSError as error:
+            raise OutsideError(
+                f"{lesson.folder}: cannot be written ({error.strerror}); make room, and --resume the run"
+            ) from error
+    if context.json:
+        context.print_json(record)
+    elif figures is not None:
+        show_figures(context, lesson.run, figures)
+
+
+def _record(asked: Asked, lesson: Lesson, outcome: Outcome, figures: Figures | None) -> dict[str, object]:
+    """The JSON line of a run."""
+    run, parts = lesson.run, lesson.parts
+    return {
+        "run": asked.name,
+        "network": run.network,
+        "dimension": run.dimension,
+        "ended": outcome.ended.value,
+        "steps": outcome.step,
+        "seconds": round(outcome.seconds, 1),
+        "best_step": outcome.best_step,
+        "photos": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
+        "left_out": len(parts.rejects),
+        "taken_out": sorted({leak.person for leak in parts.leaks}),
+        "held_out": None if figures is None else figures.record(),
+        "folder": str(lesson.folder),
+    }
