@@ -10,9 +10,10 @@ from sqlalchemy import Connection, delete, func, select
 
 from pipeline.gallery.diversity import redundant
 from pipeline.gallery.sightings.sighting_rows import pieces
+from pipeline.gallery.storage.crops import release_crops
 from pipeline.gallery.storage.history import Happened
 from pipeline.gallery.storage.records import ChangeKind
-from pipeline.gallery.storage.tables import crops, templates
+from pipeline.gallery.storage.tables import templates
 from pipeline.gallery.vectors import stacked
 
 
@@ -25,12 +26,13 @@ class Excess:
 
 
 def drop_redundant(
-    connection: Connection, person_ids: Collection[str], keep: int | None
+    connection: Connection, person_ids: Collection[str], keep: int | None, model_id: str | None = None
 ) -> Mapping[str, tuple[int, ...]]:
     """Delete what `diversity.redundant` names of these people's templates, crops too, in a writing transaction.
 
     Args:
         keep: templates a person, of one model; None: any number.
+        model_id: whose templates may be deleted; None: any model's.
 
     Returns:
         The labels of those deleted by person id, ascending; only of people of whom some were.
@@ -39,14 +41,16 @@ def drop_redundant(
     if keep is None:
         return found
     for one in _with_too_many(connection, person_ids, keep):
+        if model_id not in (None, one.model_id):
+            continue
         columns = (templates.c.label, templates.c.vector, templates.c.quality)
         theirs = (templates.c.person_id == one.person_id, templates.c.model_id == one.model_id)
         kept = connection.execute(select(*columns).where(*theirs).order_by(templates.c.label)).all()
         vectors = stacked([row.vector for row in kept])
         rows = redundant(vectors, np.array([row.quality for row in kept], np.float32), keep)
         labels = [kept[row].label for row in rows.tolist()]
-        for table in (crops, templates):
-            connection.execute(delete(table).where(table.c.label.in_(labels)))
+        release_crops(connection, labels)
+        connection.execute(delete(templates).where(templates.c.label.in_(labels)))
         found[one.person_id] = tuple(sorted((*found.get(one.person_id, ()), *labels)))
     return found
 

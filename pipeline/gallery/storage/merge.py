@@ -11,9 +11,10 @@ from pipeline.errors import GalleryError
 from pipeline.gallery.keeping.snapshots import SNAPSHOTS_FOLDER
 from pipeline.gallery.storage import history, rows
 from pipeline.gallery.storage.bounding import drop_redundant, told
+from pipeline.gallery.storage.crops import release_crops
 from pipeline.gallery.storage.history import Happened
 from pipeline.gallery.storage.records import ChangeKind, Merged, Person
-from pipeline.gallery.storage.tables import crops, memberships, people, sightings, strangers, templates
+from pipeline.gallery.storage.tables import memberships, people, sightings, strangers, templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def _move_templates(connection: Connection, gone: Person, into: Person) -> _Shar
     leaving = [row for row in both if row.person_id == gone.id]
     dropped = tuple(row.label for row in leaving if (row.model_id, row.image_sha256) in theirs)
     moved = tuple(row.label for row in leaving if (row.model_id, row.image_sha256) not in theirs)
+    release_crops(connection, dropped)
     for label in dropped:
-        connection.execute(delete(crops).where(crops.c.label == label))
         connection.execute(delete(templates).where(templates.c.label == label))
     connection.execute(update(templates).where(templates.c.person_id == gone.id).values(person_id=into.id))
     return _Shared(moved, dropped)

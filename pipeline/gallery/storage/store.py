@@ -19,6 +19,7 @@ from pipeline.gallery.memory.contents import Contents, read_contents
 from pipeline.gallery.memory.snapshot_folders import wipe_snapshots
 from pipeline.gallery.names import clean_name, clean_note, suggest
 from pipeline.gallery.storage import additions, history, rows, serving
+from pipeline.gallery.storage.crops import crop_of
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.storage.hand_over import hand_over, take_back
 from pipeline.gallery.storage.history import Happened
@@ -39,7 +40,7 @@ from pipeline.gallery.storage.records import (
     Unchanged,
     check_zone,
 )
-from pipeline.gallery.storage.tables import changes, crops, people, templates
+from pipeline.gallery.storage.tables import changes, people, templates
 
 DATABASE_FILE = "gallery.db"
 
@@ -57,7 +58,7 @@ class Store:
         `max_templates`: kept of a person and model, the most different ones; None: all.
         """
         self._data = data
-        self._max_templates = max_templates
+        self.max_templates = max_templates
         self.database = Database(url if url is not None else data / DATABASE_FILE)
 
     def __enter__(self) -> Self:
@@ -97,7 +98,7 @@ class Store:
         if not new:
             return ()
         with self.database.writing() as connection:
-            enrolled = additions.add(connection, new, self._max_templates)
+            enrolled = additions.add(connection, new, self.max_templates)
         fresh = {label for one in enrolled for label in one.labels}
         self.wipe({label for one in enrolled for label in one.redundant} - fresh)
         return enrolled
@@ -128,7 +129,7 @@ class Store:
         moved = 0
         try:
             with self.database.writing() as connection:
-                merged = merge(connection, gone_id, into_id, self._max_templates)
+                merged = merge(connection, gone_id, into_id, self.max_templates)
                 # The last step before the commit: merging again finishes what a crash between the two leaves.
                 moved = hand_over(self._data, gone_id, into_id)
         except BaseException:
@@ -227,8 +228,7 @@ class Store:
     def crop(self, label: int) -> Crop | None:
         """The face that a template was made of; None where it was enrolled without one."""
         with self.database.reading() as connection:
-            row = connection.execute(select(crops).where(crops.c.label == label)).one_or_none()
-        return None if row is None else rows.crop(row)
+            return crop_of(connection, label)
 
     def owners(self, image_sha256: str, comparable: Comparable) -> tuple[Person, ...]:
         """Whose templates of these models were made of this image."""
