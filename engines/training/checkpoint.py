@@ -101,7 +101,8 @@ def write_last(
     tensors = _weights(network)
     for number, values in optimizer.state_dict()["state"].items():
         tensors |= {f"{OPTIMIZER}{number}.{name}": _on_host(value) for name, value in values.items()}
-    _write(folder / LAST, tensors, _header(identity, state) | {"scaler": scaler.state_dict()})
+    about = {"scaler": scaler.state_dict(), "learning": _learning(network)}
+    _write(folder / LAST, tensors, _header(identity, state) | about)
 
 
 def write_best(folder: Path, identity: Identity, state: RunState, network: nn.Module) -> None:
@@ -126,7 +127,7 @@ def read_last(
     found = _read(path)
     with _damage_told(path):
         settings, state, data = found.settings(), found.state(), str(found.header["data"])
-        scaled = found.header["scaler"]
+        scaled, learning = found.header["scaler"], found.header["learning"]
     if names := settings.differing(identity.settings):
         there = ", ".join(
             f"{name} {getattr(settings, name)}, here {getattr(identity.settings, name)}" for name in names
@@ -139,6 +140,10 @@ def read_last(
             f"{folder} holds a run on other data ({data}; here {identity.data}); give the same, or another folder"
         )
     _check_weights(found, network)
+    if learning != _learning(network):
+        raise TrainingError(
+            f"{folder} holds a run in which other parts of the network learn; freeze the same, or name another folder"
+        )
     with _damage_told(path):
         optimizer_state = _optimizer_state(found, optimizer)
         optimizer.load_state_dict(optimizer_state)
@@ -215,6 +220,11 @@ def _header(identity: Identity, state: RunState) -> dict[str, Any]:
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
     return {f"{NETWORK}{name}": _on_host(value) for name, value in network.state_dict().items()}
+
+
+def _learning(network: nn.Module) -> list[str]:
+    """Names of what learns, by which the optimizer's state is numbered."""
+    return [name for name, value in network.named_parameters() if value.requires_grad]
 
 
 def _on_host(value: Tensor) -> Tensor:

@@ -97,14 +97,16 @@ class Course:
         """Keep the last weights, and the best of all: those of the end too, if they are. Raises TrainingWriteError.
 
         A validation that only the ending asks for costs no patience. A run that goes on later takes the same steps
-        as one that was never interrupted; its best may be one that the other did not measure.
+        as one that was never interrupted; its best may be one that the other did not measure. Of a run that diverged
+        nothing more is kept: running means of batch norms may hold what is no number.
         """
-        worth = how.ended not in (Ended.DIVERGED, Ended.COLLAPSED) or not self.state.best_step
-        if self._validated_step != self.state.step and worth:
-            before = self.state.worse
-            self._validated()
-            self.state = replace(self.state, worse=min(before, self.state.worse))
-        self._save()
+        worth = how.ended is not Ended.COLLAPSED or not self.state.best_step
+        if how.ended is not Ended.DIVERGED:
+            if self._validated_step != self.state.step and worth:
+                before = self.state.worse
+                self._validated()
+                self.state = replace(self.state, worse=min(before, self.state.worse))
+            self._save()
         self._draw()
         about = {
             "step": self.state.step,

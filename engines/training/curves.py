@@ -6,6 +6,7 @@ import csv
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SMOOTH = 50
 """windows over a run's length"""
 SIZE_INCHES = (6.4, 7.2)
+MARGINS = MappingProxyType({"left": 0.1, "right": 0.98, "top": 0.96, "bottom": 0.065, "hspace": 0.1})
+"""of the figure, and between its plots"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class CurvePoint:
     """of training so far, over all parts of the run"""
     loss: float
     active_share: float
-    """active triplets for each anchor-positive pair"""
+    """of anchor-positive pairs, those that cost something; of all triplets where each pair has every negative"""
     positive_distance: float
     """mean squared distance in the batch, of one person's pairs"""
     negative_distance: float
@@ -67,10 +70,10 @@ class CurveFile:
         kept = [point for point in read_curve(path) if point.step <= last_step]
         part = path.with_name(f".{path.name}.part")
         with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *(point.row() for point in kept)])
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *(point.row() for point in kept)])
         os.replace(part, path)
         self._file = path.open("a", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
+        self._writer = csv.writer(self._file, lineterminator="\n")
 
     def add(self, point: CurvePoint) -> None:
         """Write a line; it reaches the disk with `flush`. Raises OSError."""
@@ -93,14 +96,12 @@ def read_curve(path: Path) -> list[CurvePoint]:
     points: list[CurvePoint] = []
     if not path.exists():
         return points
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = csv.reader(file)
-        next(rows, None)
-        for row in rows:
-            try:
-                points.append(CurvePoint.of_row(row))
-            except ValueError:
-                break
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    for row in csv.reader(line for line in lines[1:] if line.endswith("\n")):
+        try:
+            points.append(CurvePoint.of_row(row))
+        except ValueError:
+            break
     return points
 
 
@@ -113,8 +114,9 @@ def curve_figure(points: list[CurvePoint], title: str) -> Figure:
     """Three plots under each other, with one axis of steps."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
-    loss, distances, validation = figure.subplots(3, sharex=True)
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH)
+    # Margins by hand: finding them takes longer than drawing, and this is drawn while a network waits.
+    loss, distances, validation = figure.subplots(3, sharex=True, gridspec_kw=dict(MARGINS))
     steps = np.array([point.step for point in points], np.float64)
     _draw(loss, steps, [("loss", [point.loss for point in points], "tab:blue")])
     _draw(loss, steps, [("active share", [point.active_share for point in points], "tab:orange")])

@@ -65,15 +65,16 @@ def mined(
     anchors, positives = pairs.same.nonzero(as_tuple=True)  # (P,) each, row by row
     if not len(anchors):
         return Triplets(anchors, positives, positives)
-    found = [
-        Triplets(anchors[block][rows], positives[block][rows], columns)
-        for block in _blocks(len(anchors), distances.shape[1])
-        for rows, columns in [
-            _negatives(distances, pairs.other, anchors[block], positives[block], margin, negatives, random)
-        ]
-    ]
-    columns = zip(*((each.anchors, each.positives, each.negatives) for each in found), strict=True)
-    return Triplets(*(torch.cat(column) for column in columns))
+    # Drawn for every pair, so that one pair's luck does not hang on how many before it had a choice.
+    luck = torch.rand(len(anchors), generator=random).to(distances.device)  # (P,)
+    found = []
+    for block in _blocks(len(anchors), distances.shape[1]):
+        a, p = anchors[block], positives[block]
+        chosen = _negatives(distances[a], distances[a, p], pairs.other[a], margin, negatives, luck[block])
+        rows, columns = chosen.nonzero(as_tuple=True)
+        found.append(Triplets(a[rows], p[rows], columns))
+    parts = zip(*((each.anchors, each.positives, each.negatives) for each in found), strict=True)
+    return Triplets(*(torch.cat(part) for part in parts))
 
 
 def _blocks(pairs: int, columns: int) -> Iterator[slice]:
@@ -83,31 +84,19 @@ def _blocks(pairs: int, columns: int) -> Iterator[slice]:
 
 
 def _negatives(
-    distances: Tensor,
-    other: Tensor,
-    anchors: Tensor,
-    positives: Tensor,
-    margin: float,
-    kind: Negatives,
-    random: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """For pairs (P,): numbers of pairs, and beside each the column of a negative of theirs."""
-    near = distances[anchors, positives][:, None]  # (P, 1)
-    far, allowed = distances[anchors], other[anchors]  # (P, G) each
+    far: Tensor, near: Tensor, allowed: Tensor, margin: float, kind: Negatives, luck: Tensor
+) -> Tensor:
+    """The negatives chosen, bool (P, G), for pairs whose anchors are `far` (P, G) from all, positives `near` (P,)."""
     if kind is Negatives.ALL:
-        rows, columns = allowed.nonzero(as_tuple=True)
-        return rows, columns
+        return allowed
     if kind is not Negatives.HARDEST:
-        allowed = allowed & (far > near) & (far < near + margin)
-    rows = allowed.any(dim=1).nonzero(as_tuple=True)[0]  # pairs that have any
+        allowed = allowed & (far > near[:, None]) & (far < near[:, None] + margin)
     if kind is Negatives.SEMI_HARD:
-        # Drawn for every pair, so that one pair's luck does not hang on how many before it had a choice.
-        luck = torch.rand(len(anchors), generator=random).to(distances.device)
         places = allowed.cumsum(
             dim=1, dtype=torch.int32
         )  # 1 at the first allowed column, 2 from the second on
-        wanted = (luck * places[:, -1]).to(torch.int32).clamp_max(places[:, -1] - 1) + 1
-        columns = (allowed & (places == wanted[:, None])).to(torch.uint8).argmax(dim=1)
-    else:
-        columns = far.masked_fill(~allowed, torch.inf).argmin(dim=1)
-    return rows, columns[rows]
+        last = places[:, -1]
+        wanted = torch.minimum((luck * last).to(torch.int32), last - 1) + 1
+        return allowed & (places == wanted[:, None])
+    nearest = far.masked_fill(~allowed, torch.inf).argmin(dim=1, keepdim=True)
+    return torch.zeros_like(allowed).scatter_(1, nearest, allowed.gather(1, nearest))

@@ -46,8 +46,8 @@ class Measured:
 
     @property
     def active_share(self) -> float:
-        """Active triplets for each pair: at most 1 where each pair has one negative."""
-        return self.active / max(self.pairs, 1)
+        """The share that costs something: of pairs where each has one negative, of triplets where each has all."""
+        return self.active / max(self.pairs, self.triplets, 1)
 
 
 class Objective(Protocol):

@@ -89,7 +89,7 @@ def _best_accuracy(genuine: F64, impostors: F64) -> float:
 
     The threshold is chosen on the same pairs, so the figure flatters: good for comparing, not for telling.
     """
-    thresholds = np.append(genuine, np.inf)
+    thresholds = np.append(impostors, np.inf)  # accepting most without accepting one more impostor
     accepted = np.searchsorted(genuine, thresholds, side="left") / len(genuine)
     refused = 1.0 - np.searchsorted(impostors, thresholds, side="left") / len(impostors)
     return float((accepted + refused).max() / 2.0)
