@@ -39,7 +39,8 @@ def point(step: int, accuracy: float | None = None) -> CurvePoint:
 
 def drawn(axes: Axes) -> list[list[float]]:
     """Points of the first line."""
-    return np.asarray(axes.lines[0].get_xydata(), np.float64).tolist()
+    points: list[list[float]] = np.asarray(axes.lines[0].get_xydata(), np.float64).tolist()
+    return points
 
 
 def written(path: Path, points: list[CurvePoint], last_step: int = 0) -> None:
