@@ -23,13 +23,14 @@ from pipeline.arrays import I64, U8
 from pipeline.assemble.recognition import CATALOGUE_FILE, Networks, engine_choice, networks_of
 from pipeline.assemble.run import detection_stage, gate_rules, sighting_rules, tracking_stage
 from pipeline.capture.file import FileSource
+from pipeline.embedding.in_force import OneEmbedder
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.event import Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.events.publish import PublishingStage
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
-from pipeline.matching.stage import MatchingStage, Search
+from pipeline.matching.stage import MatchingStage, OneGallery, Search
 from pipeline.pixels import Pixels
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.stage import Stage
@@ -228,9 +229,12 @@ def _stages(
             networks.crop.size_px,
             watch.timed("quality", networks.parts),
         ),
-        "around the embedder": EmbeddingStage(networks.embedder),
+        "around the embedder": EmbeddingStage(OneEmbedder(networks.embedder)),
         "match": MatchingStage(
-            _TimedSearch(gallery, watch), matching.best_shots, matching.candidates, matching.handover_distance
+            OneGallery(_TimedSearch(gallery, watch)),
+            matching.best_shots,
+            matching.candidates,
+            matching.handover_distance,
         ),
         "decide": LifecycleStage(rules, context, board),
         "publish": PublishingStage([MemorySink()], None, sightings.gap_s),

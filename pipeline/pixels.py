@@ -76,3 +76,22 @@ class LazyPixels:
             check_array("pixels", pixels, np.uint8, self._shape)
             self._pixels = pixels  # lets go of the decoded frame
         return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class CropsInSizes:
+    """The same faces cut in several sizes, for networks with inputs of several sizes. `Crops` as those of the first."""
+
+    sizes: tuple[Crops, ...]
+    """(N, S, S, 3) each, at least one, S different"""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.sizes[0].shape
+
+    def to_host(self) -> U8:
+        return self.sizes[0].to_host()
+
+    def take(self, rows: I64) -> CropsInSizes:
+        """See `Crops`."""
+        return CropsInSizes(tuple(each.take(rows) for each in self.sizes))

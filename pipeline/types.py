@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 
@@ -149,6 +150,18 @@ class Aligned:
 
 
 @dataclass(frozen=True, slots=True)
+class OlderVectors:
+    """What the embedder that served before says of the same crops, while there are people whom it alone knows."""
+
+    vectors: F32
+    """(M, D) unit length"""
+    model_id: str
+
+    def __post_init__(self) -> None:
+        check_array("older vectors", self.vectors, np.float32, ("M", "D"))
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """Aligned faces with the vectors of their crops."""
 
@@ -156,11 +169,18 @@ class Embedded:
     vectors: F32
     """(M, D) unit length, one a crop of `aligned.rows`"""
     model_id: str
-    """vectors of two model_ids are never compared unless one is declared compatible"""
+    """vectors of two model_ids are never compared unless one is declared compatible. In a run that goes on while the
+    model is changed it changes once, between two frames, for good"""
+    older: OlderVectors | None = None
+    """None where nobody is left behind"""
+    kept: Literal["float32", "int8"] = "float32"
+    """what the model's vectors are kept as (gallery/int8_grid.py)"""
 
     def __post_init__(self) -> None:
         check_array("vectors", self.vectors, np.float32, ("M", "D"))
         check_rows(len(self.aligned.rows), vectors=self.vectors)
+        if self.older is not None:
+            check_rows(len(self.aligned.rows), older=self.older.vectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +197,8 @@ class GalleryState:
     """of them, with a template that can be compared"""
     listed: bool = field(default=False, compare=False)
     """whether only people on watchlists were asked about, so that the two numbers are of them"""
+    model_id: str = field(default="", compare=False)
+    """of the vectors that were searched with; empty where the run has one model"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +242,8 @@ class Match:
     """of the track's best shot"""
     candidates: tuple[Candidate, ...]
     """different people, nearest first"""
+    model_id: str = ""
+    """of the template; empty where the run has one model"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ from pipeline.gallery.memory.snapshot_taking import SnapshotTaking
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.gallery.storage.store import Store
 
+AnyGallery = PinnedGallery | FollowedGallery | AmongList
+"""of a run: as it was, as it is, or one list of it"""
+
 
 @contextmanager
 def open_store(config: Config, data: Path) -> Iterator[Store]:
@@ -43,7 +46,7 @@ def load_gallery(config: Config, store: Store, recogniser: Recogniser, data: Pat
 @contextmanager
 def open_gallery(
     config: Config, store: Store, recogniser: Recogniser, data: Path, derive: Derive, *, follow: bool
-) -> Iterator[PinnedGallery | FollowedGallery | AmongList]:
+) -> Iterator[AnyGallery]:
     """The gallery of a run, with the distance below which it gives names.
 
     Args:
@@ -67,9 +70,7 @@ def open_gallery(
     found.taking.take(followed.replica)
 
 
-def _among(
-    config: Config, gallery: PinnedGallery | FollowedGallery
-) -> PinnedGallery | FollowedGallery | AmongList:
+def _among(config: Config, gallery: PinnedGallery | FollowedGallery) -> AnyGallery:
     """All of it, or the watchlist that the configuration names."""
     watchlist = config.matching.watchlist
     return gallery if watchlist is None else AmongList(gallery, watchlist)

@@ -14,11 +14,25 @@ from engines.backends.choose import EngineChoice
 from pipeline.assemble.camera_settings import CameraSettings
 from pipeline.assemble.crew import Crew
 from pipeline.assemble.explaining import explained
-from pipeline.assemble.monitor_readings import sighting_counts, source_readings, spool_reading
-from pipeline.assemble.monitor_status import camera_counters, camera_statuses, spool_status, stage_statuses
+from pipeline.assemble.model_following import ModelFollower
+from pipeline.assemble.monitor_readings import (
+    engine_readings,
+    left_behind,
+    sighting_counts,
+    source_readings,
+    spool_reading,
+)
+from pipeline.assemble.monitor_status import (
+    camera_counters,
+    camera_statuses,
+    model_status,
+    spool_status,
+    stage_statuses,
+)
 from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
+from pipeline.assemble.serving import ServedModels
 from pipeline.assemble.watched_cameras import WatchedCameras
 from pipeline.errors import OutsideError
 from pipeline.events.open_sightings import OpenSightings
@@ -27,12 +41,9 @@ from pipeline.events.publish import Observe
 from pipeline.events.spool.spool_state import SpoolDrops, SpoolState
 from pipeline.events.spool.spooled_sink import SpooledSink
 from pipeline.events.why.funnel import FunnelCounts
-from pipeline.gallery.memory.among_list import AmongList
-from pipeline.gallery.memory.following import FollowedGallery
-from pipeline.gallery.memory.pinned import PinnedGallery
 from pipeline.gallery.storage.store import Store
 from pipeline.runtime.measuring.exposition import registry_of
-from pipeline.runtime.measuring.readings import EngineReading, GalleryReading, MonitorReadings
+from pipeline.runtime.measuring.readings import GalleryReading, MonitorReadings
 from pipeline.web.monitored import (
     CamerasApplied,
     Explanation,
@@ -51,12 +62,16 @@ class MonitorParts:
     crew: Crew
     settings: CameraSettings
     cameras: WatchedCameras
-    gallery: PinnedGallery | FollowedGallery | AmongList
+    follower: ModelFollower
     store: Store
     spooled: SpooledSink
     opened: OpenSightings
     pictures: SnapshotWriter | None
-    engines: tuple[EngineReading, ...]
+
+    @property
+    def gallery(self) -> ServedModels:
+        """Who is searched, by the model that serves now."""
+        return self.follower.models
 
 
 NOTHING_SPOOLED = SpoolState(
@@ -147,6 +162,7 @@ class Monitor:
                 NOTHING_SPOOLED if parts is None else parts.spooled.state(),
                 self._config.spool.max_mb * 2**20,
             ),
+            model=None if parts is None else model_status(parts.follower),
             stages=()
             if parts is None or metrics is None
             else stage_statuses(parts.run, metrics, self._rates),
@@ -208,8 +224,9 @@ class Monitor:
                 version=gallery.state.version,
                 max_distance=gallery.state.max_distance,
                 followed=gallery.problem is None,
+                left_behind=left_behind(gallery),
             ),
-            engines=parts.engines,
+            engines=engine_readings(self._config, self._engine, gallery),
             snapshots_dropped=None
             if parts.pictures is None
             else sum(parts.pictures.state().dropped.values()),
@@ -225,6 +242,7 @@ class Monitor:
             parts.cameras.problem,
             parts.spooled.state().problem,
             parts.gallery.problem,
+            parts.follower.problem,
             None if parts.pictures is None else parts.pictures.state().problem,
         )
         return next((each for each in found if each), None)

@@ -6,10 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from config.schema import Config
+from engines.backends.choose import EngineChoice
 from pipeline.assemble.crew import CrewCamera
+from pipeline.assemble.serving import ServedModels
 from pipeline.events.spool.spool_state import SpoolState
 from pipeline.events.why.funnel import CameraFunnel
-from pipeline.runtime.measuring.readings import EventsDropped, SightingCount, SourceReading, SpoolReading
+from pipeline.runtime.measuring.readings import (
+    EngineReading,
+    EventsDropped,
+    SightingCount,
+    SourceReading,
+    SpoolReading,
+)
 
 
 def source_readings(crew: Sequence[CrewCamera]) -> tuple[SourceReading, ...]:
@@ -38,6 +47,22 @@ def spool_reading(state: SpoolState) -> SpoolReading:
         dropped=tuple(EventsDropped(why, events) for why, events in asdict(state.dropped).items()),
         flush_lag_s=state.flush_lag_s,
     )
+
+
+def engine_readings(config: Config, choice: EngineChoice, models: ServedModels) -> tuple[EngineReading, ...]:
+    """What runs the networks now; `older` is there while people are left behind."""
+    roles = {"detection": config.detection.model, "embedding": models.force.served.eye.model}
+    if models.force.behind is not None:
+        roles["older embedding"] = models.force.behind.eye.model
+    return tuple(
+        EngineReading(role, model, choice.backend, choice.device, choice.precision)
+        for role, model in roles.items()
+    )
+
+
+def left_behind(models: ServedModels) -> int:
+    """People whom an older model alone knows."""
+    return 0 if models.force.behind is None else models.force.behind.people
 
 
 def _source_reading(one: CrewCamera) -> SourceReading:

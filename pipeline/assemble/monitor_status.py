@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pipeline.assemble.crew import CrewCamera
+from pipeline.assemble.model_following import ModelFollower
 from pipeline.assemble.pace import Pace
 from pipeline.assemble.rates import Rates
 from pipeline.assemble.run import Run
@@ -17,6 +18,7 @@ from pipeline.runtime.measuring.tally import CameraCounts
 from pipeline.runtime.pace.admission import CameraLoad
 from pipeline.web.monitored import (
     CameraStatus,
+    ModelStatus,
     Shortfalls,
     SpoolState,
     SpoolStatus,
@@ -68,6 +70,19 @@ def spool_status(state: Spooled, max_bytes: int) -> SpoolStatus:
         lost=state.dropped.total,
         oldest_at=None if oldest_s is None else datetime.now(UTC) - timedelta(seconds=oldest_s),
         problem=state.problem,
+    )
+
+
+def model_status(follower: ModelFollower) -> ModelStatus:
+    """Which embedder serves, and who is left behind by it."""
+    force = follower.models.force
+    return ModelStatus(
+        name=force.served.eye.model,
+        model_id=force.served.model_id,
+        since=force.served.since,
+        left_behind=0 if force.behind is None else force.behind.people,
+        older=None if force.behind is None else force.behind.eye.model,
+        problem=follower.problem,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,6 +36,7 @@ class OnGpu:
     reopen_detector: Reopen
     reopen_cut: Reopen
     reopen_embedder: Reopen
+    close_embedder: Callable[[], None]
 
 
 class Closes(Protocol):
@@ -83,6 +84,7 @@ def on_gpu(
             reopen_detector=lambda: reopen(looks, seeing),
             reopen_cut=cut.close,
             reopen_embedder=lambda: reopen(embeds, knowing),
+            close_embedder=lambda: close_all(embeds, knowing),
         )
 
 
@@ -95,6 +97,12 @@ def reopen(part: Closes, engine: Engine) -> None:
     part.close()
     engine.close()
     engine.open()
+
+
+def close_all(*parts: Closes) -> None:
+    """Give back what these hold on the GPU, in this order."""
+    for part in parts:
+        part.close()
 
 
 def tensorrt_engine(prepared: Prepared) -> TensorrtEngine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +60,8 @@ class Networks:
     reopen_detector: Reopen | None = None
     """makes its engine anew; None where there is none"""
     reopen_embedder: Reopen | None = None
+    close_embedder: Callable[[], None] | None = None
+    """gives its engine back before the others', where another embedder serves by now; None where there is none"""
     frame_detector: FrameDetector | None = None
     """finds in a run's frames what `detector` finds, where the frames are; None: `detector` does, on the host"""
     cut: Cut | None = None
@@ -181,24 +183,18 @@ def engine_choice(config: Config, *, live: bool = False) -> EngineChoice:
 
 def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Networks:
     """The networks with what surrounds them: input sizes, normalisation, crop and quality."""
-    keys, about = config.detection, embedder.description.input
-    if about is None or about.side_px is None:
-        raise BadInputError(
-            f"embedding.model {config.embedding.model}: its entry in models.yaml needs input.side_px"
-        )
+    keys = config.detection
     input_px = WHOLE_PX if keys.input_px == "auto" else keys.input_px
     streams = CenterFace(detector.engine, input_px, keys.low_score, keys.max_iou)
     photos = PhotoDetector(CenterFace(detector.engine, input_px, keys.min_score, keys.max_iou))
     fitted = detector.description.crop if config.alignment.crop == "fitted" else None
     crop = CropRule(
-        size_px=about.side_px,
+        size_px=input_side_of(config, embedder),
         margin_px=0.0,
         margin_fraction=config.alignment.margin_fraction,
         transform=None if fitted is None else BoxTransform(np.array(fitted.coefficients, np.float64)),
     )
-    centre = centre_of(embedder)
-    model_id, max_batch = embedder.description.model_id, config.embedding.max_batch
-    embed = Embedder(embedder.engine, model_id, max_batch, centre, embedder.description.kept)
+    centre, embed = centre_of(embedder), embedder_of(config, embedder)
     recipe = repr(
         [
             *(_recipe(prepared) for prepared in (detector, embedder)),
@@ -212,8 +208,27 @@ def networks_of(config: Config, detector: Prepared, embedder: Prepared) -> Netwo
         *(streams, photos, embed, crop, judge, recipe, parts_of),
         reopen_detector=lambda: _reopen(detector.engine),
         reopen_embedder=lambda: _reopen(embedder.engine),
+        close_embedder=embedder.engine.close,
         regions_pay=detector.engine.info.backend == "openvino",
         compatible_with=embedder.description.compatible_with,
+    )
+
+
+def input_side_of(config: Config, embedder: Prepared) -> int:
+    """S, the side of the crops that the embedder takes. Raises BadInputError where models.yaml does not say it."""
+    about = embedder.description.input
+    if about is None or about.side_px is None:
+        raise BadInputError(
+            f"embedding.model {config.embedding.model}: its entry in models.yaml needs input.side_px"
+        )
+    return about.side_px
+
+
+def embedder_of(config: Config, embedder: Prepared) -> Embedder:
+    """The embedder on its engine, with its centre and as its vectors are kept. Raises EngineError."""
+    about = embedder.description
+    return Embedder(
+        embedder.engine, about.model_id, config.embedding.max_batch, centre_of(embedder), about.kept
     )
 
 
@@ -240,6 +255,7 @@ def networks_on_gpu(
             reopen_detector=there.reopen_detector,
             reopen_cut=there.reopen_cut,
             reopen_embedder=there.reopen_embedder,
+            close_embedder=there.close_embedder,
         )
 
 

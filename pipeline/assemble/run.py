@@ -10,11 +10,13 @@ from pipeline.alignment.gate import GateRules
 from pipeline.alignment.stage import AlignmentStage
 from pipeline.assemble.pace import Pace, Queues, live_pace, queues_of
 from pipeline.assemble.recognition import Networks, Recognition
+from pipeline.assemble.serving import ServedModels
 from pipeline.clock import SystemClock
 from pipeline.detection.input_size import InputSize
 from pipeline.detection.regions import GazeRules
 from pipeline.detection.rules import RuleBook
 from pipeline.detection.stage import DetectionStage
+from pipeline.embedding.in_force import OneEmbedder
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.events.event import IdentityEvent, Mode
 from pipeline.events.merge import PtsMerge
@@ -25,7 +27,7 @@ from pipeline.events.sighting import SightingRules
 from pipeline.events.sink import EventSink
 from pipeline.events.stage import EventContext, LifecycleStage
 from pipeline.events.strangers.strangers import StrangerIds
-from pipeline.matching.stage import ListsOf, MatchingStage, Search, everybody
+from pipeline.matching.stage import ListsOf, MatchingStage, OneGallery, Search, everybody
 from pipeline.runtime.feedback import FeedbackBoard
 from pipeline.runtime.gathering import Gather, shares_of_lag
 from pipeline.runtime.line import Step
@@ -62,6 +64,9 @@ class RunPlan:
     """camera -> watchlists whose people are searched for it, which may change while it runs"""
     hooks: Sequence[WorkerHook] = ()
     """told of all that the workers do, too"""
+    models: ServedModels | None = None
+    """what the embedder and its gallery may be changed for while it runs, and who is left behind; None: they stay what
+    the run is given, and nobody is"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ def _steps(
         shots = ShotBoard() if plan.mode is Mode.LIVE else ShotBoard(max_bytes=None)
         pictures = Pictures(shots, plan.snapshots)
     align = AlignmentStage(
-        networks.cut or networks.crop.cut,
+        networks.cut or networks.crop.cut if plan.models is None else plan.models.cut,
         networks.judge,
         gate_rules(config),
         board,
@@ -149,12 +154,16 @@ def _steps(
         networks.crop.size_px,
         networks.parts,
         shots,
-        networks.reopen_cut,
+        networks.reopen_cut if plan.models is None else plan.models.reopen_cut,
     )
     merge = PtsMerge(plan.runs) if plan.in_order else None
-    embed = EmbeddingStage(networks.embedder, networks.reopen_embedder)
+    embed = EmbeddingStage(plan.models or OneEmbedder(networks.embedder, networks.reopen_embedder))
     match = MatchingStage(
-        gallery, matching.best_shots, matching.candidates, matching.handover_distance, plan.lists_of
+        plan.models or OneGallery(gallery),
+        matching.best_shots,
+        matching.candidates,
+        matching.handover_distance,
+        plan.lists_of,
     )
     decide = LifecycleStage(sighting_rules(config, gallery.state.max_distance), context, board, pictures)
     publish = PublishingStage(plan.sinks, merge, config.sightings.gap_s, plan.observers, plan.strangers)

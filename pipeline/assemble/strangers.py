@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from config.schema import Config
 from pipeline.events.strangers.sighting_log import CollectedSightings, WrittenSightings
 from pipeline.events.strangers.stranger_watch import StrangerWatch
-from pipeline.events.strangers.strangers import StrangerIds
+from pipeline.events.strangers.strangers import Side, StrangerIds
 from pipeline.gallery.indexes.choose import choose_index
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.gallery.sightings.sighting_records import KnownStrangers, RunOfCamera
@@ -41,11 +41,9 @@ def strangers_of_replay(
 
     Raises StoreError, GalleryError.
     """
-    known = Strangers(store.database).known(recogniser.comparable, without=runs)
+    side = side_of_replay(config, store, recogniser, reach, runs)
     collected = CollectedSightings()
-    # Exact: an index that links what is added behind its searches need not answer alike twice; searches are few.
-    book = _book(config, known, recogniser, reach, "exact")
-    ids = StrangerIds(book, collected, _apart_s(config))
+    ids = StrangerIds(side.book, collected, _apart_s(config), model_id=recogniser.model_id)
     return ReplayStrangers(ids, tuple(runs), collected, recogniser.comparable)
 
 
@@ -54,12 +52,26 @@ def strangers_of_cameras(config: Config, store: Store, recogniser: Recogniser, r
 
     Raises StoreError, GalleryError.
     """
+    side = side_of_cameras(config, store, recogniser, reach)
+    log = WrittenSightings(Sightings(store.database, recogniser.comparable))
+    return StrangerIds(side.book, log, _apart_s(config), side.news, recogniser.model_id)
+
+
+def side_of_replay(
+    config: Config, store: Store, recogniser: Recogniser, reach: Reach, runs: Sequence[RunOfCamera]
+) -> Side:
+    """The strangers of a replay as this recogniser's model knows them. Raises StoreError, GalleryError."""
+    known = Strangers(store.database).known(recogniser.comparable, without=runs)
+    # Exact: an index that links what is added behind its searches need not answer alike twice; searches are few.
+    return Side(_book(config, known, recogniser, reach, "exact"))
+
+
+def side_of_cameras(config: Config, store: Store, recogniser: Recogniser, reach: Reach) -> Side:
+    """The same for a run without end. Raises StoreError, GalleryError."""
     strangers = Strangers(store.database)
     known = strangers.known(recogniser.comparable)
-    return StrangerIds(
+    return Side(
         _book(config, known, recogniser, reach, config.matching.index),
-        WrittenSightings(Sightings(store.database, recogniser.comparable)),
-        _apart_s(config),
         StrangerWatch(strangers, recogniser.comparable, known.version, config.gallery.follow_s),
     )
 

@@ -10,6 +10,7 @@ from pipeline.commands.context import Context
 from pipeline.commands.waiting_corrections import publish_waiting
 
 if TYPE_CHECKING:
+    from pipeline.assemble.recognition import Recognition
     from pipeline.gallery.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,3 +42,19 @@ def erase_what_is_due(context: Context, store: Store) -> None:
         log.info("past their time, erased: %s", erased)
     for line in done.left:
         log.warning("past their time, and left: %s", line)
+
+
+def learn_seen_again(context: Context, store: Store, recognition: Recognition) -> None:
+    """Make templates of sightings of people who are left behind; says in the log and the audit file of whom.
+
+    Raises StoreError, GalleryError.
+    """
+    from pipeline.gallery.keeping.audit import AuditLine, note
+    from pipeline.gallery.upgrade.seen_again import learn_seen_again as learn
+
+    for one in learn(store, recognition.comparable, context.config.enrolment.min_quality):
+        log.info(
+            "%s was seen again (%s, distance %.2f, quality %.2f), and is known by %s from now on",
+            *(one.name, one.sighting_id, one.distance, one.quality, recognition.model_id),
+        )
+        note(context.data, AuditLine("seen again", person=one.person_id), SystemClock().now())

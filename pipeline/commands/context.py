@@ -83,6 +83,8 @@ class Context:
     """writes to standard error; markup is off, since names and paths may hold brackets"""
     log_json: bool = False
     """standard error is JSON, line for line"""
+    auto_model: bool = False
+    """embedding.model was not given: the gallery says which serves, and may say another while a run goes on"""
     model_given: bool = False
     """whether the configuration names the embedder: it is used then whatever the gallery is switched to"""
 

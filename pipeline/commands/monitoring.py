@@ -11,22 +11,24 @@ from config.cameras import Camera, cameras_path, check_camera
 from engines.backends.choose import EngineChoice
 from pipeline.assemble.camera_settings import CameraSettings, source_of
 from pipeline.assemble.crew import Crew
-from pipeline.assemble.gallery import open_gallery, open_store
+from pipeline.assemble.embedders import Eye
+from pipeline.assemble.gallery import open_store
 from pipeline.assemble.monitor import Monitor, MonitorParts
 from pipeline.assemble.publishing import redis_sink, spooled_sink
 from pipeline.assemble.recognition import engine_choice, open_recognition
 from pipeline.assemble.run import RunPlan, build_run
+from pipeline.assemble.run_models import Folders, model_follower
 from pipeline.assemble.snapshots import snapshot_writer
-from pipeline.assemble.strangers import strangers_of_cameras
+from pipeline.assemble.strangers import side_of_cameras, strangers_of_cameras
 from pipeline.assemble.watched_cameras import WatchedCameras, cameras_beside
 from pipeline.capture.live.open_source import open_source
 from pipeline.capture.naming import name_cameras
 from pipeline.clock import SystemClock
-from pipeline.commands.chores import erase_what_is_due
+from pipeline.commands.chores import erase_what_is_due, learn_seen_again
 from pipeline.commands.context import Context
 from pipeline.commands.machine import facestream_version
+from pipeline.commands.model_rules import CommandRules
 from pipeline.commands.output import EventPrinter, Tally, model_progress
-from pipeline.commands.replaying import distance_for_names
 from pipeline.commands.stranger_reach import stranger_reach
 from pipeline.events.aside import AsideSink
 from pipeline.events.by_mode import ByMode
@@ -37,7 +39,6 @@ from pipeline.events.open_sightings import OpenSightings
 from pipeline.events.spool.spooled_sink import SpooledSink
 from pipeline.gallery.keeping.retention import EVERY
 from pipeline.gallery.sightings.sightings import Sightings
-from pipeline.runtime.measuring.readings import EngineReading
 from pipeline.runtime.memory import give_back_memory, keep_what_is_loaded
 from pipeline.runtime.repeating import Repeating
 from pipeline.runtime.signals import ended_by_signals
@@ -54,6 +55,9 @@ RATES_EVERY_S = 1.0
 
 OPEN_EVERY_S = 1.0
 """between two notes on disk of what is open; newer events lie in the spool, for spool.keep_s"""
+
+SEEN_AGAIN_EVERY_S = 2.0
+"""between two looks whether somebody who is left behind was seen well: each asks the database, and only then"""
 
 MEMORY_EVERY_S = 20.0
 """between two times that memory is given back: it takes some ten milliseconds"""
@@ -135,14 +139,24 @@ def assemble(
         )
     monitor.say("loading the gallery")
     store = stack.enter_context(open_store(config, data))
-    gallery = stack.enter_context(
-        open_gallery(
-            config, store, recognition, data, lambda own: distance_for_names(context, own), follow=True
+    rules = CommandRules(context)
+    follower = stack.enter_context(
+        model_follower(
+            *(config, Folders(context.models, data), store, recognition, engine, rules),
+            live=True,
+            auto=context.auto_model,
         )
     )
+    gallery = follower.begin(config.embedding.model)
     if not gallery.replica.people:
         log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
     strangers = strangers_of_cameras(config, store, recognition, stranger_reach(config, data))
+
+    def meet_strangers(eye: Eye) -> None:
+        own, reach = rules.config_of(eye.model), rules.reach(eye.model)
+        strangers.expect(eye.recognition.model_id, side_of_cameras(own, store, eye.recognition, reach))
+
+    follower.before_a_change(meet_strangers)
     pictures = snapshot_writer(config, data, Mode.LIVE)
     if pictures is not None:
         stack.enter_context(pictures)
@@ -157,19 +171,14 @@ def assemble(
         strangers=strangers,
         snapshots=pictures,
         lists_of=monitor.lists_of,
+        models=gallery,
     )
     run = build_run(config, recognition, gallery, plan)
     assert run.pace is not None, "a live run has a pace"
     settings = CameraSettings(config, run.pace)
     crew = Crew(run.supervisor, lambda camera: source_of(config, camera), settings, runs)
     cameras = WatchedCameras(cameras_path(config.cameras.file, data), given, crew)
-    engines = tuple(
-        EngineReading(role, model, engine.backend, engine.device, engine.precision)
-        for role, model in (("detection", config.detection.model), ("embedding", config.embedding.model))
-    )
-    return MonitorParts(
-        run, run.pace, crew, settings, cameras, gallery, store, spooled, opened, pictures, engines
-    )
+    return MonitorParts(run, run.pace, crew, settings, cameras, follower, store, spooled, opened, pictures)
 
 
 def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
@@ -181,6 +190,8 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
 
     chores = (
         Repeating("cameras", CAMERAS_EVERY_S, follow_cameras),
+        Repeating("models", context.config.gallery.follow_s, parts.follower.step),
+        Repeating("seen again", SEEN_AGAIN_EVERY_S, lambda: meet_again(context, parts)),
         Repeating("rates", RATES_EVERY_S, monitor.sample),
         Repeating("open sightings", OPEN_EVERY_S, parts.opened.write),
         Repeating("memory", MEMORY_EVERY_S, give_back_memory),
@@ -201,6 +212,13 @@ def watch(context: Context, monitor: Monitor, parts: MonitorParts) -> None:
         for chore in chores:
             beside.enter_context(chore)
         supervisor.wait()
+
+
+def meet_again(context: Context, parts: MonitorParts) -> None:
+    """Make templates of sightings of people who are left behind. Raises StoreError, GalleryError."""
+    force = parts.follower.models.force
+    if force.behind is not None:
+        learn_seen_again(context, parts.store, force.served.eye.recognition)
 
 
 def correct(context: Context, parts: MonitorParts) -> None:

@@ -11,12 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from config.schema import Config
-from pipeline.assemble.gallery import open_gallery, open_store
+from pipeline.assemble.embedders import Eye
+from pipeline.assemble.gallery import open_store
 from pipeline.assemble.publishing import redis_sink
 from pipeline.assemble.recognition import Recognition, engine_choice, open_footing, open_recognition
 from pipeline.assemble.run import Run, RunPlan, build_run
+from pipeline.assemble.run_models import Folders, model_follower
+from pipeline.assemble.serving import ServedModels
 from pipeline.assemble.snapshots import snapshot_writer
-from pipeline.assemble.strangers import ReplayStrangers, strangers_of_replay
+from pipeline.assemble.strangers import ReplayStrangers, side_of_replay, strangers_of_replay
 from pipeline.capture.file import FileSource
 from pipeline.capture.naming import name_cameras
 from pipeline.capture.nvdec import FileDecoding
@@ -25,9 +28,8 @@ from pipeline.capture.pynvvideocodec import NvdecDecoder
 from pipeline.capture.source import SourceInfo
 from pipeline.commands.chores import do_chores
 from pipeline.commands.context import Context
+from pipeline.commands.model_rules import CommandRules
 from pipeline.commands.output import EventPrinter, RunProgress, Tally, model_progress
-from pipeline.commands.stranger_reach import stranger_reach
-from pipeline.commands.thresholds import naming
 from pipeline.commands.written_files import annotated_files, check_summary, write_summary
 from pipeline.device.shared import SharedGpu
 from pipeline.errors import BrokenRecordingError, SourceError
@@ -35,13 +37,13 @@ from pipeline.events.event import Mode
 from pipeline.events.pictures.snapshots import SnapshotWriter
 from pipeline.events.sink import EventSink
 from pipeline.events.trace import Trace, TracedFace
-from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.keeping.pictures_named import pictures_of_runs
 from pipeline.gallery.keeping.snapshots import delete_pictures
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.storage.store import Store
 from pipeline.matching.stage import Search
 from pipeline.runtime.measuring.metrics import MetricsSummary
+from pipeline.runtime.repeating import Repeating
 from pipeline.runtime.signals import ended_by_signals
 from pipeline.runtime.supervisor import RunReport
 
@@ -129,27 +131,32 @@ def run_replay(context: Context, request: ReplayRequest, sinks: Sequence[EventSi
             )
         store = stack.enter_context(open_store(context.config, context.data))
         do_chores(context, store)
-        opening = open_gallery(
-            context.config,
-            store,
-            recognition,
-            context.data,
-            lambda own: distance_for_names(context, own),
-            follow=request.realtime,
+        rules, folders = CommandRules(context), Folders(context.models, context.data)
+        follower = stack.enter_context(
+            model_follower(
+                *(context.config, folders, store, recognition, footing.choice, rules),
+                live=request.realtime,
+                auto=request.realtime and context.auto_model,
+            )
         )
-        gallery = stack.enter_context(opening)
+        gallery = follower.begin(context.config.embedding.model)
         if not gallery.replica.people:
             log.warning("nobody is enrolled, so everybody will be unknown; see 'enroll --help'")
         published = redis_sink(context.config, context.data)
         told: list[EventSink] = [published, EventPrinter(context), *sinks, tally]
         traces = [Trace(camera) for camera in outputs]
-        strangers = strangers_of_replay(
-            context.config,
-            store,
-            recognition,
-            stranger_reach(context.config, context.data),
-            [RunOfCamera(r.source.camera, r.info.recording_id) for r in recordings],
-        )
+        runs = [RunOfCamera(r.source.camera, r.info.recording_id) for r in recordings]
+        reach = rules.reach(context.config.embedding.model)
+        strangers = strangers_of_replay(context.config, store, recognition, reach, runs)
+
+        def meet_strangers(eye: Eye) -> None:
+            own, reach = rules.config_of(eye.model), rules.reach(eye.model)
+            side = side_of_replay(own, store, eye.recognition, reach, runs)
+            strangers.ids.expect(eye.recognition.model_id, side)
+
+        follower.before_a_change(meet_strangers)
+        if request.realtime:
+            stack.enter_context(Repeating("models", context.config.gallery.follow_s, follower.step))
         writer = snapshot_writer(context.config, context.data, Mode.REPLAY) if request.keep else None
         with writer if writer is not None else nullcontext():
             played = play(
@@ -173,13 +180,6 @@ def _keep(context: Context, store: Store, strangers: ReplayStrangers) -> None:
     before = pictures_of_runs(store.database, context.data, strangers.runs)
     strangers.put_in_place(store)
     delete_pictures(before - pictures_of_runs(store.database, context.data, strangers.runs))
-
-
-def distance_for_names(context: Context, own: OwnPairs) -> float:
-    """The squared L2 distance for names in a gallery with these pairs, and a line in the log on why."""
-    rule = naming(context.config, context.data, own)
-    log.info("%s", rule)
-    return rule.max_distance
 
 
 def open_recordings(
@@ -247,6 +247,7 @@ def play(
             observers=(watching, *traces),
             strangers=None if strangers is None else strangers.ids,
             snapshots=snapshots,
+            models=gallery if isinstance(gallery, ServedModels) else None,
         )
         run = build_run(context.config, recognition, gallery, plan)
         interruptions = _Interruptions(run)

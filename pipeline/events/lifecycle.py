@@ -18,11 +18,12 @@ import numpy as np
 
 from pipeline.arrays import F32
 from pipeline.events.event import EventType, IdentityEvent
+from pipeline.events.judging import Judging
 from pipeline.events.pictures.shots import Shot
-from pipeline.events.sighting import Sighting, SightingRules, same_person
+from pipeline.events.sighting import Sighting, SightingRules, distance_between, same_person
 from pipeline.events.why.explanation import Explanation, explain
 from pipeline.gallery.decision import Decision, assign_names
-from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
+from pipeline.types import Candidate, FrameInfo, GalleryState, Matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class SightingBook:
         self._last_look_s = float("-inf")
         self.said: list[IdentityEvent] = []
         """events of the last call: where it raised, they were stated and not returned"""
-        self._gallery = GalleryState(0, rules.max_distance)
+        self._judging = Judging(rules)
         self.parted: list[Sighting] = []
         """those that turned out in the last frame to have been two people: their picture may be of the other"""
 
@@ -84,7 +85,7 @@ class SightingBook:
         A track that is missing is gone: its id must not come back. `shots`: of this frame, by track.
         """
         self.parted, self.said = [], []
-        self._follow(item.gallery)
+        self._judging.follow(item.gallery)
         for track in sorted(self._by_track.keys() - set(item.track_ids.tolist())):
             self._by_track.pop(track).let_go(track)
         self._observe(item)
@@ -112,17 +113,11 @@ class SightingBook:
         """What an event would say now of the open sighting of this number; None where there is none."""
         for sighting in self._open.values():
             if sighting.number == number:
-                event = write(Statement(EventType.UPDATE, sighting, sighting.named, self._gallery))
+                event = write(self._stated(EventType.UPDATE, sighting, sighting.named))
                 return replace(event, explanation=self._explain(sighting, over=False))
         return None
 
     # taking in a frame
-
-    def _follow(self, gallery: GalleryState) -> None:
-        """Decide by the distance that the gallery now asks for."""
-        self._gallery = gallery
-        if gallery.max_distance != self._rules.max_distance:
-            self._rules = replace(self._rules, max_distance=gallery.max_distance)
 
     def _observe(self, item: Matched) -> None:
         """Open a sighting for each new track; note where the others were found, and who shared this frame."""
@@ -182,10 +177,10 @@ class SightingBook:
             return None
         if lost.named is not None and lost.named.person_id in self._ruled_out(fresh):
             return None
-        who = fresh.decide(self._rules).identity
+        who = fresh.decide(self._judging.rules_of(fresh)).identity
+        distance = distance_between(ours, theirs)
         if who is not None and lost.named is not None:
-            return None if who.person_id != lost.named.person_id else _distance(ours, theirs)
-        distance = _distance(ours, theirs)
+            return None if who.person_id != lost.named.person_id else distance
         return distance if distance < self._rules.rejoin_distance else None
 
     def _merge(self, lost: Sighting, fresh: Sighting) -> None:
@@ -203,13 +198,13 @@ class SightingBook:
 
     def _name(self, here: list[Sighting], pts_s: float) -> list[IdentityEvent]:
         """Decide on every visible sighting together, and state what changed: names are taken before they are given."""
-        allowed = [self._allowed(s, s.decide(self._rules), here) for s in here]
+        allowed = [self._allowed(s, s.decide(self._judging.rules_of(s)), here) for s in here]
         statements = []
         for sighting, decision in zip(here, self._one_by_one(here, assign_names(allowed)), strict=True):
             previous, sighting.named = sighting.named, decision.identity
             kind = self._due(sighting, previous, pts_s)
             if kind is not None:
-                statements.append(Statement(kind, sighting, previous, self._gallery))
+                statements.append(self._stated(kind, sighting, previous))
         statements.sort(key=lambda s: (s.sighting.named is not None, s.previous is None, s.sighting.order))
         return [self._publish(statement) for statement in statements]
 
@@ -252,6 +247,9 @@ class SightingBook:
             return None
         return EventType.UPDATE
 
+    def _stated(self, kind: EventType, sighting: Sighting, previous: Candidate | None) -> Statement:
+        return Statement(kind, sighting, previous, self._judging.gallery_of(sighting))
+
     def _publish(self, statement: Statement) -> IdentityEvent:
         sighting = statement.sighting
         before = sighting.number, sighting.seq
@@ -270,7 +268,8 @@ class SightingBook:
         return self.said[-1]
 
     def _explain(self, sighting: Sighting, *, over: bool) -> Explanation:
-        facts = sighting.facts(self._rules, self._gallery, over=over)
+        rules, gallery = self._judging.rules_of(sighting), self._judging.gallery_of(sighting)
+        facts = sighting.facts(rules, gallery, over=over)
         return explain(facts, named=sighting.named is not None)
 
     # closing
@@ -280,11 +279,11 @@ class SightingBook:
         closed: list[Closed] = []
         for sighting in over:
             if sighting.number is None and self._worth_telling(sighting):
-                decision = sighting.decide(self._rules, last_chance=True)
+                decision = sighting.decide(self._judging.rules_of(sighting), last_chance=True)
                 sighting.named = self._allowed(sighting, decision, ()).identity
-                events.append(self._publish(Statement(EventType.NEW, sighting, None, self._gallery)))
+                events.append(self._publish(self._stated(EventType.NEW, sighting, None)))
             if sighting.number is not None:
-                end = Statement(EventType.END, sighting, sighting.named, self._gallery)
+                end = self._stated(EventType.END, sighting, sighting.named)
                 events.append(self._publish(end))
             why = self._explain(sighting, over=True)
             closed.append(Closed(tuple(sighting.tracks), sighting.number, sighting.named, why))
@@ -306,8 +305,3 @@ class SightingBook:
                 other.apart.discard(sighting.order)
                 if sighting.named is not None:
                     other.barred.add(sighting.named.person_id)
-
-
-def _distance(a: Match, b: Match) -> float:
-    """Squared L2 between two templates."""
-    return float(np.sum((a.template.astype(np.float64) - b.template) ** 2))

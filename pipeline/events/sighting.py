@@ -10,6 +10,7 @@ from pipeline.arrays import F32
 from pipeline.events.pictures.shots import Kept, Shot, best_shot
 from pipeline.events.why.shortfall import BestLook, Facts, Limits, Near
 from pipeline.gallery.decision import Decision, decide
+from pipeline.gallery.vectors import MAX_DISTANCE
 from pipeline.types import Candidate, FrameInfo, GalleryState, Match, Matched
 
 
@@ -81,11 +82,15 @@ class Sighting:
     """frames that it was found in"""
     best: BestLook | None = None
     """the clearest of them"""
+    model_id: str = ""
+    """of the last match: what earlier models said counts only while it has said nothing"""
+    carries: bool = False
+    """whether its name was given by an earlier model, and this one has not seen enough of it yet"""
 
     @property
     def evidence(self) -> Match | None:
         """The match of the track with most evidence: a short blurred track does not overrule a long clear one."""
-        return _strongest(*self.matches.values(), self.gone)
+        return self._strongest(*self.matches.values(), self.gone)
 
     def see(self, item: Matched, row: int) -> None:
         """It is this face of this frame."""
@@ -127,6 +132,9 @@ class Sighting:
         be of another face (matching/fusion.py), neither number grows.
         """
         track, before = match.track_id, self.matches.get(match.track_id)
+        if match.model_id != self.model_id:
+            self.carries = self.named is not None and self.evidence is not None
+            self.model_id = match.model_id
         self.matches[track] = match
         if before is None:
             self.shots.pop(track, None)  # a blurred glimpse, before there was a template to hold it to
@@ -140,12 +148,24 @@ class Sighting:
             self._take(track, shot)
 
     def decide(self, rules: SightingRules, *, last_chance: bool = False) -> Decision:
-        """Who this is, by its evidence alone."""
-        return decided(self.evidence, self.named, rules, last_chance=last_chance)
+        """Who this is, by its evidence alone.
+
+        After a change of the model a name stays until the new one has seen min_shots: one shot renames nobody.
+        """
+        evidence = self.evidence
+        if (
+            self.carries
+            and evidence is not None
+            and evidence.frames_fused < rules.min_shots
+            and not last_chance
+        ):
+            return replace(decide(evidence.candidates, 0.0, 0.0), identity=self.named)
+        self.carries = self.carries and (evidence is None or evidence.frames_fused < rules.min_shots)
+        return decided(evidence, self.named, rules, last_chance=last_chance)
 
     def let_go(self, track: int) -> None:
         """This track is gone for good; what it showed still counts."""
-        self.gone = _strongest(self.matches.pop(track, None), self.gone)
+        self.gone = self._strongest(self.matches.pop(track, None), self.gone)
         self.gone_shot = best_shot((self.gone_shot, self.shots.pop(track, None)))
 
     def absorb(self, later: Sighting) -> None:
@@ -155,7 +175,9 @@ class Sighting:
         self.best = max((self.best, later.best), key=lambda look: -1.0 if look is None else look.quality)
         self.tracks += later.tracks
         self.matches |= later.matches
-        self.gone = _strongest(self.gone, later.gone)
+        if later.evidence is not None and later.model_id != self.model_id:
+            self.carries, self.model_id = self.named is not None, later.model_id
+        self.gone = self._strongest(self.gone, later.gone)
         self.shots |= later.shots
         self.gone_shot = best_shot((self.gone_shot, later.gone_shot))
         self.apart |= later.apart
@@ -174,6 +196,12 @@ class Sighting:
         self.gone_shot = None
         leaver.barred |= self.barred
         leaver.apart |= self.apart
+        leaver.model_id = self.model_id
+
+    def _strongest(self, *matches: Match | None) -> Match | None:
+        """The match with most evidence, of the earlier track on a tie; of the model of the last match, if any is."""
+        there = [match for match in matches if match is not None]
+        return max(there, key=lambda m: (m.model_id == self.model_id, m.weight, -m.track_id), default=None)
 
     def _take(self, track: int, shot: Shot | None) -> None:
         """Keep a shot if it is the best of its track."""
@@ -207,7 +235,8 @@ def same_person(a: Candidate | None, b: Candidate | None) -> bool:
     return (a and a.person_id) == (b and b.person_id)
 
 
-def _strongest(*matches: Match | None) -> Match | None:
-    """The match with most evidence, of the earlier track on a tie."""
-    there = [match for match in matches if match is not None]
-    return max(there, key=lambda m: (m.weight, -m.track_id), default=None)
+def distance_between(a: Match, b: Match) -> float:
+    """Squared L2 between two templates; 4, as far as can be, for those of two models, which are not compared."""
+    if a.model_id != b.model_id:
+        return MAX_DISTANCE
+    return float(np.sum((a.template.astype(np.float64) - b.template) ** 2))

@@ -79,6 +79,7 @@ class EventContext:
     """camera -> its run: a hash of the recording in a replay; random when live, another each time a camera is added"""
     detector: str
     embedder: str
+    """where the gallery does not say whose vectors it is searched with"""
     candidates: int
     """people told of at most"""
     candidate_distance: float
@@ -128,7 +129,7 @@ class EventWriter:
             published_at=last.at if context.now is None else context.now(),
             timings_ms=None,
             detector=context.detector,
-            embedder=context.embedder,
+            embedder=statement.gallery.model_id or context.embedder,
             gallery_version=statement.gallery.version,
             snapshot=None if self._pictures is None else self._pictures.promise(sighting, sighting_id),
             watchlists=sighting.named.watchlists if sighting.named is not None else (),

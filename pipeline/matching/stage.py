@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -195,9 +195,8 @@ class MatchingStage(StageBase[Embedded, Matched]):
             observed=aligned.observed,
             quality=aligned.quality,
             matches=matches,
-            gallery=answer.state,
+            gallery=replace(answer.state, model_id=item.model_id),
             parts=aligned.parts,
-            model_id=item.model_id,
         )
 
     def _fuse(self, item: Embedded, ids: Sequence[int], tracks: dict[int, _Track]) -> list[Fused]:

@@ -151,6 +151,24 @@ class GalleryStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """Which embedder serves."""
+
+    name: str
+    """in models.yaml"""
+    model_id: str
+    """of its vectors, as events tell it"""
+    since: Time | None = None
+    """when the gallery was switched to it; None where it never was"""
+    left_behind: int = 0
+    """people whom an older model alone knows: until they are seen again a face is embedded twice"""
+    older: str | None = None
+    """that model; None where nobody is left behind"""
+    problem: str | None = None
+    """why it is not the one that the gallery was switched to, one line"""
+
+
+@dataclass(frozen=True, slots=True)
 class LatencyStatus:
     """From capture to published event, in the last minutes."""
 
@@ -179,6 +197,8 @@ class MonitorStatus:
     latency: LatencyStatus
     gallery: GalleryStatus
     spool: SpoolStatus
+    model: ModelStatus | None = None
+    """None until it is loaded"""
     stages: tuple[StageStatus, ...] = ()
     """in the order of the pipeline"""
     cameras: tuple[CameraStatus, ...] = ()

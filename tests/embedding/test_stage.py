@@ -8,6 +8,7 @@ import numpy as np
 
 from engines.backends.fake import fake_embedder
 from pipeline.embedding.embedder import Embedder
+from pipeline.embedding.in_force import OneEmbedder
 from pipeline.embedding.stage import EmbeddingStage
 from pipeline.pixels import HostPixels
 from pipeline.types import Aligned, Faces, FrameInfo
@@ -37,7 +38,7 @@ def item(index: int, faces: int, rows: list[int]) -> Aligned:
 def stage(max_batch: int = 2) -> EmbeddingStage:
     engine = fake_embedder(SIDE, DIMENSION)
     engine.open()
-    return EmbeddingStage(Embedder(engine, "fake-1", max_batch))
+    return EmbeddingStage(OneEmbedder(Embedder(engine, "fake-1", max_batch)))
 
 
 def test_each_item_gets_its_own_vectors_in_order() -> None:
@@ -70,7 +71,7 @@ def test_after_a_failure_the_engine_is_made_anew_and_not_before() -> None:
         engine.close()
         engine.open()
 
-    embed = EmbeddingStage(Embedder(engine, "fake-1", 2), reopen)
+    embed = EmbeddingStage(OneEmbedder(Embedder(engine, "fake-1", 2), reopen))
     embed.open()
     assert made == []
     engine.close()  # as a context that is lost

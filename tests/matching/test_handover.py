@@ -10,7 +10,7 @@ import pytest
 from pipeline.arrays import F32, I64
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
 from pipeline.matching.fusion import Shot, TrackFace
-from pipeline.matching.stage import TAKEN_OVER, MatchingStage
+from pipeline.matching.stage import TAKEN_OVER, MatchingStage, OneGallery
 from pipeline.pixels import HostPixels
 from pipeline.types import Aligned, Embedded, Faces, FrameInfo, GalleryState, Matched
 
@@ -109,7 +109,7 @@ def shown(stage: MatchingStage, index: int, tracks: list[int], shots: dict[int, 
 
 
 def test_later_stages_see_one_track_end_and_another_begin() -> None:
-    stage = MatchingStage(Nobody(), best_shots=5, candidates=2, handover_distance=AT)
+    stage = MatchingStage(OneGallery(Nobody()), best_shots=5, candidates=2, handover_distance=AT)
     said = [shown(stage, i, [5, 6], {6: EVE, 5: shot}) for i, shot in enumerate([ANN, ANN, BOB, BOB])]
     assert [item.track_ids.tolist() for item in said] == [[5, 6]] * 3 + [[5 + TAKEN_OVER, 6]]
     assert [match.track_id for match in said[-1].matches] == [5 + TAKEN_OVER, 6]
@@ -118,7 +118,7 @@ def test_later_stages_see_one_track_end_and_another_begin() -> None:
 
 
 def test_the_new_id_stays_for_as_long_as_the_tracker_keeps_its_own() -> None:
-    stage = MatchingStage(Nobody(), best_shots=5, candidates=2, handover_distance=AT)
+    stage = MatchingStage(OneGallery(Nobody()), best_shots=5, candidates=2, handover_distance=AT)
     for index, shot in enumerate([ANN, ANN, BOB, BOB]):
         shown(stage, index, [5], {5: shot})
     assert shown(stage, 4, [5, 7], {}).track_ids.tolist() == [5 + TAKEN_OVER, 7]

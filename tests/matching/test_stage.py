@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.arrays import F32, I64
 from pipeline.gallery.memory.answer import EVERYBODY, Answer
-from pipeline.matching.stage import MatchingStage
+from pipeline.matching.stage import MatchingStage, OneGallery
 from pipeline.pixels import HostPixels
 from pipeline.types import Aligned, Candidate, Embedded, Faces, FrameInfo, GalleryState, StreamEnd
 
@@ -56,7 +56,7 @@ def axes(*numbers: int) -> F32:
 
 
 def test_a_match_a_crop_each_with_its_own_track() -> None:
-    stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
+    stage = MatchingStage(OneGallery(OneByOne()), best_shots=3, candidates=2)
     (item,) = stage.process([embedded(0, [5, 6, 7], [0, 2], axes(1, 3))])
     assert [(m.track_id, m.candidates[0].name) for m in item.matches] == [(5, "axis 1"), (7, "axis 3")]
     assert item.gallery == GalleryState(7, 0.9)
@@ -64,7 +64,7 @@ def test_a_match_a_crop_each_with_its_own_track() -> None:
 
 
 def test_later_shots_of_a_track_are_fused_with_earlier_ones() -> None:
-    stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
+    stage = MatchingStage(OneGallery(OneByOne()), best_shots=3, candidates=2)
     stage.process([embedded(0, [5], [0], axes(1), quality=0.9)])
     (item,) = stage.process([embedded(1, [5], [0], axes(2), quality=0.3)])
     (match,) = item.matches
@@ -75,7 +75,7 @@ def test_later_shots_of_a_track_are_fused_with_earlier_ones() -> None:
 
 def test_a_frame_without_crops_asks_for_nobody() -> None:
     gallery = OneByOne()
-    (item,) = MatchingStage(gallery, 3, 2).process([embedded(0, [5], [], axes())])
+    (item,) = MatchingStage(OneGallery(gallery), 3, 2).process([embedded(0, [5], [], axes())])
     assert item.matches == ()
     assert item.gallery == GalleryState(7, 0.9)
     assert gallery.batches == [0]
@@ -83,13 +83,13 @@ def test_a_frame_without_crops_asks_for_nobody() -> None:
 
 def test_a_search_covers_one_frame_so_that_batches_cannot_change_an_answer() -> None:
     gallery = OneByOne()
-    stage = MatchingStage(gallery, 3, 2)
+    stage = MatchingStage(OneGallery(gallery), 3, 2)
     stage.process([embedded(0, [5, 6], [0, 1], axes(0, 1)), embedded(1, [5], [0], axes(0))])
     assert gallery.batches == [2, 1]
 
 
 def test_tracks_and_cameras_that_are_over_are_forgotten() -> None:
-    stage = MatchingStage(OneByOne(), best_shots=3, candidates=2)
+    stage = MatchingStage(OneGallery(OneByOne()), best_shots=3, candidates=2)
     stage.process([embedded(0, [5], [0], axes(1))])
     stage.process([embedded(1, [6], [], axes())])
     (item,) = stage.process([embedded(2, [5], [0], axes(2))])
@@ -100,7 +100,7 @@ def test_tracks_and_cameras_that_are_over_are_forgotten() -> None:
 
 
 def test_the_second_person_is_looked_up_even_if_one_is_reported_because_the_margin_needs_it() -> None:
-    stage = MatchingStage(OneByOne(), best_shots=3, candidates=1)
+    stage = MatchingStage(OneGallery(OneByOne()), best_shots=3, candidates=1)
     (item,) = stage.process([embedded(0, [5], [0], axes(1))])
     assert len(item.matches[0].candidates) == 2
 
@@ -129,7 +129,7 @@ class Numbered(OneByOne):
 
 def test_a_search_begins_with_whom_the_track_was_nearest_to_before() -> None:
     gallery = Numbered()
-    stage = MatchingStage(gallery, best_shots=1, candidates=2)
+    stage = MatchingStage(OneGallery(gallery), best_shots=1, candidates=2)
     stage.process([embedded(0, [5, 6], [0, 1], axes(1, 2))])
     stage.process([embedded(1, [5, 6, 7], [1, 2], axes(3, 0))])
     stage.process([embedded(2, [5, 6, 7], [0, 1, 2], axes(1, 2, 0))])
@@ -149,7 +149,7 @@ class Changing(OneByOne):
 
 def test_an_answer_and_the_state_it_is_told_with_belong_together() -> None:
     gallery = Changing()
-    stage = MatchingStage(gallery, 3, 2)
+    stage = MatchingStage(OneGallery(gallery), 3, 2)
     first, second = stage.process([embedded(0, [5], [0], axes(1)), embedded(1, [5], [], axes())])
     assert (first.gallery, second.gallery) == (GalleryState(7, 0.9), GalleryState(8, 0.8))
     assert gallery.batches == [1, 0]
@@ -184,7 +184,7 @@ def at(camera: str, index: int, vectors: F32) -> Embedded:
 def test_each_camera_of_a_batch_is_searched_among_its_own_lists_which_may_change() -> None:
     gallery = OnLists()
     lists = {"door": frozenset({"staff"}), "yard": frozenset({"vip", "staff"})}
-    stage = MatchingStage(gallery, 1, 2, lists_of=lambda camera: lists.get(camera, EVERYBODY))
+    stage = MatchingStage(OneGallery(gallery), 1, 2, lists_of=lambda camera: lists.get(camera, EVERYBODY))
 
     def seen(camera: str, index: int) -> str:
         (item,) = stage.process([at(camera, index, axes(0))])
@@ -207,7 +207,7 @@ def test_a_list_that_there_is_not_names_nobody_and_is_told_once_with_the_camera(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lists = {"door": frozenset({"stuff"}), "yard": frozenset({"stuff", "vip"})}
-    stage = MatchingStage(OnLists(), 1, 2, lists_of=lists.__getitem__)
+    stage = MatchingStage(OneGallery(OnLists()), 1, 2, lists_of=lists.__getitem__)
     for index in range(3):
         door, yard = stage.process([at(camera, index, axes(1)) for camera in lists])
         assert (door.matches[0].candidates, len(yard.matches[0].candidates)) == ((), 1)

@@ -11,6 +11,7 @@ its first event that is told is a `new`, and its events count from there.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,6 +38,15 @@ class NewsSource(Protocol):
     def close(self) -> None:
         """Look no more. Never raises, may be called twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The strangers as one model knows them."""
+
+    book: StrangerBook
+    news: NewsSource | None = None
+    """None where the book is pinned"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +79,24 @@ class StrangerIds:
     """Gives events their stranger ids, and holds back those of ignored strangers. One thread calls it."""
 
     def __init__(
-        self, book: StrangerBook, log: SightingLog, apart_s: float, news: NewsSource | None = None
+        self,
+        book: StrangerBook,
+        log: SightingLog,
+        apart_s: float,
+        news: NewsSource | None = None,
+        model_id: str | None = None,
     ) -> None:
-        """`apart_s`: how long after a face was first seen its `new` may come; `news`: None where the book is pinned."""
+        """
+        Args:
+            apart_s: how long after a face was first seen its `new` may come.
+            news: None where the book is pinned.
+            model_id: of the book's vectors; None: all events are of it.
+        """
         self._book = book
         self._log = log
         self._news = news
+        self._model_id = model_id
+        self._expected: dict[str, Side] = {}
         self._apart = timedelta(seconds=apart_s)
         self._followed: dict[str, dict[str, _Followed]] = {}
         """by camera and sighting_id: the open ones, and those that ended not long ago"""
@@ -91,6 +113,14 @@ class StrangerIds:
             self._news.close()
         self._log.close()
 
+    def expect(self, model_id: str, side: Side) -> None:
+        """Be ready for events of another model, which serves soon; from the first of them on its book counts.
+
+        On another thread. Whoever was seen is known by the earlier model's vectors, with which the new one's are not
+        compared: sightings that are open keep their ids, and others get new ones.
+        """
+        self._expected[model_id] = side
+
     def learn(self) -> None:
         """Take in the next piece of news, if there is one. Called now and then, also when nothing is told."""
         news = None if self._news is None else self._news.take()
@@ -105,6 +135,8 @@ class StrangerIds:
             if event.type is EventType.CORRECTION:
                 told.append(event)
                 continue
+            if event.embedder in self._expected:
+                self._move_on(event.embedder)
             state = self._follow(event)
             before = (state.person_id, state.stranger_id)
             self._decide(event, state)
@@ -124,6 +156,16 @@ class StrangerIds:
     def keep(self, told: Told) -> None:
         """What was told is published: keep its sightings."""
         self._log.keep(told.sightings)
+
+    def _move_on(self, model_id: str) -> None:
+        """From now on this model's book counts."""
+        side = self._expected.pop(model_id)
+        if self._news is not None:
+            # Its thread may be waiting for the database: no event waits with it.
+            threading.Thread(target=self._news.close, name="facestream-strangers-end").start()
+        self._book, self._news, self._model_id = side.book, side.news, model_id
+        if self._news is not None:
+            self._news.open()
 
     def _follow(self, event: IdentityEvent) -> _Followed:
         """What is known of the event's sighting; those that ended too long ago to matter are let go."""
@@ -148,7 +190,8 @@ class StrangerIds:
         own = stranger_id(event.sighting_id)
         if self._book.settled(own) != own:  # an operator said so
             state.stranger_id, state.recognised = own, True
-        vector = event.template if self._book.is_clear(event.quality) else None
+        of_book = self._model_id is None or event.embedder == self._model_id
+        vector = event.template if of_book and self._book.is_clear(event.quality) else None
         if vector is not None and not state.recognised:
             barred = set(self._apart_from(event, state))
             state.stranger_id = self._book.recognise(event.sighting_id, vector, barred)

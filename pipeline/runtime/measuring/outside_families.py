@@ -60,6 +60,11 @@ def _gallery(gallery: GalleryReading) -> Iterator[Metric]:
         "Squared L2 distance below which names are given",
         gallery.max_distance,
     )
+    yield gauge(
+        "facestream_gallery_left_behind_people",
+        "People whom an older embedder alone knows: a face is embedded twice meanwhile",
+        gallery.left_behind,
+    )
     yield gauge("facestream_gallery_followed", "1 while changes of the gallery show", gallery.followed)
     if gallery.follow_age_s is not None:
         yield gauge(

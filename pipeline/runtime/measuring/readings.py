@@ -78,6 +78,8 @@ class GalleryReading:
     """False while the database does not answer, and people stay as they were"""
     follow_age_s: float | None = None
     """since the gallery was last seen to be up to date; None where that is not known"""
+    left_behind: int = 0
+    """of them, whom an older embedder alone knows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class EngineReading:
     """What runs a network."""
 
     role: str
-    """detection or embedding"""
+    """detection, embedding, or older embedding while people are left behind under it"""
     model: str
     backend: str
     device: str
