@@ -35,6 +35,16 @@ def is_comparable(column: ColumnElement[str], comparable: Comparable) -> ColumnE
     return column == models[0] if len(models) == 1 else column.in_(models)
 
 
+def is_comparable_by_label(column: ColumnElement[str], comparable: Comparable) -> ColumnElement[bool]:
+    """The same for rows that are read in order of label, a piece at a time.
+
+    An index has the rows of each model in that order, but not those of several: each piece would sort all that are
+    left. So of several models the index is kept out of it, and the table is read in its own order.
+    """
+    one = len(models_of(comparable)) == 1
+    return is_comparable(column if one else column.concat(""), comparable)
+
+
 def name_of(comparable: Comparable) -> str:
     """For what is kept of all these vectors together, such as an index: another set has another name.
 
@@ -56,12 +66,15 @@ def beside(model_id: str, comparable: Comparable) -> tuple[str, ...]:
     return models if model_id in models else (model_id,)
 
 
-def check_dimensions(connection: Connection, comparable: Comparable) -> None:
-    """Raise GalleryError where templates of compatible models are of another dimension than the embedder's own."""
+def check_dimensions(connection: Connection, comparable: Comparable, dimension: int | None = None) -> None:
+    """Raise GalleryError where templates of compatible models are of another dimension than the embedder's own.
+
+    `dimension`: the embedder's; None: that of its templates.
+    """
     models = models_of(comparable)
     if len(models) == 1:
         return
-    found: dict[int, str] = {}
+    found: dict[int, str] = {} if dimension is None else {dimension: models[0]}
     for model_id in models:
         asked = select(templates.c.vector).where(templates.c.model_id == model_id).limit(1)
         vector = connection.execute(asked).scalar()

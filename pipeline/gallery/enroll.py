@@ -107,7 +107,7 @@ class Enrolment:
     verdicts: tuple[PhotoVerdict, ...]
     """one a photo, in the order given"""
     kept: int = 0
-    """templates that the person has of this model now"""
+    """templates that the person has now, of this model and of those it is compared with"""
     redundant: int = 0
     """dropped for being too many, old ones and new"""
 

@@ -39,7 +39,7 @@ def read_base(replica: Replica, database: Database, comparable: Comparable) -> N
     Raises StoreError, GalleryError.
     """
     with database.reading() as connection:
-        check_dimensions(connection, comparable)
+        check_dimensions(connection, comparable, replica.index.dimension)
         position = read_position(connection)
     meet_everybody(replica, database)
     after = -1

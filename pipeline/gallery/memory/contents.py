@@ -9,7 +9,13 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from pipeline.arrays import F32, I64, check_array, check_rows
-from pipeline.gallery.comparable import Comparable, check_dimensions, is_comparable, own_model
+from pipeline.gallery.comparable import (
+    Comparable,
+    check_dimensions,
+    is_comparable,
+    is_comparable_by_label,
+    own_model,
+)
 from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.records import Person
 from pipeline.gallery.storage.tables import people, templates
@@ -112,7 +118,7 @@ def read_block(
     """The next templates of these models behind this label. Raises StoreError for vectors that are none."""
     asked = (
         select(templates.c.label, templates.c.person_id, templates.c.vector)
-        .where(is_comparable(templates.c.model_id, comparable), templates.c.label > after)
+        .where(is_comparable_by_label(templates.c.model_id, comparable), templates.c.label > after)
         .order_by(templates.c.label)
         .limit(limit)
     )
