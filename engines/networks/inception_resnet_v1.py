@@ -182,6 +182,11 @@ class InceptionResnetV1(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """Vectors (N, 512) of unit length for crops (N, 3, 160, 160), RGB, standardised."""
+        x = self.batch_norm(self.bottleneck(self.features(crops)))  # (N, 512)
+        return F.normalize(x, dim=1)  # (N, 512), unit length
+
+    def features(self, crops: Tensor) -> Tensor:
+        """What the trunk makes of crops, as the last layer takes it: (N, 1792)."""
         x = self.conv_1a(crops)  # (N, 32, 79, 79)
         x = self.conv_2a(x)  # (N, 32, 77, 77)
         x = self.conv_2b(x)  # (N, 64, 77, 77)
@@ -195,6 +200,5 @@ class InceptionResnetV1(nn.Module):
         x = self.mixed_7a(x)  # (N, 1792, 3, 3)
         x = self.repeat_2(x)  # (N, 1792, 3, 3)
         x = self.block8(x)  # (N, 1792, 3, 3)
-        x = x.mean(dim=(2, 3))  # (N, 1792)
-        x = self.batch_norm(self.bottleneck(x))  # (N, 512)
-        return F.normalize(x, dim=1)  # (N, 512), unit length
+        features: Tensor = x.mean(dim=(2, 3))  # (N, 1792)
+        return features
