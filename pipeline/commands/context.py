@@ -85,8 +85,6 @@ class Context:
     """standard error is JSON, line for line"""
     auto_model: bool = False
     """embedding.model was not given: the gallery says which serves, and may say another while a run goes on"""
-    model_given: bool = False
-    """whether the configuration names the embedder: it is used then whatever the gallery is switched to"""
 
     def say(self, text: str) -> None:
         """One line to standard error, whatever names it holds."""
@@ -154,7 +152,7 @@ def make_context(
         json=json_,
         console=console,
         log_json=log_json,
-        model_given=loaded.embedding.model != AUTO_MODEL,
+        auto_model=loaded.embedding.model == AUTO_MODEL,
     )
 
 

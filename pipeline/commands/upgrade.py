@@ -91,7 +91,7 @@ def upgrade(
 
 def check_switchable(context: Context) -> None:
     """Raise BadInputError where the configuration names the embedder: a switch would change nothing here."""
-    if context.model_given:
+    if not context.auto_model:
         raise BadInputError(
             f"embedding.model: {context.config.embedding.model} is set and used whatever serves; take it out, or "
             "write auto, and run this again"

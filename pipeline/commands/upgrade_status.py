@@ -31,7 +31,7 @@ def tell_status(context: Context, store: Store) -> None:
             {
                 "serving": model.name,
                 "model_id": model.model_id,
-                "given": context.model_given,
+                "given": not context.auto_model,
                 "since": since,
                 "models": [
                     {
@@ -64,7 +64,7 @@ def tell_status(context: Context, store: Store) -> None:
 
 
 def _why(context: Context, last: Serving | None) -> str:
-    if context.model_given:
+    if not context.auto_model:
         return "embedding.model is set"
     return "since ever" if last is None else f"since {last.since.astimezone():%Y-%m-%d %H:%M}"
 

@@ -42,11 +42,11 @@ def test_a_context_has_a_real_name_and_knows_whether_it_was_given(tmp_path: Path
     with Store(tmp_path) as store:
         store.serve("two", "two-1")
     made = make_context(None, tmp_path, None, False, False)
-    assert (made.config.embedding.model, made.model_given) == ("two", False)
+    assert (made.config.embedding.model, made.auto_model) == ("two", True)
     made = make_context(None, tmp_path, ["embedding.model=mine"], False, False)
-    assert (made.config.embedding.model, made.model_given) == ("mine", True)
+    assert (made.config.embedding.model, made.auto_model) == ("mine", False)
     made = make_context(None, tmp_path, ["embedding.model=auto"], False, False)
-    assert (made.config.embedding.model, made.model_given) == ("two", False)
+    assert (made.config.embedding.model, made.auto_model) == ("two", True)
 
 
 def test_an_older_gallery_is_asked_and_left_as_it_is(tmp_path: Path) -> None:
