@@ -11,16 +11,19 @@ from typing import Protocol
 from config.schema import Config
 from engines.errors import EngineError
 from engines.zoo.catalogue import Catalogue
+from pipeline.arrays import U8
 from pipeline.assemble.embedders import Eyes
 from pipeline.assemble.recognition import Recognition
 from pipeline.assemble.serving import Behind
 from pipeline.errors import FacestreamError
 from pipeline.gallery.indexes.choose import choose_index
+from pipeline.gallery.memory.answer import Answer
 from pipeline.gallery.memory.following import Derive
 from pipeline.gallery.memory.left_behind_search import LeftBehindSearch, Scale, read_older
 from pipeline.gallery.sightings.stranger_book import Reach
 from pipeline.gallery.storage.database import Database
 from pipeline.gallery.upgrade.left_behind import LeftBehind, left_behind
+from pipeline.types import Faces
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +89,13 @@ class LeftBehindFinder:
             try:
                 behind = self._open(older, model, names)
             except (EngineError, FacestreamError) as error:
-                lines.append(
-                    f"{_people(len(older.left))} are not found: {older.model} cannot be opened: {error}"
-                )
+                whom = f"{_people(len(older.left))} {_are(len(older.left))}"
+                lines.append(f"{whom} not found: {older.model} cannot be opened: {error}")
             else:
+                whom = f"{_people(behind.people)} {_are(behind.people)}"
                 lines.append(
-                    f"{_people(behind.people)} are left behind under {older.model}: it is asked too, so that "
-                    "embedding costs twice until they are seen again or enrolled anew"
+                    f"{whom} left behind under {older.model}: it is asked too, so that embedding costs twice until "
+                    "they are seen again or enrolled anew"
                 )
         self._say(tuple(lines))
         return behind
@@ -131,6 +134,19 @@ class LeftBehindFinder:
         self._said = lines
 
 
+class OlderPhotos:
+    """Finds people who are left behind on photos. Implements `gallery.identify.OlderFaces`."""
+
+    def __init__(self, behind: Behind) -> None:
+        self.behind = behind
+
+    def join(self, answer: Answer, image: U8, faces: Faces, count: int) -> Answer:
+        """The answer, a row a face of the RGB image (H, W, 3), with these people among its candidates."""
+        networks = self.behind.eye.recognition.networks
+        vectors = networks.embedder.embed(networks.crop.crops(image, faces))
+        return self.behind.search.join(answer, list(vectors), count)
+
+
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count:,} people"
 
@@ -139,3 +155,7 @@ def _names(left: Sequence[LeftBehind]) -> str:
     """Some of them."""
     shown = ", ".join(one.name for one in left[:3])
     return shown if len(left) <= 3 else f"{shown}, ..."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

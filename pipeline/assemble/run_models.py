@@ -12,9 +12,9 @@ from engines.backends.choose import EngineChoice
 from engines.zoo.catalogue import read_catalogue
 from pipeline.assemble.embedders import Eye, Eyes, open_eye
 from pipeline.assemble.gallery import AnyGallery, open_gallery
-from pipeline.assemble.left_behind import LeftBehindFinder, ModelRules
+from pipeline.assemble.left_behind import LeftBehindFinder, ModelRules, Names, OlderPhotos
 from pipeline.assemble.model_following import ModelFollower
-from pipeline.assemble.recognition import CATALOGUE_FILE, Recognition
+from pipeline.assemble.recognition import CATALOGUE_FILE, Recognition, engine_choice
 from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.memory.left_behind_search import with_left_behind
 from pipeline.gallery.storage.store import Store
@@ -67,3 +67,27 @@ def model_follower(
 
     finder = LeftBehindFinder(store.database, read_catalogue(CATALOGUE_FILE, folders.models), eyes, rules)
     return ModelFollower(store.database, eyes, gallery_of, finder, follow=auto)
+
+
+@contextmanager
+def older_photos(
+    config: Config,
+    folders: Folders,
+    store: Store,
+    recognition: Recognition,
+    rules: ModelRules,
+    names: Names,
+) -> Iterator[OlderPhotos | None]:
+    """What finds people who are left behind on photos; None where nobody is. Raises StoreError, GalleryError.
+
+    `names`: everybody's by id.
+    """
+    choice = engine_choice(config)
+    first = Eye(config.embedding.model, recognition)
+    eyes = Eyes(first, lambda model: open_eye(rules.config_of(model), folders.models, recognition, choice))
+    finder = LeftBehindFinder(store.database, read_catalogue(CATALOGUE_FILE, folders.models), eyes, rules)
+    try:
+        behind = finder.find(recognition, first.model, names)
+        yield None if behind is None else OlderPhotos(behind)
+    finally:
+        eyes.keep({first.model})

@@ -21,10 +21,12 @@ from pipeline.commands.context import (
     path_given,
 )
 from pipeline.commands.merge_people import merge_command
+from pipeline.commands.model_rules import left_behind_on_photos
 from pipeline.commands.thresholds import naming, verification_distance
 from pipeline.errors import SourceError
 
 if TYPE_CHECKING:
+    from pipeline.assemble.left_behind import OlderPhotos
     from pipeline.gallery.enroll import Enrolment, EnrolmentRules, Photo, PhotoVerdict
     from pipeline.gallery.memory.replica import Replica
     from pipeline.gallery.recogniser import Recogniser
@@ -88,12 +90,18 @@ def enroll(
             open_recognition(context.config, context.models, on_progress) as recognition,
         ):
             replica = load_gallery(context.config, store, recognition, context.data)
-            code = run_enroll(context, request, store, replica, recognition)
+            with left_behind_on_photos(context, store, recognition, replica) as older:
+                code = run_enroll(context, request, store, replica, recognition, older)
     raise typer.Exit(code)
 
 
 def run_enroll(
-    context: Context, request: EnrollRequest, store: Store, replica: Replica, recogniser: Recogniser
+    context: Context,
+    request: EnrollRequest,
+    store: Store,
+    replica: Replica,
+    recogniser: Recogniser,
+    older: OlderPhotos | None = None,
 ) -> int:
     """Judge the photos, add those accepted, print the verdicts; the exit code."""
     from pipeline.gallery.enroll import enroll_photos
@@ -114,6 +122,7 @@ def run_enroll(
             recogniser.describe,
             recogniser.comparable,
             rules,
+            older,
         )
     for verdict in enrolment.verdicts:
         warning = warning_of(verdict, enrolment)

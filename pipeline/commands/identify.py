@@ -19,12 +19,14 @@ from pipeline.commands.context import (
     make_context,
     path_given,
 )
+from pipeline.commands.model_rules import left_behind_on_photos
 from pipeline.commands.thresholds import naming
 from pipeline.errors import SourceError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from pipeline.assemble.left_behind import OlderPhotos
     from pipeline.gallery.identify import IdentifiedFace, Searched
     from pipeline.gallery.memory.replica import Replica
     from pipeline.gallery.recogniser import Recogniser
@@ -66,7 +68,8 @@ def identify(
         open_recognition(context.config, context.models, on_progress) as recognition,
     ):
         replica = load_gallery(context.config, store, recognition, context.data)
-        code = run_identify(context, paths, replica, recognition, watchlist)
+        with left_behind_on_photos(context, store, recognition, replica, watchlist) as older:
+            code = run_identify(context, paths, replica, recognition, watchlist, older)
     raise typer.Exit(code)
 
 
@@ -76,19 +79,23 @@ def run_identify(
     replica: Replica,
     recogniser: Recogniser,
     watchlist: str | None = None,
+    older: OlderPhotos | None = None,
 ) -> int:
     """Print who is on each photo; the exit code. A photo that cannot be read does not stop the others.
 
-    `watchlist`: look only among the people of this list; None: of matching.watchlist, or everybody.
+    `watchlist`: look only among the people of this list; None: of matching.watchlist, or everybody. `older`: finds
+    those who are left behind; None: nobody is.
     """
     from rich.table import Table
 
     from pipeline.gallery.memory.among_list import AmongList
+    from pipeline.gallery.memory.left_behind_search import with_left_behind
     from pipeline.gallery.memory.pinned import PinnedGallery
 
     if not replica.people:
         context.say("nobody is enrolled, so everybody is unknown; see 'enroll --help'")
-    rule = naming(context.config, context.data, replica.own_pairs)
+    left = 0 if older is None else older.behind.people
+    rule = naming(context.config, context.data, with_left_behind(replica.own_pairs, left))
     log.info("%s", rule)
     searched: Searched = replica
     wanted = context.config.matching.watchlist if watchlist is None else watchlist
@@ -99,7 +106,7 @@ def run_identify(
     with context.progress() as bars:
         for path in bars.track(paths, description="looking"):
             try:
-                faces = look(context, path, searched, recogniser, rule.max_distance)
+                faces = look(context, path, searched, recogniser, rule.max_distance, older)
             except SourceError as error:
                 code = UNREADABLE
                 context.say(str(error))
@@ -116,7 +123,12 @@ def run_identify(
 
 
 def look(
-    context: Context, path: Path, searched: Searched, recogniser: Recogniser, max_distance: float
+    context: Context,
+    path: Path,
+    searched: Searched,
+    recogniser: Recogniser,
+    max_distance: float,
+    older: OlderPhotos | None = None,
 ) -> tuple[IdentifiedFace, ...]:
     """The faces of one photo, named below this distance. Raises SourceError."""
     from pipeline.capture.photo import read_photo
@@ -124,7 +136,7 @@ def look(
 
     rules = context.config.matching
     return identify_faces(
-        read_photo(path), recogniser, searched, max_distance, rules.min_margin, rules.candidates
+        read_photo(path), recogniser, searched, max_distance, rules.min_margin, rules.candidates, older
     )
 
 

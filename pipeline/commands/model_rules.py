@@ -10,12 +10,18 @@ from pipeline.commands.stranger_reach import stranger_reach
 from pipeline.commands.thresholds import naming, strangers_of, verification_distance
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from config.schema import Config
+    from pipeline.assemble.left_behind import OlderPhotos
+    from pipeline.assemble.recognition import Recognition
     from pipeline.commands.context import Context
     from pipeline.gallery.calibration import OwnPairs
     from pipeline.gallery.memory.following import Derive
     from pipeline.gallery.memory.left_behind_search import Scale
+    from pipeline.gallery.memory.replica import Replica
     from pipeline.gallery.sightings.stranger_book import Reach
+    from pipeline.gallery.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -61,3 +67,25 @@ def distance_for_names(context: Context, own: OwnPairs) -> float:
     rule = naming(context.config, context.data, own)
     log.info("%s", rule)
     return rule.max_distance
+
+
+def left_behind_on_photos(
+    context: Context,
+    store: Store,
+    recognition: Recognition,
+    replica: Replica,
+    watchlist: str | None = None,
+) -> AbstractContextManager[OlderPhotos | None]:
+    """What finds people who are left behind on photos; None where nobody is. Raises StoreError, GalleryError.
+
+    `watchlist`: look only among the people of this list; None: of matching.watchlist, or everybody.
+    """
+    from pipeline.assemble.run_models import Folders, older_photos
+
+    config = context.config
+    if watchlist is not None:
+        matching = config.matching.model_copy(update={"watchlist": watchlist})
+        config = config.model_copy(update={"matching": matching})
+    rules = CommandRules(replace(context, config=config))
+    folders = Folders(context.models, context.data)
+    return older_photos(config, folders, store, recognition, rules, lambda: replica.people)

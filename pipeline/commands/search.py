@@ -213,6 +213,11 @@ def run_search(context: Context, store: Store, probe: Probe, asked: PastFilter, 
             f"of all that are kept, {_sightings(others)} cannot be compared: no shot was good enough, the vector's "
             f"time is over, or it is of another model than {own_model(probe.comparable)}"
         )
+        for model_id, count in sorted(past.models_left_out().items()):
+            context.say(
+                f"{_sightings(count)} of model {model_id} not searched: seen before the model was changed; to search "
+                "them, give that model with --set embedding.model=..."
+            )
     if not answer.compared:
         _say_cameras(context, store, asked)
     _say_undated(context, store, asked)

@@ -14,6 +14,7 @@ from pipeline.commands.report import visible
 from pipeline.web.monitored import (
     CameraState,
     CameraStatus,
+    ModelStatus,
     MonitorStatus,
     SpoolState,
 )
@@ -53,7 +54,7 @@ class StatusView:
 
 
 def head_of(status: MonitorStatus) -> Text:
-    """Three lines: the monitor; latency and engine; events and gallery."""
+    """The monitor; latency and engine; events and gallery; the embedder, a line each."""
     text = Text()
     text.append("facestream ", "bold")
     text.append(f"{status.version}, process {status.pid}, up {span(status.uptime_s)}, ")
@@ -71,7 +72,19 @@ def head_of(status: MonitorStatus) -> Text:
     text.append("\nevents ", "dim").append(spool.state.value, STYLES[spool.state])
     text.append(f", {spool.waiting:,} waiting, ").append(f"{spool.lost:,} lost", "red" if spool.lost else "")
     text.append("   gallery ", "dim").append(f"{gallery.people:,} people, version {gallery.version}")
+    if status.model is not None:
+        _model(text, status.model)
     return text
+
+
+def _model(text: Text, model: ModelStatus) -> None:
+    """Which embedder serves, and who is left behind by it."""
+    text.append("\nmodel ", "dim").append(visible(model.name))
+    if model.since is not None:
+        text.append(f" since {model.since:%Y-%m-%d %H:%M} UTC")
+    if model.left_behind:
+        older = visible(model.older or "")
+        text.append(f", {model.left_behind:,} left behind under {older}: embedding costs twice", "yellow")
 
 
 def cameras_of(cameras: tuple[CameraStatus, ...], at: datetime, wide: bool) -> RenderableType:
@@ -109,6 +122,7 @@ def troubles_of(status: MonitorStatus) -> list[Text]:
         *(_trouble(camera.id, camera.problem) for camera in status.cameras if camera.problem is not None),
         *(_trouble(stage.name, stage.problem) for stage in status.stages if stage.problem is not None),
         *(_trouble("events", problem) for problem in (status.spool.problem,) if problem is not None),
+        *(_trouble("model", one.problem) for one in (status.model,) if one is not None and one.problem),
         *(_trouble("gallery", problem) for problem in (status.gallery.problem,) if problem is not None),
     ]
     lines += (

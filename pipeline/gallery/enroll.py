@@ -10,7 +10,9 @@ import numpy as np
 from pipeline.arrays import F32, U8
 from pipeline.gallery.agreement import agreeing, distances_between
 from pipeline.gallery.comparable import Comparable, own_model
-from pipeline.gallery.face_crop import cut_face
+from pipeline.gallery.face_crop import crop_pixels, cut_face
+from pipeline.gallery.identify import OlderFaces
+from pipeline.gallery.memory.answer import Answer, People
 from pipeline.gallery.memory.replica import Replica
 from pipeline.gallery.names import clean_name
 from pipeline.gallery.poor_photo import mean_brightness, spoiled_frame, what_spoils
@@ -173,14 +175,22 @@ def compare_photos(
 
 
 def warn_of_look_alikes(
-    person_id: str | None, verdicts: Sequence[PhotoVerdict], replica: Replica, rules: EnrolmentRules
+    person_id: str | None,
+    verdicts: Sequence[PhotoVerdict],
+    replica: Replica,
+    rules: EnrolmentRules,
+    older: OlderFaces | None = None,
 ) -> tuple[PhotoVerdict, ...]:
-    """Add to each accepted photo who else of the gallery is nearer to it than `rules.look_alike_distance`."""
+    """Add to each accepted photo who else of the gallery is nearer to it than `rules.look_alike_distance`.
+
+    `older`: who finds those who are left behind, by the kept crops; None: nobody is.
+    """
     rows = [row for row, verdict in enumerate(verdicts) if verdict.template is not None and verdict.accepted]
     if not rows:
         return tuple(verdicts)
     judged = list(verdicts)
-    found = replica.search(_vectors(verdicts, rows), LOOKED_AT)
+    answer = replica.answer(_vectors(verdicts, rows), LOOKED_AT)
+    found = answer.people if older is None else _with_left_behind(answer, verdicts, rows, older)
     for row, people in zip(rows, found, strict=True):
         others = tuple(
             LookAlike(one.person_id, one.name, one.distance, one.distance < rules.one_person_distance)
@@ -200,12 +210,14 @@ def enroll_photos(
     describe: Describe,
     comparable: Comparable,
     rules: EnrolmentRules,
+    older: OlderFaces | None = None,
 ) -> Enrolment:
     """Judge the photos and add the accepted ones to the person of this name, all or none.
 
     Args:
         replica: the gallery as it is now, for look-alikes.
         photos: read photos, or the verdict on one that could not be read.
+        older: who finds those who are left behind, for look-alikes too; None: nobody is.
         comparable: the model of new templates, and those whose templates they are compared with.
 
     Raises GalleryError for a name that cannot be used, StoreError.
@@ -226,7 +238,7 @@ def enroll_photos(
     if not rules.force:
         vectors = np.stack(known) if known else np.zeros((0, 0), np.float32)
         judged = compare_photos(name, judged, vectors, rules.same_person_distance)
-    judged = warn_of_look_alikes(person.id if person is not None else None, judged, replica, rules)
+    judged = warn_of_look_alikes(person.id if person is not None else None, judged, replica, rules, older)
     return _add(store, person.id if person is not None else name, judged, comparable)
 
 
@@ -266,6 +278,23 @@ def _seen_before(
             photo.path, f"the same image is already enrolled for {' and '.join(one.name for one in owners)}"
         )
     return None
+
+
+def _with_left_behind(
+    answer: Answer, verdicts: Sequence[PhotoVerdict], rows: Sequence[int], older: OlderFaces
+) -> People:
+    """The people of the answer, a row a photo of these, and those whom an older model alone knows."""
+    found = []
+    for row, people in zip(rows, answer.people, strict=True):
+        template = verdicts[row].template
+        crop = None if template is None else template.crop
+        if crop is None:
+            found.append(people)
+            continue
+        face = Faces(crop.box[None], crop.landmarks[None], np.ones(1, np.float32))
+        alone = replace(answer, people=(people,))
+        found += older.join(alone, crop_pixels(crop), face, LOOKED_AT).people
+    return tuple(found)
 
 
 def _vectors(verdicts: Sequence[PhotoVerdict], rows: Sequence[int]) -> F32:

@@ -12,7 +12,7 @@ from pipeline.gallery.decision import Decision, assign_names, decide
 from pipeline.gallery.memory.answer import Answer
 from pipeline.gallery.recogniser import Recogniser
 from pipeline.geometry import fraction_box
-from pipeline.types import Candidate
+from pipeline.types import Candidate, Faces
 
 
 class Searched(Protocol):
@@ -20,6 +20,14 @@ class Searched(Protocol):
 
     def answer(self, probes: F32, count: int) -> Answer:
         """For each probe (Q, D) up to `count` different people, nearest first."""
+        ...
+
+
+class OlderFaces(Protocol):
+    """The people whom an older model alone knows, found by photos."""
+
+    def join(self, answer: Answer, image: U8, faces: Faces, count: int) -> Answer:
+        """The answer, a row a face of the RGB image (H, W, 3), with these people among its candidates."""
         ...
 
 
@@ -37,19 +45,27 @@ class IdentifiedFace:
 
 
 def identify_faces(
-    image: U8, recogniser: Recogniser, replica: Searched, max_distance: float, min_margin: float, count: int
+    image: U8,
+    recogniser: Recogniser,
+    replica: Searched,
+    max_distance: float,
+    min_margin: float,
+    count: int,
+    older: OlderFaces | None = None,
 ) -> tuple[IdentifiedFace, ...]:
     """The faces of an RGB image (H, W, 3) from left to right, each with up to `count` people it may be.
 
     A name is given below `max_distance` and with `min_margin` to the second person (squared L2), and never
-    twice in one image.
+    twice in one image. `older`: who finds those who are left behind; None: nobody is.
     """
     faces = recogniser.detect(image)
     if not len(faces):
         return ()
     faces = faces.take(np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0])))
     described = recogniser.describe(image, faces)
-    found = replica.answer(described.vectors, max(count, 2)).people  # the margin needs a second person
+    most = max(count, 2)  # the margin needs a second person
+    answer = replica.answer(described.vectors, most)
+    found = (answer if older is None else older.join(answer, image, faces, most)).people
     decisions = assign_names([decide(people, max_distance, min_margin) for people in found])
     height, width = image.shape[:2]
     return tuple(

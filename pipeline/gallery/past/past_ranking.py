@@ -135,6 +135,14 @@ def count_kept(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(sightings)).scalar_one())
 
 
+def models_left_out(connection: Connection, comparable: Comparable) -> dict[str, int]:
+    """How many sightings have a vector of each other model, by model_id; a pass over the table."""
+    count = func.count(sightings.c.label)
+    asked = select(sightings.c.model_id, count).where(sightings.c.vector.is_not(None))
+    asked = asked.where(~is_comparable(sightings.c.model_id, comparable)).group_by(sightings.c.model_id)
+    return {model_id: int(found) for model_id, found in connection.execute(asked).all()}
+
+
 def count_searchable(connection: Connection, comparable: Comparable) -> int:
     """Those with a vector of these models: a pass over the table."""
     asked = select(func.count()).select_from(sightings).where(*_searchable(comparable))

@@ -23,6 +23,7 @@ from pipeline.gallery.past.past_ranking import (
     Ranked,
     count_kept,
     count_searchable,
+    models_left_out,
     rank,
     rank_all,
     span_of_labels,
@@ -113,6 +114,11 @@ class Past:
         with self._database.reading() as connection:
             have = count_searchable(connection, self.comparable) if small else self._loaded().live
             return max(count_kept(connection) - have, 0)
+
+    def models_left_out(self) -> dict[str, int]:
+        """How many sightings have a vector of another model, by model_id. Raises StoreError."""
+        with self._database.reading() as connection:
+            return models_left_out(connection, self.comparable)
 
     def refresh(self) -> None:
         """Bring the index up to what is in the database now, as `search` does. Raises StoreError."""
