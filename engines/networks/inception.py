@@ -12,9 +12,10 @@ NN2 follows table 2 line by line. Where the table leaves something open, this is
 - Pools of stride 2 pad by one, so that 112 becomes 56.
 
 NN3 is NN2 on 160x160. NN4 is NN2 on 96x96 "without 5x5 convolutions in the higher layers"; which those are is not
-said: without those of 4e, 5a and 5b, the cost is the 285M that the paper prints (of 5a and 5b alone 290M, of all of
-4a to 5b 264M). The paper's networks keep activations in range with local response norm. NN4 gets batch norm after
-every convolution, as OpenFace's nn4 has it, which came after it; its cost is counted without.
+said. Without those from 4e on, the cost is the 285M that the paper prints, and the parameters are the 6.6M that it
+gives as the least of its Inception networks; from 4d on it would be 282M, from 5a on 290M. The paper's networks keep
+activations in range with local response norm. NN4 gets batch norm (arXiv:1502.03167) after every convolution instead,
+as OpenFace's nn4 has it; its cost is counted without.
 """
 
 from __future__ import annotations
