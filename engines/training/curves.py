@@ -138,6 +138,8 @@ def curve_figure(points: list[CurvePoint], title: str) -> Figure:
     validation.set_xlabel("step")
     for axes in (loss, distances, validation):
         _plain(axes)
+    for axes in (loss, distances):
+        axes.set_ylim(bottom=0.0)
     return figure
 
 
@@ -162,6 +164,6 @@ def _plain(axes: Axes) -> None:
     axes.grid(visible=True, color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_ylim(bottom=0.0)
+    axes.margins(y=0.08)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize="small")
