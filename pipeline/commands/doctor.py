@@ -161,7 +161,10 @@ def _gallery_lines(gallery: GalleryHealth | None) -> list[str]:
         return [f"{gallery.address}: none yet, begins with the first enroll"]
     models = ", ".join(f"{count} of {model_id}" for model_id, count in gallery.model_ids.items())
     templates = f"templates: {gallery.templates}{f' ({models})' if models else ''}"
-    return [f"{gallery.address}: people: {gallery.people}, {templates}, version {gallery.version}"]
+    lines = [f"{gallery.address}: people: {gallery.people}, {templates}, version {gallery.version}"]
+    if gallery.left_behind:
+        lines.append(f"known by older models alone: {gallery.left_behind} (upgrade --status names them)")
+    return lines
 
 
 def _gigabytes(count: int) -> str:

@@ -18,6 +18,7 @@ from pipeline.errors import FacestreamError
 if TYPE_CHECKING:
     from pipeline.events.delivery.broker import Broker
     from pipeline.gallery.comparable import Comparable
+    from pipeline.gallery.storage.records import Serving
 
 LOW_DISK_BYTES = 500_000_000
 """below this a day of events and snapshots may not fit"""
@@ -64,6 +65,8 @@ class GalleryHealth:
     """model_id -> templates"""
     version: int
     """number of its last change"""
+    left_behind: int = 0
+    """people whom older models alone know"""
 
 
 def check_versions(versions: Versions, problems: Problems) -> None:
@@ -199,6 +202,7 @@ def check_gallery(
     from pipeline.gallery.comparable import models_of, own_model
     from pipeline.gallery.storage.store import DATABASE_FILE, Store
     from pipeline.gallery.storage.tables import SCHEMA_VERSION
+    from pipeline.gallery.upgrade.left_behind import left_behind
 
     url = config.gallery.url
     address = str(data / DATABASE_FILE) if url is None else mask(url.reveal())
@@ -220,6 +224,9 @@ def check_gallery(
             people = store.people()
             model_ids = store.templates_by_model()
             version = store.version()
+            serving = store.serving()
+            with store.database.reading() as connection:
+                behind = 0 if comparable is None else len(left_behind(connection, models_of(comparable)))
     except FacestreamError as error:
         stopped = Problem("gallery", str(error))
         problems += [stopped] if stopped not in problems else []
@@ -230,7 +237,22 @@ def check_gallery(
             Problem(
                 "gallery",
                 f"nobody can be recognised: templates are of {there}, not of {own_model(comparable)}; enroll the "
-                "photos again, or set embedding.model back",
+                "photos again, correct embedding.model, or describe kept faces by it: upgrade --to MODEL",
             )
         )
-    return GalleryHealth(address, True, len(people), sum(model_ids.values()), model_ids, version)
+    if comparable is not None and serving is not None and serving.model == config.embedding.model:
+        problems += _other_model(serving, own_model(comparable))
+    return GalleryHealth(address, True, len(people), sum(model_ids.values()), model_ids, version, behind)
+
+
+def _other_model(serving: Serving, model_id: str) -> Problems:
+    """An entry of models.yaml that is another model here than where the gallery was switched to it."""
+    if serving.model_id == model_id:
+        return []
+    return [
+        Problem(
+            "gallery",
+            f"it was switched to {serving.model} as {serving.model_id}, and here that is {model_id}; copy the model "
+            "and its entry from where it was switched",
+        )
+    ]

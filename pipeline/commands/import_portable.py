@@ -64,6 +64,6 @@ def say_what_is_not_searched(context: Context, file: PortableFile) -> None:
     if others:
         names = ", ".join(f"{one.templates} of {one.model_id}" for one in others)
         context.say(
-            f"templates of other models than {comparable[0]} are kept and not searched: {names}; configure their model "
-            "as embedding.model, or enroll these people again"
+            f"templates of other models than {comparable[0]} are kept and not searched: {names}; to describe "
+            f"kept faces by it: upgrade --to {context.config.embedding.model}"
         )

@@ -170,7 +170,7 @@ def test_templates_of_another_model_are_told_of(tmp_path: Path, capsys: pytest.C
         store.enroll("Ann", [NewTemplate("older", vectors(1)[0], 0.9, "ann.png", f"{1:064}")])
     assert gallery(tmp_path, as_json=False) == 0
     said = capsys.readouterr()
-    assert f"1 of the gallery's 1 templates are of other models than {MODEL_ID}" in said.err
+    assert f"people whom other models than {MODEL_ID} alone know: 1; upgrade --status" in said.err
     assert f"nobody is enrolled with {MODEL_ID}" in said.out
 
 

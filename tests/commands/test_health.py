@@ -25,6 +25,7 @@ from pipeline.commands.machine import Hardware, Versions
 from pipeline.events.delivery.redis_server import EmbeddedRedis
 from pipeline.gallery.storage.records import NewTemplate
 from pipeline.gallery.storage.store import DATABASE_FILE, Store
+from tests.gallery.people import template
 from tests.gallery.schema_1 import begin_schema_1
 
 MODEL = "facenet-20180408"
@@ -198,6 +199,35 @@ def test_a_gallery_of_another_model_is_a_problem(tmp_path: Path) -> None:
     assert problems[0].message.startswith(
         f"nobody can be recognised: templates are of other-net, not of {MODEL}; enroll the photos again"
     )
+
+
+def test_people_known_by_older_models_alone_are_counted(tmp_path: Path) -> None:
+    enrolled(tmp_path, "other-net")
+    with Store(tmp_path) as store:
+        store.enroll("Bob", [template(2, model_id=MODEL, dimension=4)])
+    problems: Problems = []
+    found = check_gallery(configured(), tmp_path, MODEL, problems)
+    assert found is not None
+    assert (found.left_behind, problems) == (1, [])
+
+
+def test_a_name_that_is_another_model_here_is_a_problem(tmp_path: Path) -> None:
+    enrolled(tmp_path, MODEL)
+    with Store(tmp_path) as store:
+        store.serve("mine", "mine-2")
+    problems: Problems = []
+    check_gallery(configured("embedding.model=mine"), tmp_path, (MODEL,), problems)
+    assert [each.message for each in problems] == [
+        f"it was switched to mine as mine-2, and here that is {MODEL}; copy the model and its entry from where it was "
+        "switched"
+    ]
+
+
+def test_a_gallery_of_a_compatible_model_is_none(tmp_path: Path) -> None:
+    enrolled(tmp_path, "other-net")
+    problems: Problems = []
+    assert check_gallery(configured(), tmp_path, (MODEL, "other-net"), problems) is not None
+    assert problems == []
 
 
 def test_a_file_that_is_no_gallery_is_a_problem(tmp_path: Path) -> None:

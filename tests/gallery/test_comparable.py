@@ -79,7 +79,8 @@ def test_a_gallery_of_old_templates_is_searched_with_new_probes(store: Store) ->
     contents = store.contents(BOTH)
     assert contents.labels.tolist() == [1, 2, 3]
     assert contents.left_out(BOTH) == (
-        "1 of the gallery's 4 templates are of other models than v2 and are not searched; enroll those people again"
+        "people whom other models than v2 alone know: 1; upgrade --status names them, and enrolling new photos makes "
+        "them known to it"
     )
 
 

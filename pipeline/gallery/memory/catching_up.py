@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.errors import StoreError
 from pipeline.gallery.comparable import Comparable, check_dimensions
-from pipeline.gallery.memory.contents import BLOCK_ROWS, count_templates, left_out, name_blocks, read_block
+from pipeline.gallery.memory.contents import BLOCK_ROWS, count_left_out, left_out, name_blocks, read_block
 from pipeline.gallery.memory.delta import (
     Delta,
     follows,
@@ -112,10 +112,9 @@ def read_all(replica: Replica, database: Database, comparable: Comparable) -> No
         raise StoreError("the gallery was replaced by another while it was read; run this again")
 
 
-def say_what_is_left_out(replica: Replica, database: Database, comparable: Comparable) -> None:
-    """A line in the log where templates are of other models. Raises StoreError."""
+def say_what_is_left_out(database: Database, comparable: Comparable) -> None:
+    """A line in the log where people are known by other models alone. Raises StoreError."""
     with database.reading() as connection:
-        others = count_templates(connection) - count_templates(connection, comparable)
-    line = left_out(comparable, len(replica), others)
+        line = left_out(comparable, count_left_out(connection, comparable))
     if line is not None:
         logger.warning("%s", line)

@@ -56,7 +56,7 @@ class Contents:
     vectors: F32
     """(N, D) unit length; D is 0 where there is no template"""
     others: int
-    """templates of other models, left out: their vectors cannot be compared"""
+    """people whom other models alone know: their vectors cannot be compared"""
 
     def __post_init__(self) -> None:
         check_array("labels", self.labels, np.int64, ("N",))
@@ -64,18 +64,25 @@ class Contents:
         check_rows(len(self.labels), vectors=self.vectors)
 
     def left_out(self, comparable: Comparable) -> str | None:
-        """A line for the operator where templates are of other models than this; None where none is."""
-        return left_out(comparable, len(self.labels), self.others)
+        """A line for the operator where people are known by other models alone; None where nobody is."""
+        return left_out(comparable, self.others)
 
 
-def left_out(comparable: Comparable, searched: int, others: int) -> str | None:
-    """A line for the operator where templates are of other models than this; None where none is."""
+def left_out(comparable: Comparable, others: int) -> str | None:
+    """A line for the operator where people are known by other models alone; None where nobody is."""
     if not others:
         return None
     return (
-        f"{others} of the gallery's {others + searched} templates are of other models than "
-        f"{own_model(comparable)} and are not searched; enroll those people again"
+        f"people whom other models than {own_model(comparable)} alone know: {others}; upgrade --status names them, and "
+        "enrolling new photos makes them known to it"
     )
+
+
+def count_left_out(connection: Connection, comparable: Comparable) -> int:
+    """How many people have templates, but none of these models."""
+    known = select(templates.c.person_id).where(is_comparable(templates.c.model_id, comparable))
+    asked = select(func.count(templates.c.person_id.distinct())).where(templates.c.person_id.not_in(known))
+    return int(connection.execute(asked).scalar_one())
 
 
 def read_contents(connection: Connection, comparable: Comparable) -> Contents:
@@ -100,7 +107,7 @@ def read_contents(connection: Connection, comparable: Comparable) -> Contents:
         labels=labels,
         person_ids=tuple(owners),
         vectors=vectors if here else np.zeros((0, 0), np.float32),
-        others=count_templates(connection) - here,
+        others=count_left_out(connection, comparable),
     )
 
 

@@ -63,7 +63,7 @@ def open_replica(
                 logger.info("building the index of %d templates; the next start need not", count)
     if opened is None:
         opened = Opened(build_replica(database, comparable, recipe.make()), None)
-    say_what_is_left_out(opened.replica, database, comparable)
+    say_what_is_left_out(database, comparable)
     return opened
 
 

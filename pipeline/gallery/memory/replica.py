@@ -74,7 +74,7 @@ class Replica:
         """Read all templates of these models; says in the log what it leaves out. Raises StoreError, GalleryError."""
         replica = cls(index)
         read_all(replica, store.database, comparable)
-        say_what_is_left_out(replica, store.database, comparable)
+        say_what_is_left_out(store.database, comparable)
         return replica
 
     def __len__(self) -> int:

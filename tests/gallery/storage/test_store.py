@@ -276,13 +276,14 @@ def test_the_history_tells_every_change_once_and_labels_are_never_reused(store: 
 def test_contents_are_those_of_one_model_in_order_of_label(store: Store) -> None:
     ann = store.enroll("Ann", [template(1), template(1, model_id="model-b", dimension=8)]).person
     bob = store.enroll("Bob", [template(2)]).person
+    cleo = store.enroll("Cleo", [template(3, model_id="model-b", dimension=8)]).person
     contents = store.contents(MODEL)
     assert contents.labels.tolist() == [1, 3]
     assert contents.person_ids == (ann.id, bob.id)
     assert contents.vectors.tobytes() == np.stack([face(1), face(2)]).tobytes()
     assert contents.others == 1
-    assert contents.version == 3
-    assert {one.id for one in contents.people} == {ann.id, bob.id}
+    assert contents.version == 4
+    assert {one.id for one in contents.people} == {ann.id, bob.id, cleo.id}
 
 
 def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
