@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.merge_people import merge_command
+from pipeline.commands.merge_people import distance_between, merge_command
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.watchlists import Watchlists
 from run_pipeline import main
@@ -126,3 +126,12 @@ def test_at_a_terminal_it_asks_first(
 )
 def test_the_command_may_be_pasted_whatever_people_are_called(gone: str, into: str, command: str) -> None:
     assert merge_command(gone, into, "p_1", "p_2") == command
+
+
+def test_people_of_compatible_models_are_compared(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        ann = store.enroll("Ann", [template(1, model_id="v1")]).person
+        anne = store.enroll("Anne", [template(1, model_id="v2"), template(2, model_id="v0")]).person
+        assert distance_between(store, ann, anne, "v2") is None
+        assert distance_between(store, ann, anne, ("v2", "v1")) == 0.0
+        assert distance_between(store, anne, ann, ("v2", "v1")) == 0.0

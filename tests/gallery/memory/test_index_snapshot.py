@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from pipeline.errors import StoreError
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.indexes.choose import INDEXES, choose_index
 from pipeline.gallery.indexes.index import Index
 from pipeline.gallery.memory import opening, snapshot_taking
@@ -296,3 +297,27 @@ def test_two_programs_writing_at_once_leave_the_newer_one(store: Store, tmp_path
     assert start(store, tmp_path).snapshot_version == 21
     snapshots(tmp_path).save(newer)
     assert the_one(tmp_path).name.startswith("000000000021-")
+
+
+def test_one_of_another_set_of_compatible_models_is_not_trusted(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def opened(comparable: Comparable) -> Opened:
+        kept = IndexSnapshots(tmp_path, comparable, "hnsw")
+        found = open_replica(store.database, comparable, recipe("hnsw"), kept)
+        SnapshotTaking(tmp_path, store.database, kept, found).take(found.replica)
+        return found
+
+    store.enroll("Ann", [template(50, model_id="model-b")])
+    both, more = ("model-b", MODEL), ("model-b", "model-c", MODEL)
+    assert [opened(each).snapshot_version for each in (both, MODEL, more)] == [None, None, None]
+    assert [len(opened(each).replica) for each in (both, MODEL, more)] == [21, 20, 21]
+    assert [opened(each).snapshot_version for each in (both, MODEL, more, more[:1] + more[:0:-1])] == [21] * 4
+    ours, others = (IndexSnapshots(tmp_path, each, "hnsw").folder for each in (both, MODEL))
+    (folder,) = others.iterdir()
+    shutil.rmtree(ours)
+    shutil.copytree(folder, ours / folder.name)  # as if one were taken for the other
+    assert opened(both).snapshot_version is None
+    assert "it is of another model, model-a and not model-b + model-a" in caplog.text
+    store.forget(store.find("Person 3").id)
+    assert len(opened(both).replica) == 19

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from pipeline.gallery.keeping.forgetting import forget_stranger
 from pipeline.gallery.keeping.retention import RetentionRules, expire
@@ -27,6 +28,7 @@ from pipeline.gallery.past.past_file import (
 )
 from pipeline.gallery.past.past_index import GONE, PastFilter, PastIndex
 from pipeline.gallery.past.past_keeping import gallery_id_of, wipe_past
+from pipeline.gallery.past.past_manifest import read_past_manifest
 from pipeline.gallery.past.past_search import Past
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.tables import sightings
@@ -239,3 +241,20 @@ def test_a_damaged_one_is_removed_where_something_has_to_be_wiped(store: Store, 
 def test_a_restore_removes_it_with_the_snapshots(store: Store, tmp_path: Path) -> None:
     assert remove_snapshots(tmp_path) == 1
     assert list((tmp_path / "index" / f"sightings-{MODEL}").iterdir()) == []
+
+
+def test_compatible_models_have_an_index_of_their_own_that_is_wiped_too(store: Store, tmp_path: Path) -> None:
+    both = ("model-b", MODEL)
+    own = replace(probe(3), comparable=both)
+    past = Past(store.database, tmp_path, both)
+    assert (
+        labels(past, own) == exact(store, own, PastFilter(), 20) == exact(store, probe(3), PastFilter(), 20)
+    )
+    folder = PastFile(tmp_path, both).folder
+    (place,) = folder.iterdir()
+    assert read_past_manifest(place).model_id == "model-b + model-a"
+    gone = label_of(store, 3)
+    with store.database.writing() as connection:
+        connection.execute(delete(sightings).where(sightings.c.label == gone))
+    assert wipe_past(store.database, tmp_path) == 2  # in each of the two
+    assert gone not in labels(Past(store.database, tmp_path, both), own)
