@@ -101,10 +101,17 @@ def train(
             how = _taken(course, stepper, source, plan, settings, stop, on_step)
             course.finish(how)
         network.to("cpu").eval()
-        if course.state.best_step:
-            load_best(network, folder)
-    end = course.state
-    return Outcome(how.ended, how.why, end.step, end.seconds, end.best, end.best_step, str(device))
+        # What the file says, not the state: a kill may have come between the two, and the better one stays.
+        best = load_best(network, folder) if course.state.best_step else None
+    return Outcome(
+        ended=how.ended,
+        why=how.why,
+        step=course.state.step,
+        seconds=course.state.seconds,
+        best=best.validation if best else None,
+        best_step=best.step if best else 0,
+        device=str(device),
+    )
 
 
 def _taken(

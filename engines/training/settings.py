@@ -150,7 +150,7 @@ class Settings:
         return tuple(name for name in names if getattr(self, name) != getattr(other, name))
 
 
-FREE = frozenset({"steps", "minutes", "patience", "device", "save_every_s", "threads"})
+FREE = frozenset({"steps", "minutes", "patience", "collapse_steps", "device", "save_every_s", "threads"})
 """when to stop, where, and how fast; a step on another device differs in its last bits"""
 
 _AT_LEAST: Mapping[str, float] = MappingProxyType(

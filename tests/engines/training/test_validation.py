@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engines.errors import TrainingError
+from engines.training import validation
 from engines.training.settings import BestBy
 from engines.training.sources import FeatureSource
 from engines.training.validation import Validation, validate_on, vectors_of
@@ -38,8 +39,8 @@ def test_known_figures(source: FeatureSource, expected: Validation) -> None:
 
 
 def test_a_figure_is_chosen_by_its_name() -> None:
-    validation = Validation(accuracy=0.1, val=0.2, auc=0.3)
-    assert [validation.figure(by) for by in BestBy] == [0.1, 0.2, 0.3]
+    figures = Validation(accuracy=0.1, val=0.2, auc=0.3)
+    assert [figures.figure(by) for by in BestBy] == [0.1, 0.2, 0.3]
 
 
 @pytest.mark.parametrize("batch", [7, 64])
@@ -61,3 +62,16 @@ def test_faces_without_pairs_are_refused() -> None:
     for people in ([0, 1, 2, 3], [0, 0, 0, 0]):
         with pytest.raises(TrainingError, match="validation needs two people"):
             validate_on(FeatureSource(values, np.array(people, np.int64)))
+
+
+def test_of_many_faces_whole_people_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = np.repeat(np.arange(40), np.where(np.arange(40) < 10, 3, 1)).astype(np.int64)
+    monkeypatch.setattr(validation, "MAX_FACES", 25)
+
+    rows = validation._rows(people)
+
+    assert len(rows) == 24
+    assert np.bincount(people[rows])[:10].tolist().count(3) == 8
+    np.testing.assert_array_equal(rows, validation._rows(people))
+    monkeypatch.setattr(validation, "MAX_FACES", 4)
+    assert len(np.unique(people[validation._rows(people)])) == 2
