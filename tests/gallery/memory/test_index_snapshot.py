@@ -314,10 +314,7 @@ def test_one_of_another_set_of_compatible_models_is_not_trusted(
     assert [len(opened(each).replica) for each in (both, MODEL, more)] == [21, 20, 21]
     assert [opened(each).snapshot_version for each in (both, MODEL, more, more[:1] + more[:0:-1])] == [21] * 4
     ours, others = (IndexSnapshots(tmp_path, each, "hnsw").folder for each in (both, MODEL))
-    (folder,) = others.iterdir()
     shutil.rmtree(ours)
-    shutil.copytree(folder, ours / folder.name)  # as if one were taken for the other
+    shutil.copytree(others, ours)  # as if one were taken for the other
     assert opened(both).snapshot_version is None
     assert "it is of another model, model-a and not model-b + model-a" in caplog.text
-    store.forget(store.find("Person 3").id)
-    assert len(opened(both).replica) == 19
