@@ -123,7 +123,7 @@ def tell_switched(context: Context, done: Serving, unreadable: int) -> None:
     else:
         context.print(f"{done.model} serves now; running monitors change to it by themselves")
     if unreadable:
-        context.say(f"kept faces that are no pictures any more, and were left out: {unreadable}; run doctor")
+        context.say(f"kept faces that are no pictures any more, and were left out: {unreadable}")
     context.say(
         "past sightings keep the vectors of the model that saw them: strangers and `search` begin anew, and what "
         "was seen before is searched by the model that saw it"
