@@ -1,0 +1,18 @@
+"""A trainer of painted people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.training.painted_training import Trainer, opened_trainer, write_set
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[Trainer]:
+    """Sixty people with three photos each."""
+    with opened_trainer(tmp_path) as opened:
+        write_set(opened.photos)
+        yield opened

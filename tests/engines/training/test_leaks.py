@@ -1,0 +1,56 @@
+"""Nobody of the test half stays in training: by the words of a name, or by a face."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engines.arrays import F32
+from engines.training.leaks import Leak, LeakSide, find_leaks, leaks_by_name, rows_without
+
+
+def face(degrees: float) -> F32:
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], np.float32)
+
+
+def side(*photos: tuple[str, float]) -> LeakSide:
+    people = [person for person, _ in photos]
+    names = [f"{person}/{number}.jpg" for number, person in enumerate(people)]
+    return LeakSide(people, names, np.stack([face(degrees) for _, degrees in photos]))
+
+
+@pytest.mark.parametrize(
+    ("training", "test"),
+    [("Nan_Wang", "Wang_Nan"), ("Choi_Sung-hong", "Sung Hong CHOI"), ("Zoe_Ball", "Zoë Ball")],
+)
+def test_a_name_turned_round_is_the_same(training: str, test: str) -> None:
+    assert leaks_by_name([training, "Ann"], [test, "Bo", test]) == (Leak(training, test, None),)
+
+
+def test_other_names_are_other_people() -> None:
+    assert leaks_by_name(["Ann Lee", "Ann"], ["Ann Li", "Lee"]) == ()
+
+
+def test_a_near_face_is_told_of_once_with_its_nearest_photos() -> None:
+    training = side(("Ann", 0), ("Ann", 4), ("Bo", 90))
+    test = side(("Cy", 7), ("Cy", 30), ("Di", 180))
+    (leak,) = find_leaks(training, test, limit=0.45)
+    assert (leak.person, leak.test_person) == ("Ann", "Cy")
+    assert leak.distance == pytest.approx(2 - 2 * np.cos(np.radians(3)), abs=1e-4)
+    assert (leak.photo, leak.test_photo) == ("Ann/1.jpg", "Cy/0.jpg")
+
+
+def test_a_name_says_it_before_a_face_does() -> None:
+    (leak,) = find_leaks(side(("Ann_Lee", 0)), side(("Lee_Ann", 1)))
+    assert leak.distance is None
+
+
+def test_the_limit_is_exclusive_and_in_squared_distance() -> None:
+    training, test = side(("Ann", 0)), side(("Bo", 60))  # squared distance 1
+    assert find_leaks(training, test, limit=0.99) == ()
+    assert len(find_leaks(training, test, limit=1.01)) == 1
+
+
+def test_whoever_leaks_goes_with_all_photos() -> None:
+    people = ["Ann", "Bo", "Ann", "Cy"]
+    assert rows_without(people, [Leak("Ann", "X", 0.1)]).tolist() == [1, 3]
