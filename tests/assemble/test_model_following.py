@@ -30,6 +30,7 @@ from pipeline.assemble.run import RunPlan, build_run
 from pipeline.assemble.serving import ServedModels
 from pipeline.capture.synthetic import Actor, Colour, SyntheticScene, SyntheticSource
 from pipeline.embedding.embedder import Embedder
+from pipeline.events.encode import encode
 from pipeline.events.event import EventType, IdentityEvent, Mode
 from pipeline.events.memory_sink import MemorySink
 from pipeline.gallery.memory.following import Derive
@@ -380,3 +381,28 @@ def wait_until(done: Callable[[], bool]) -> bool:
             return True
         pause.wait(0.01)
     return False
+
+
+def test_a_plain_replay_repeats_itself_with_and_without_people_left_behind(
+    store: Store, tmp_path: Path
+) -> None:
+    enrol(store, "Ann", ANN, "one", "two")
+    enrol(store, "Bob", BOB, "one")
+
+    def replayed(model: str) -> list[str]:
+        sink, source = MemorySink(), SyntheticSource(SCENE, "c0")
+        runs = {"c0": source.open().recording_id}
+        with following(store, tmp_path, Opened(), Clock()) as follower:
+            models = follower.begin(model)
+            plan = RunPlan(Mode.REPLAY, runs, True, [sink], models=models)
+            with build_run(
+                CONFIG, models.force.served.eye.recognition, models, plan
+            ).supervisor as supervisor:
+                supervisor.start([source])
+                assert supervisor.wait().complete
+        return [encode(event) for event in sink.events]
+
+    for model in ("one", "two"):  # with `two`, Bob is left behind
+        first = replayed(model)
+        assert first == replayed(model)
+        assert all(f'"{name}"' in "".join(first) for name in ("Ann", "Bob"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.schema import Config
-from pipeline.assemble.strangers import strangers_of_cameras, strangers_of_replay
+from pipeline.assemble.strangers import side_of_cameras, strangers_of_cameras, strangers_of_replay
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.strangers.strangers import StrangerIds
 from pipeline.gallery.recogniser import Recogniser
@@ -132,3 +132,23 @@ def test_a_replay_knows_nothing_of_an_earlier_one_of_itself(store: Store, recogn
         replay.put_in_place(store)
         (kept,) = Strangers(store.database).listed()
         assert kept.sightings == 1
+
+
+def test_after_a_change_of_the_model_open_sightings_keep_their_ids_and_its_book_counts(
+    store: Store, recogniser: Recogniser
+) -> None:
+    with watched(store, recogniser) as strangers:
+        (before,) = tell(strangers, stated(NEW, 1, person=1))
+        strangers.expect("newer", side_of_cameras(CONFIG, store, recogniser, lambda _: 0.7))
+
+        def by_newer(event: IdentityEvent) -> str | None:
+            (told,) = strangers.tell([replace(event, embedder="newer")]).events
+            return told.stranger_id
+
+        assert by_newer(stated(EventType.UPDATE, 1, person=1)) == before
+        # By the earlier model's vectors nobody is recognised any more, and what they say late does no harm.
+        assert tell(strangers, stated(END, 1, person=1)) == [before]
+        other = by_newer(stated(NEW, 2, person=2, at_s=30.0, since_s=29.0))
+        assert other != before
+        by_newer(stated(END, 2, person=2, at_s=31.0, since_s=29.0))
+        assert by_newer(stated(NEW, 3, person=2, shot=1, at_s=60.0, since_s=59.0)) == other
