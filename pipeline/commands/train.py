@@ -48,7 +48,10 @@ class NewRun:
     minutes: Annotated[
         float | None,
         typer.Option(
-            "--minutes", metavar="M", min=0.01, help="Of learning, all parts of a run together. [30]"
+            "--minutes",
+            metavar="M",
+            min=0.01,
+            help="Of learning, all parts of a run together. [30; head: 200 steps]",
         ),
     ] = None
     steps: Annotated[
@@ -195,8 +198,9 @@ def _check_verbs(new: NewRun, old: OldRun, datasets: Sequence[Path], list_: bool
 
 def _new(context: Context, new: NewRun, datasets: Sequence[Path]) -> Asked:
     """The run that is asked for. Raises BadInputError where it is there already, CatalogueError for no network."""
+    from engines.training.head import STEPS
     from pipeline.commands.training.learners import Limit, side_of
-    from pipeline.commands.training.run_file import TrainingRun, new_run_name, run_folder
+    from pipeline.commands.training.run_file import HEAD, TrainingRun, new_run_name, run_folder
     from pipeline.commands.training.running import Asked
 
     if new.network is None:
@@ -223,7 +227,10 @@ def _new(context: Context, new: NewRun, datasets: Sequence[Path]) -> Asked:
         embedder=context.config.embedding.model,
         compatible_with=new.compatible_with or "",
     )
-    limit = Limit(MINUTES if new.minutes is None and new.steps is None else new.minutes, new.steps)
+    limit = Limit(new.minutes, new.steps)
+    if limit == Limit(None, None):
+        short = new.network == HEAD and new.compatible_with is None
+        limit = Limit(None, STEPS) if short else Limit(MINUTES, None)
     return Asked(name, run, limit, resumed=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.context import Context
 from pipeline.commands.training.parting import Gathered
 from pipeline.commands.training.run_file import HEAD, TrainingRun
-from pipeline.commands.training.trunk_features import trunk_features
+from pipeline.commands.training.trunk_features import trunk_features, trunk_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,6 +63,32 @@ def network_of(run: TrainingRun) -> nn.Module:
     return member(run.network).make(run.dimension)
 
 
+def begin_with(context: Context, network: nn.Module, run: TrainingRun, faces: Gathered, rows: I64) -> None:
+    """Give a head the weights that it begins with, from these rows; other networks begin by chance.
+
+    So does a head that is to be comparable with an older model's vectors, as the paper's does: its own best beginning
+    lies in another space, and its small steps would not lead out of it.
+
+    Raises TrainingError where the people are too few, EngineError, OutsideError.
+    """
+    if run.network != HEAD or run.compatible_with:
+        return
+    import numpy as np
+
+    from engines.networks.weights import load_facenet
+    from engines.training.head import begin
+    from engines.training.head_network import HeadNetwork
+    from engines.training.trunk import last_layer
+    from engines.zoo.cache import ModelCache
+    from engines.zoo.fetch import fetch
+
+    assert isinstance(network, HeadNetwork)
+    trunk = fetch(trunk_model(context), ModelCache(context.models))[0]
+    plain = source_of(context, run, faces, rows, changed=False)
+    features = plain.plain(np.arange(len(plain.people))).numpy()
+    begin(network, last_layer(load_facenet(trunk)), features, plain.people)
+
+
 def source_of(context: Context, run: TrainingRun, faces: Gathered, rows: I64, *, changed: bool) -> FaceSource:
     """These rows, ascending, as the network takes them; `changed`: anew each time, as the run's augmentation says.
 
@@ -94,21 +120,26 @@ def source_of(context: Context, run: TrainingRun, faces: Gathered, rows: I64, *,
 
 def settings_of(context: Context, run: TrainingRun, limit: Limit) -> Settings:
     """How it learns: as the configuration says, else as suits the network. Raises TrainingError."""
+    from engines.training import head as for_head
     from engines.training.settings import Device, Negatives, Optimizer, Precision, Settings
 
     keys = context.config.training
-    head = run.network == HEAD
+    head = run.network == HEAD and not run.compatible_with
     optimizer = Optimizer.ADAM if keys.optimizer == "auto" else Optimizer(keys.optimizer)
     rate = keys.learning_rate
     if rate is None:
-        rate = 0.05 if optimizer is Optimizer.ADAGRAD else 1e-3
+        adams = for_head.LEARNING_RATE if head else 1e-3
+        rate = 0.05 if optimizer is Optimizer.ADAGRAD else adams
+    others = keys.others
+    if others is None:
+        others = for_head.OTHERS if head else OTHERS
     return Settings(
         steps=NO_END if limit.steps is None else limit.steps,
         minutes=limit.minutes,
         patience=keys.patience,
-        people=keys.people or (64 if head else 30),
-        photos=keys.photos or 4,
-        others=OTHERS if keys.others is None else keys.others,
+        people=keys.people or (for_head.PEOPLE if head else 30),
+        photos=keys.photos or (for_head.PHOTOS if head else 4),
+        others=others,
         margin=keys.margin,
         negatives=Negatives(keys.negatives),
         optimizer=optimizer,

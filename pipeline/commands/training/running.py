@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.context import Context
 from pipeline.commands.training.cutting import cut_sets
 from pipeline.commands.training.figures import Figures, held_out_figures, show_figures
-from pipeline.commands.training.learners import Limit, network_of, settings_of, side_of
+from pipeline.commands.training.learners import Limit, begin_with, network_of, settings_of, side_of
 from pipeline.commands.training.learning import Lesson, learn, minutes
 from pipeline.commands.training.older_vectors import older_vectors
 from pipeline.commands.training.parting import (
@@ -79,6 +79,7 @@ def run_training(
     say_parts(context, faces, parts, folder)
     older = older_vectors(context, run, faces) if run.compatible_with else None
     network = network_of(run)
+    begin_with(context, network, run, faces, parts.train)
     lesson = Lesson(run, faces, parts, _settings(context, asked, folder), folder, older)
     outcome = learn(context, network, lesson, stop)
     context.say(
