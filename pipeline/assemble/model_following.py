@@ -155,9 +155,7 @@ class ModelFollower:
         self._models.change(Force(served, self._behind(served)))
         self._trouble = None
         took_s = self._now() - began_s
-        log.warning(
-            "%s serves from now on, after %s; opened in %.1f s", wanted.model, before.eye.model, took_s
-        )
+        log.info("%s serves from now on, after %s; opened in %.1f s", wanted.model, before.eye.model, took_s)
 
     def _opened(self, wanted: Serving) -> Served:
         eye = self._eyes.of(wanted.model)
