@@ -7,8 +7,9 @@ import os
 import platform
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -28,8 +29,9 @@ PACKAGES = {
     "sqlalchemy": "SQLAlchemy",
 }
 """how doctor calls a package -> its distribution, as in requirements.txt"""
-NATIVE = ("cv2", "av", "openvino", "hnswlib")
-"""modules with libraries of their own, which may be installed and still not load; torch takes too long to try"""
+NATIVE = ("cv2", "av", "hnswlib")
+"""modules with libraries of their own, which may be installed and still not load, besides OpenVINO, which is imported
+in one way alone; torch takes too long to try"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,15 @@ def facestream_version() -> str:
 
 def read_versions() -> Versions:
     """Versions of everything that matters; torch is looked up and not imported."""
+    from engines.backends.openvino_module import import_openvino
+
+    loading: dict[str, Callable[[], object]] = {
+        name: partial(importlib.import_module, name) for name in NATIVE
+    }
     unloadable = {}
-    for module in NATIVE:
+    for module, load in {**loading, "openvino": import_openvino}.items():
         try:
-            importlib.import_module(module)
+            load()
         except ImportError as error:
             unloadable[module] = str(error)
     return Versions(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import onnx
+import pytest
 
 from engines.build.pixels import takes_pixels
 from tests.engines.build.test_pixels import FACENET, identity
@@ -24,9 +25,18 @@ print([thread.name for thread in threading.enumerate()])
 """
 
 
-def test_no_thread_is_begun_and_nothing_is_kept_of_the_user(tmp_path: Path) -> None:
+VERSIONS = """
+import threading
+from pipeline.commands.machine import read_versions
+assert not read_versions().unloadable
+print([thread.name for thread in threading.enumerate()])
+"""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, VERSIONS])
+def test_no_thread_is_begun_and_nothing_is_kept_of_the_user(program: str, tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         check=True,
         cwd=ROOT,
         env={**os.environ, "HOME": str(tmp_path)},
