@@ -33,8 +33,9 @@ def near_pairs(
 ) -> NearPairs:
     """All pairs of unit vectors (A, D) and (B, D) whose squared L2 distance is below `limit`.
 
-    `on_done` hears after each block how many rows of the first set were compared. 10,000 faces against 10,000 take
-    about a second on two cores, a million against a million three hours.
+    `on_done` hears after each block how many rows of the first set were compared. Two times
+    A B D operations: by that, a second for 10,000 faces against 10,000 of 512 numbers at 100 GFLOP/s, and three hours
+    for a million against a million.
     """
     found: list[tuple[I64, I64, F32]] = []
     for top in range(0, len(first), block):
