@@ -19,7 +19,6 @@ LEARNING_RATE = 1e-5
 """of Adam; from 3e-5 on it is worse on new people than where it began"""
 PEOPLE, PHOTOS, OTHERS = 64, 4, 128
 """in a batch: people, photos of each at most, and faces of people with one photo, who are negatives alone"""
-VALIDATE_EVERY = 100
 
 
 def begin(network: HeadNetwork, last_layer: Layer, features: F32, people: I64) -> None:

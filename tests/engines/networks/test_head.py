@@ -16,6 +16,7 @@ from engines.arrays import F32
 from engines.errors import CatalogueError
 from engines.networks.head import FEATURES, MAX_BYTES, Head, HeadedFacenet, HeadOrigin, make_head, read_head
 from engines.networks.inception_resnet_v1 import InceptionResnetV1
+from engines.zoo.catalogue import Catalogue
 
 ORIGIN = HeadOrigin("facenet-20180408", "7" * 64, "train", "half of it", 0, "accuracy 0.9 on 7 people ± 0.1")
 DIMENSION = 16
@@ -63,6 +64,21 @@ def test_a_head_of_128_numbers_is_small_enough_for_the_repository(tmp_path: Path
     head(128).write(tmp_path / "head.safetensors")
 
     assert (tmp_path / "head.safetensors").stat().st_size < 500_000
+
+
+def test_the_head_that_ships_is_of_the_trunk_that_ships_and_says_how_it_was_made(
+    catalogue: Catalogue,
+) -> None:
+    model, trunk = catalogue.model("facenet-128"), catalogue.model("facenet-20180408")
+    assert model.head is not None
+    shipped = read_head(model.head, model.dimension, trunk.files[0].sha256)
+
+    assert model.files == trunk.files
+    assert model.head.stat().st_size < 1_000_000
+    assert shipped.origin.model == trunk.name
+    assert "train lfw_view2.tar lfw_dev.tar ytf_frames.tar --network head" in shipped.origin.command
+    assert shipped.origin.seed == 0
+    assert "accuracy" in shipped.origin.held_out
 
 
 def test_scaling_and_rounding_hardly_move_a_vector() -> None:

@@ -94,7 +94,7 @@ def test_an_unknown_name_names_the_nearest(catalogue: Catalogue) -> None:
 def test_the_projects_own_models(catalogue: Catalogue) -> None:
     facenet, centerface = catalogue.model("facenet-20180408"), catalogue.model("centerface")
 
-    assert [model.name for model in catalogue.of_role("embedding")] == ["facenet-20180408"]
+    assert [model.name for model in catalogue.of_role("embedding")] == ["facenet-20180408", "facenet-128"]
     assert facenet.dimension == 512
     assert facenet.input is not None
     assert facenet.input.scale == (1 / 128,) * 3
