@@ -20,6 +20,7 @@ from engines.training.checkpoint import (
 from engines.training.curves import CurveFile, CurvePoint, read_curve, write_curve_png
 from engines.training.ending import Ended, Ending, is_at_one_point
 from engines.training.objective import Measured
+from engines.training.settings import Settings
 from engines.training.stepping import Stepper
 from engines.training.validation import Validate, Validation
 
@@ -168,7 +169,12 @@ class Course:
         try:
             self._curve.flush()
             points = read_curve(self._folder / CURVE)
-            title = f"{self._settings.negatives} negatives, {self._identity.data}"
-            write_curve_png(points, title, self._folder / PICTURE)
+            write_curve_png(points, _title(self._settings), self._folder / PICTURE)
         except OSError as error:
             raise write_error(self._folder / PICTURE, error) from error
+
+
+def _title(settings: Settings) -> str:
+    """What a curve is of, in a line as wide as the picture."""
+    batch = f"batches of {settings.people} people x {settings.photos}"
+    return f"{settings.negatives}, margin {settings.margin:g}, {batch}, {settings.optimizer} {settings.learning_rate:g}"

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 SMOOTH = 50
 """windows over a run's length"""
 SIZE_INCHES = (6.4, 7.2)
-MARGINS = MappingProxyType({"left": 0.1, "right": 0.98, "top": 0.96, "bottom": 0.065, "hspace": 0.1})
+MARGINS = MappingProxyType({"left": 0.13, "right": 0.98, "top": 0.96, "bottom": 0.065, "hspace": 0.1})
 """of the figure, and between its plots"""
+LABEL_AT = -0.09
+"""where the words beside an axis stand, in widths of a plot: at one place for all three"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def curve_figure(points: list[CurvePoint], title: str) -> Figure:
     validation.set_ylabel("validation")
     validation.set_xlabel("step")
     for axes in (loss, distances, validation):
+        axes.yaxis.set_label_coords(LABEL_AT, 0.5)
         _plain(axes)
     for axes in (loss, distances):
         axes.set_ylim(bottom=0.0)
