@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from pipeline.gallery.comparable import Comparable, is_comparable, own_model
+from pipeline.gallery.storage.rows import AnyRow
 from pipeline.gallery.storage.tables import templates
 from pipeline.gallery.upgrade.agreement import Compared
 from pipeline.gallery.upgrade.waiting import waiting
@@ -40,16 +41,26 @@ def model_states(connection: Connection) -> tuple[ModelState, ...]:
 
 
 def read_compared(connection: Connection, old: Comparable, new: str) -> Compared:
-    """The faces that both models have described, in order of the older label. Raises StoreError."""
+    """The faces that both models have described, each once, in order of the older label. Raises StoreError.
+
+    A face with templates of several comparable models counts by that of the embedder's own: as another of the same
+    face it would find itself.
+    """
     before, after = templates.alias("before"), templates.alias("after")
     same = (before.c.person_id == after.c.person_id) & (before.c.image_sha256 == after.c.image_sha256)
     asked = (
-        select(before.c.person_id, before.c.vector.label("old"), after.c.vector.label("new"))
+        select(
+            *(before.c.person_id, before.c.image_sha256, before.c.vector.label("old")),
+            after.c.vector.label("new"),
+        )
         .join_from(before, after, same)
         .where(is_comparable(before.c.model_id, old), after.c.model_id == new)
         .order_by(before.c.model_id != own_model(old), before.c.label)
     )
-    found = connection.execute(asked).all()
+    faces: dict[tuple[str, str], AnyRow] = {}
+    for row in connection.execute(asked):
+        faces.setdefault((row.person_id, row.image_sha256), row)
+    found = tuple(faces.values())
     return Compared(
         tuple(row.person_id for row in found),
         stacked([row.old for row in found]),
