@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from pipeline.gallery.comparable import Comparable, is_comparable, own_model
-from pipeline.gallery.storage.rows import AnyRow
 from pipeline.gallery.storage.tables import templates
 from pipeline.gallery.upgrade.agreement import Compared
 from pipeline.gallery.upgrade.waiting import waiting
@@ -57,12 +56,11 @@ def read_compared(connection: Connection, old: Comparable, new: str) -> Compared
         .where(is_comparable(before.c.model_id, old), after.c.model_id == new)
         .order_by(before.c.model_id != own_model(old), before.c.label)
     )
-    faces: dict[tuple[str, str], AnyRow] = {}
+    faces: dict[tuple[str, str], tuple[bytes, bytes]] = {}
     for row in connection.execute(asked):
-        faces.setdefault((row.person_id, row.image_sha256), row)
-    found = tuple(faces.values())
+        faces.setdefault((row.person_id, row.image_sha256), (row.old, row.new))
     return Compared(
-        tuple(row.person_id for row in found),
-        stacked([row.old for row in found]),
-        stacked([row.new for row in found]),
+        tuple(person_id for person_id, _ in faces),
+        stacked([vector for vector, _ in faces.values()]),
+        stacked([vector for _, vector in faces.values()]),
     )
