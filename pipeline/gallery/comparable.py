@@ -6,7 +6,7 @@ is the probe; but only while the model that declares it is the one that embeds.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.storage.tables import templates
@@ -43,6 +43,16 @@ def is_comparable_by_label(column: ColumnElement[str], comparable: Comparable) -
     """
     one = len(models_of(comparable)) == 1
     return is_comparable(column if one else column.concat(""), comparable)
+
+
+def known_by_others_alone(comparable: Comparable) -> Select[tuple[str]]:
+    """Ids of people who have templates, but none of these models.
+
+    Grouped, so that the index of one template an image answers it: rows of `templates` are mostly vector, and to look
+    into a million of them takes seconds.
+    """
+    of_these = func.max(case((is_comparable(templates.c.model_id, comparable), 1), else_=0))
+    return select(templates.c.person_id).group_by(templates.c.person_id).having(of_these == 0)
 
 
 def name_of(comparable: Comparable) -> str:

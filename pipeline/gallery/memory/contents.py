@@ -14,6 +14,7 @@ from pipeline.gallery.comparable import (
     check_dimensions,
     is_comparable,
     is_comparable_by_label,
+    known_by_others_alone,
     own_model,
 )
 from pipeline.gallery.storage import rows
@@ -80,8 +81,7 @@ def left_out(comparable: Comparable, others: int) -> str | None:
 
 def count_left_out(connection: Connection, comparable: Comparable) -> int:
     """How many people have templates, but none of these models."""
-    known = select(templates.c.person_id).where(is_comparable(templates.c.model_id, comparable))
-    asked = select(func.count(templates.c.person_id.distinct())).where(templates.c.person_id.not_in(known))
+    asked = select(func.count()).select_from(known_by_others_alone(comparable).subquery())
     return int(connection.execute(asked).scalar_one())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from pipeline.gallery.comparable import known_by_others_alone
 from pipeline.gallery.storage.tables import people, templates
 
 
@@ -28,11 +29,10 @@ def left_behind(connection: Connection, model_ids: Collection[str]) -> tuple[Lef
     Args:
         model_ids: of the serving embedder, and of those that it is compatible with.
     """
-    known = select(templates.c.person_id).where(templates.c.model_id.in_(model_ids))
     asked = (
         select(people.c.id, people.c.name, templates.c.model_id, templates.c.label)
         .join_from(people, templates)
-        .where(people.c.id.not_in(known))
+        .where(people.c.id.in_(known_by_others_alone(tuple(model_ids))))
         .order_by(templates.c.label)
     )
     names: dict[str, str] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from pipeline.gallery.comparable import known_by_others_alone
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.upgrade.left_behind import LeftBehind, left_behind
 from tests.gallery.people import template
@@ -36,3 +38,14 @@ def test_somebody_without_any_template_is_not_left_behind(store: Store) -> None:
         connection.exec_driver_sql("DELETE FROM crops")
         connection.exec_driver_sql("DELETE FROM templates")
     assert behind(store, [NEW]) == ()
+
+
+def test_no_row_of_the_table_is_read_to_know_who(tmp_path: Path) -> None:
+    """Each holds a vector: of a million people that would be all of the file, at every change of the gallery."""
+    with Store(tmp_path) as store, store.database.reading() as connection:
+        for models in (NEW, (NEW, OLD)):
+            asked = known_by_others_alone(models).compile(
+                connection.engine, compile_kwargs={"literal_binds": True}
+            )
+            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all()
+            assert [row.detail.startswith("SCAN templates USING COVERING INDEX") for row in steps] == [True]
