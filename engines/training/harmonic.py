@@ -29,7 +29,7 @@ from engines.training.objective import UNIT_TOLERANCE, Batch, Measured, measured
 from engines.training.settings import Negatives, Settings
 from engines.training.sources import FaceSource
 from engines.training.triplet_loss import squared_distances
-from engines.training.validation import Validate, Validation, judged, vectors_of
+from engines.training.validation import Validate, Validation, judged, judged_rows, vectors_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,12 +153,13 @@ def draw_last_layer(network: nn.Module, seed: int) -> None:
 
 
 def _validated(choosing: Paired, network: nn.Module) -> Validation:
-    new, people = vectors_of(network, choosing), choosing.people
+    rows = judged_rows(choosing.people)
+    new, old, people = vectors_of(network, choosing, rows), choosing.old[rows], choosing.people[rows]
     alike = people[:, None] == people[None, :]
     upper = np.triu_indices(len(people), 1)
     apart = ~np.eye(len(people), dtype=np.bool_)  # a face and its own old vector are no pair: one photo
     among = judged(distance_matrix(new, new)[upper].astype(np.float64), alike[upper])
-    across = judged(distance_matrix(new, choosing.old)[apart].astype(np.float64), alike[apart])
+    across = judged(distance_matrix(new, old)[apart].astype(np.float64), alike[apart])
     return Validation(
         accuracy=(among.accuracy + across.accuracy) / 2.0,
         val=(among.val + across.val) / 2.0,

@@ -69,10 +69,10 @@ def validate_on(source: FaceSource) -> Validate:
             f"validation needs two people and two photos of one at least, got {len(source.people)} faces of "
             f"{len(counts)} people"
         )
-    return partial(_validated, source, _rows(source.people))
+    return partial(_validated, source, judged_rows(source.people))
 
 
-def _rows(people: I64) -> I64:
+def judged_rows(people: I64) -> I64:
     """Which faces to validate on: those of whole people, as many as may be; of two people at least."""
     found, whose, counts = np.unique(people, return_inverse=True, return_counts=True)
     if len(people) <= MAX_FACES:

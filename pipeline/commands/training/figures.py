@@ -79,7 +79,7 @@ def held_out_figures(
         serving=serving,
         serving_name=run.embedder,
         mixed=None if older is None else judged(older[test], vectors),
-        strangers=_strangers(run, vectors, [row.person for row in rows]),
+        strangers=_strangers(run, vectors, faces.people[test].astype(str).tolist()),
     )
 
 

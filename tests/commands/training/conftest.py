@@ -12,7 +12,7 @@ from tests.commands.training.painted_training import Trainer, opened_trainer, wr
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Trainer]:
-    """Sixty people with three photos each."""
+    """48 people with two photos each."""
     with opened_trainer(tmp_path) as opened:
         write_set(opened.photos)
         yield opened

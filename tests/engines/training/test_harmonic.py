@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engines.arrays import F32, I64
 from engines.errors import TrainingError
 from engines.evaluation.held_out import held_out
+from engines.training import validation
 from engines.training.harmonic import (
     HarmonicObjective,
     Paired,
@@ -171,6 +172,19 @@ def test_the_papers_order_new_among_new_then_new_in_old_then_old(faces: TwoTrunk
         abs(accuracy(alone, v1) - 0.5) < 0.1
     )  # a network that learnt alone is no better than chance among v1
     assert new_new > accuracy(alone, alone) - 0.03
+
+
+def test_of_many_faces_whole_people_are_validated(faces: TwoTrunks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pairs of new and old vectors are compared: of a million faces they would not fit."""
+    source, asked = faces.source(faces.new), []
+    old = unit(np.random.default_rng(0).normal(size=(len(source.people), DIMENSION)).astype(np.float32))
+    monkeypatch.setattr(validation, "MAX_FACES", 12)
+    network = head(faces.new)
+    network.register_forward_hook(lambda _, __, vectors: asked.append(len(vectors)))
+
+    validate_harmonic(Paired(source, old))(network)
+
+    assert 2 < sum(asked) <= 12 < len(source.people)
 
 
 def test_a_run_does_not_go_on_beside_another_old_model(faces: TwoTrunks, tmp_path: Path) -> None:

@@ -68,10 +68,10 @@ def test_of_many_faces_whole_people_are_taken(monkeypatch: pytest.MonkeyPatch) -
     people = np.repeat(np.arange(40), np.where(np.arange(40) < 10, 3, 1)).astype(np.int64)
     monkeypatch.setattr(validation, "MAX_FACES", 25)
 
-    rows = validation._rows(people)
+    rows = validation.judged_rows(people)
 
     assert len(rows) == 24
     assert np.bincount(people[rows])[:10].tolist().count(3) == 8
-    np.testing.assert_array_equal(rows, validation._rows(people))
+    np.testing.assert_array_equal(rows, validation.judged_rows(people))
     monkeypatch.setattr(validation, "MAX_FACES", 4)
-    assert len(np.unique(people[validation._rows(people)])) == 2
+    assert len(np.unique(people[validation.judged_rows(people)])) == 2
