@@ -11,6 +11,8 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from engines.errors import EngineError
@@ -37,6 +39,17 @@ Prepare = Callable[[Eye], None]
 """gets ready whatever else of a run knows vectors, before a model serves. Raises StoreError, GalleryError"""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The embedder that a gallery is searched with."""
+
+    model: str
+    """its entry in models.yaml"""
+    model_id: str
+    since: datetime | None = None
+    """None: the gallery was never switched"""
+
+
 class ModelFollower:
     """Keeps a run's models as the database says. As a context manager it closes at the end what is open.
 
@@ -51,20 +64,27 @@ class ModelFollower:
         finder: LeftBehindFinder,
         *,
         follow: bool = True,
+        unswitched: Wanted | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`follow`: whether the gallery says which model serves; False: the configuration does, and it stays."""
+        """
+        Args:
+            follow: whether the gallery says which model serves; False: the configuration does, and it stays.
+            unswitched: what serves a gallery that was never switched, as one may be that a backup is restored into;
+                None: what serves already.
+        """
         self._database = database
         self._eyes = eyes
         self._open_gallery = open_gallery
         self._finder = finder
         self._follow = follow
+        self._unswitched = unswitched
         self._now = now
         self._galleries: dict[str, ExitStack] = {}
         """by model_id"""
         self._prepare: list[Prepare] = []
         self._position: Position | None = None
-        self._wanted: Serving | None = None
+        self._wanted: Wanted | None = None
         self._looked: Position | None = None
         self._rest_until_s = 0.0
         self._retry_s = FIRST_RETRY_S
@@ -80,9 +100,10 @@ class ModelFollower:
         self._eyes.keep(())
 
     def begin(self, model: str) -> ServedModels:
-        """The models of a run that begins with this one. Raises what opening it raises."""
+        """The models of a run that begins with this one; another may serve by now. Raises what opening it raises."""
         with self._database.reading() as connection:
             self._position, last = read_position(connection), serving(connection)
+        self._hear(last)
         eye = self._eyes.of(model)
         since = last.since if last is not None and last.model_id == eye.recognition.model_id else None
         served = Served(eye, self._gallery_of(eye), since)
@@ -118,7 +139,8 @@ class ModelFollower:
             self._trouble = None
         self._look_behind(position)
 
-    def _hear(self, wanted: Serving | None) -> None:
+    def _hear(self, last: Serving | None) -> None:
+        wanted = self._unswitched if last is None else Wanted(last.model, last.model_id, last.since)
         if wanted != self._wanted:
             self._wanted, self._retry_s, self._retry_at_s = wanted, FIRST_RETRY_S, 0.0
 
@@ -157,7 +179,7 @@ class ModelFollower:
         took_s = self._now() - began_s
         log.info("%s serves from now on, after %s; opened in %.1f s", wanted.model, before.eye.model, took_s)
 
-    def _opened(self, wanted: Serving) -> Served:
+    def _opened(self, wanted: Wanted) -> Served:
         eye = self._eyes.of(wanted.model)
         model_id = eye.recognition.model_id
         if model_id != wanted.model_id:

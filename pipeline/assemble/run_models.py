@@ -9,11 +9,11 @@ from pathlib import Path
 
 from config.schema import Config
 from engines.backends.choose import EngineChoice
-from engines.zoo.catalogue import read_catalogue
+from engines.zoo.catalogue import BEFORE_ANY_SWITCH, read_catalogue
 from pipeline.assemble.embedders import Eye, Eyes, open_eye
 from pipeline.assemble.gallery import AnyGallery, open_gallery
 from pipeline.assemble.left_behind import LeftBehindFinder, ModelRules, Names, OlderPhotos
-from pipeline.assemble.model_following import ModelFollower
+from pipeline.assemble.model_following import ModelFollower, Wanted
 from pipeline.assemble.recognition import CATALOGUE_FILE, Recognition, engine_choice
 from pipeline.gallery.calibration import OwnPairs
 from pipeline.gallery.memory.left_behind_search import with_left_behind
@@ -65,8 +65,10 @@ def model_follower(
         with opened as gallery:
             yield gallery
 
-    finder = LeftBehindFinder(store.database, read_catalogue(CATALOGUE_FILE, folders.models), eyes, rules)
-    return ModelFollower(store.database, eyes, gallery_of, finder, follow=auto)
+    catalogue = read_catalogue(CATALOGUE_FILE, folders.models)
+    finder = LeftBehindFinder(store.database, catalogue, eyes, rules)
+    unswitched = Wanted(BEFORE_ANY_SWITCH, catalogue.model(BEFORE_ANY_SWITCH).model_id)
+    return ModelFollower(store.database, eyes, gallery_of, finder, follow=auto, unswitched=unswitched)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from pipeline.alignment.crop import CropRule
 from pipeline.assemble.embedders import Eye, Eyes
 from pipeline.assemble.gallery import AnyGallery, open_gallery
 from pipeline.assemble.left_behind import LeftBehindFinder
-from pipeline.assemble.model_following import ModelFollower
+from pipeline.assemble.model_following import ModelFollower, Wanted
 from pipeline.assemble.recognition import Networks, Recognition
 from pipeline.assemble.run import RunPlan, build_run
 from pipeline.assemble.serving import ServedModels
@@ -153,7 +153,10 @@ def following(
 
     catalogue = Catalogue(tuple(described(model) for model in SIDES), Path("models.yaml"))
     finder = LeftBehindFinder(store.database, catalogue, eyes, Rules())
-    with ModelFollower(store.database, eyes, gallery_of, finder, follow=follow, now=clock) as follower:
+    unswitched = Wanted("one", "one-1")
+    with ModelFollower(
+        store.database, eyes, gallery_of, finder, follow=follow, unswitched=unswitched, now=clock
+    ) as follower:
         yield follower
 
 

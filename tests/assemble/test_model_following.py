@@ -12,6 +12,9 @@ import pytest
 from pipeline.assemble.gallery import open_store
 from pipeline.assemble.model_following import FIRST_RETRY_S
 from pipeline.events.event import EventType
+from pipeline.gallery.keeping.backup import backup
+from pipeline.gallery.keeping.restore import restore
+from pipeline.gallery.storage import rows
 from pipeline.gallery.storage.store import Store
 from tests.assemble.changing_models import (
     ANN,
@@ -132,6 +135,29 @@ def test_a_model_of_another_id_than_the_gallery_was_switched_to_is_not_taken(
         store.serve("one", "one-1")
         follower.step()
         assert follower.problem is None
+
+
+def test_a_switch_between_the_start_and_the_first_look_is_not_missed(store: Store, tmp_path: Path) -> None:
+    """Engines are opened for seconds before a run looks at its gallery."""
+    with following(store, tmp_path, Opened(), Clock()) as follower:
+        store.serve("two", "two-1")
+        models = follower.begin("one")
+        follower.step()
+        assert models.force.served.eye.model == "two"
+
+
+def test_a_backup_from_before_any_switch_brings_its_model_back(store: Store, tmp_path: Path) -> None:
+    enrol(store, "Ann", ANN, "one")
+    file = tmp_path / "before.backup"
+    backup(store.database, tmp_path, file, rows.now())
+    enrol(store, "Ann", ANN, "two")
+    store.serve("two", "two-1")
+    with following(store, tmp_path, Opened(), Clock()) as follower:
+        models = follower.begin("two")
+        restore(store.database, tmp_path, file, rows.now(), replace=True)
+        follower.step()
+        served = models.force.served
+        assert (served.eye.model, served.since, follower.problem) == ("one", None, None)
 
 
 def test_a_configured_model_stays_whatever_the_gallery_says(store: Store, tmp_path: Path) -> None:
