@@ -49,4 +49,5 @@ class Training(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where torch sees one"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """that the network computes in while it learns; on a processor float32 is quickest unless it has AMX"""
+    """that the network computes in while it learns. float32 repeats bit for bit everywhere; a processor that multiplies
+bfloat16 (AVX-512 BF16, AMX) learns NNS2 in six tenths of the time with that, a GPU with float16"""

@@ -18,10 +18,13 @@ DASH = "-"
 
 def list_networks(context: Context, dimension: int) -> None:
     """Print name, input, parameters and multiply-adds of each, for vectors of this dimension."""
+    import torch
+
     from engines.networks.counting import counted
     from engines.networks.family import MEMBERS
 
-    found = [(each, counted(each.make(dimension), each.side_px)) for each in MEMBERS]
+    with torch.device("meta"):  # shapes alone: NN1's weights would be 560 MB
+        found = [(each, counted(each.make(dimension), each.side_px)) for each in MEMBERS]
     if context.json:
         for each, count in found:
             context.print_json(_record(each, count, dimension))
