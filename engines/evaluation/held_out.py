@@ -4,7 +4,7 @@ Pairs are drawn from the photos of the people given, by seed and from who they a
 judged on the same ones. Matched: at most ten pairs a person, so that who has five hundred photos does not decide; of a
 video one frame takes part, since its others show the same once more. Mismatched, for the accuracy: as many, each of
 two people of one fold. The folds are of people, ten of them, nobody in two. Accuracy is LFW's (engines.evaluation.lfw):
-each fold judged by the threshold that suits the other nine best. VAL is FaceNet's (arXiv:1503.03832, section 4.1), with
+each fold judged by the threshold that suits the other nine best. VAL is FaceNet's (arXiv:1503.03832, section 4), with
 the threshold that lets through this part of *all* pairs of two people: millions, so that a rate of 1e-4 is counted and
 not guessed.
 """

@@ -1,6 +1,6 @@
 """Harmonic embeddings: a new network learns to give vectors that may be compared with those of an old one.
 
-FaceNet (arXiv 1503.03832), section 5.9 and figure 8. The triplets mix both: the anchor is a vector of the new network,
+FaceNet (arXiv 1503.03832), its appendix and figure 8. The triplets mix both: the anchor is a vector of the new network,
 positives and negatives are vectors of the new one and of the old one alike, so that a gallery that the old network
 made is searched by the new one, and nobody has to be described again. The old network does not change: its vectors are
 numbers here. The paper starts from a network that was trained by itself, draws its last layer anew, trains that, and

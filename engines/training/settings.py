@@ -12,7 +12,7 @@ from typing import Any, Self
 from engines.errors import TrainingError
 
 MARGIN = 0.2
-"""of squared distances: FaceNet (arXiv 1503.03832), section 3.2"""
+"""of squared distances: FaceNet (arXiv 1503.03832), section 3.3"""
 
 
 class Negatives(StrEnum):

@@ -19,6 +19,7 @@ from pipeline.commands.context import (
     SetOption,
     make_context,
 )
+from pipeline.commands.serving_model import with_model
 from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -196,8 +197,7 @@ def config_of(config: Config, model: ModelDescription) -> Config:
     """The configuration of somebody who uses this embedder: crops and the operating threshold are its own."""
     if model.role != "embedding":
         return config
-    embedding = config.embedding.model_copy(update={"model": model.name})
-    return config.model_copy(update={"embedding": embedding})
+    return with_model(config, model.name)
 
 
 def _capabilities(given: list[str] | None, choice: EngineChoice) -> tuple[str, ...]:

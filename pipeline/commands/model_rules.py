@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline.commands.serving_model import with_model
 from pipeline.commands.stranger_reach import stranger_reach
 from pipeline.commands.thresholds import naming, strangers_of, verification_distance
 
@@ -34,8 +35,7 @@ class CommandRules:
 
     def config_of(self, model: str) -> Config:
         """The configuration with this embedder."""
-        config = self._context.config
-        return config.model_copy(update={"embedding": config.embedding.model_copy(update={"model": model})})
+        return with_model(self._context.config, model)
 
     def derive(self, model: str) -> Derive:
         """The distance for names in a gallery of its vectors, with a line in the log on why."""

@@ -3,7 +3,7 @@
 A vector v lies on the grid where it is q / |q| for whole numbers q in -127..127, the largest of them 127 or -127.
 `to_grid` rounds any vector to the nearest one of its own length scale, q = rint(127 v / max|v|), so that from there
 on nothing is lost by keeping q alone: rounding again changes no bit, and neither the batch nor the machine matters,
-since |q|² is a whole number and each of v's numbers one division of float32. FaceNet (Schroff et al. 2015, 4.3.1)
+since |q|² is a whole number and each of v's numbers one division of float32. FaceNet (arXiv 1503.03832, section 5.4)
 keeps 128 bytes a face in the same way.
 """
 
