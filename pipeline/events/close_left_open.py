@@ -63,7 +63,15 @@ def close_left_open(opened: OpenSightings, spooled: SpooledSink, sightings: Sigh
 def _closed(end: IdentityEvent, before: Sighting) -> Sighting:
     """The sighting as it is kept now: as its `end` says, and what no event says as it was kept before.
 
-    What an operator said of it meanwhile was said of its stranger or person, and holds (Sightings.write).
+    What an operator said of it meanwhile was said of its stranger or person, and holds (Sightings.write). A vector
+    stays one of its own model: the last event may be of another, that serves since.
     """
     told = kept(end, end.stranger_id, end.seq, stands=before.stands and end.stranger_id is not None)
-    return replace(told, vector=before.vector, explanation=before.explanation, nearest=before.nearest)
+    model_id = told.model_id if before.vector is None else before.model_id
+    return replace(
+        told,
+        model_id=model_id,
+        vector=before.vector,
+        explanation=before.explanation,
+        nearest=before.nearest,
+    )

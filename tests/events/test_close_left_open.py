@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from pipeline.events.close_left_open import close_left_open
 from pipeline.events.event import IdentityEvent
@@ -20,11 +21,13 @@ from pipeline.events.strangers.sighting_log import kept
 from pipeline.gallery.sightings.sighting_records import RunOfCamera
 from pipeline.gallery.sightings.sightings import Sightings
 from pipeline.gallery.sightings.strangers import Strangers
-from pipeline.gallery.storage import database
+from pipeline.gallery.storage import database, tables
 from pipeline.gallery.storage.store import Store
+from pipeline.gallery.vectors import to_bytes
 from tests.events.left_open_sightings import NOW, story
 from tests.events.spooling import STREAM, all_sent, until
 from tests.gallery.made_sightings import RULES, sighting
+from tests.gallery.people import face
 from tests.redis_process import RedisProcess
 
 RUN = RunOfCamera("door", "k3f9")
@@ -146,3 +149,20 @@ def test_a_stranger_who_was_named_meanwhile_is_corrected_behind_the_end(
     close_left_open(opened, spooled, sightings, LATER)
     (due,) = sightings.due()
     assert (due.told_seq, due.sighting.seq, due.sighting.person_id) == (2, 3, ann.id)
+
+
+def test_a_vector_stays_one_of_its_own_model(
+    store: Store, opened: OpenSightings, spooled: SpooledSink, sightings: Sightings
+) -> None:
+    """The model was changed after the row was kept: an update of the new one carries no vector to the database."""
+    told = strange(story(1, 3))
+    vector = face(1)
+    before = kept(replace(told[0], embedder="older-1", template=vector), "s_41", 1, stands=False)
+    spooled.publish(told)
+    sightings.write([before])
+    until(spooled, lambda state: state.unflushed == 0)
+    assert close_left_open(opened, spooled, sightings, LATER) == 1
+    with store.database.reading() as connection:
+        row = connection.execute(select(tables.sightings)).one()
+    assert (row.over, row.model_id, row.vector) == (True, "older-1", to_bytes(vector))
+    assert told[-1].embedder != "older-1"
