@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.commands.training.painted_training import Trainer, opened_trainer, write_set
+from tests.engines.training.small import one_torch_thread
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture

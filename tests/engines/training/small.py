@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -41,6 +44,20 @@ def faces(people: int, photos: int, noise: float = 0.5, seed: int = 0, useless: 
     return FeatureSource(
         values.reshape(-1, 2 * COLUMNS).astype(np.float32), np.repeat(np.arange(people), photos)
     )
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Steps are small: where other programs run, two threads wait for each other most of the time.
+
+    Sums are also made in one order then, on machines of any size.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def weights(network: nn.Module) -> dict[str, F32]:
