@@ -13,6 +13,13 @@ from engines.arrays import F32
 ROWS_AT_ONCE = 64
 
 
+def whole_rows(path: Path, count: int, shape: tuple[int, ...]) -> F32 | None:
+    """Rows (count, *shape), float32, mapped from their file; None where it is not there, or not whole."""
+    if not path.is_file() or path.stat().st_size != 4 * count * int(np.prod(shape)):
+        return None
+    return np.memmap(path, np.float32, "r", shape=(count, *shape))
+
+
 def kept_rows(
     path: Path,
     count: int,

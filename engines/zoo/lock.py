@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -19,10 +19,11 @@ SCRATCH = ".scratch-"
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path, cancelled: Callable[[], bool] | None = None) -> Iterator[None]:
     """Make the folder, wait until no other process holds it, and clear what a killed one left.
 
-    Raises OSError where the folder cannot be written.
+    `cancelled` ends the waiting: where signals raise nothing, nothing else would. Raises OSError where the folder
+    cannot be written, filelock.Timeout (an OSError too) where the waiting was ended.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
@@ -30,7 +31,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         log.info("waiting for another process that is writing in %s", folder)
-        lock.acquire()
+        lock.acquire(cancel_check=cancelled)
     try:
         for stale in folder.glob(f"{SCRATCH}*"):
             if stale.is_dir():

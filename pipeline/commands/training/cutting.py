@@ -30,7 +30,7 @@ SPARE_BYTES = 1 << 28
 
 
 class InterruptedCutError(OutsideError):
-    """The cutting was asked to end."""
+    """The cutting, or what is computed of each crop once, was asked to end."""
 
     exit_code = INTERRUPTED
 
@@ -57,6 +57,12 @@ class _Looked:
     """(S', S', 3) as the serving embedder takes it"""
 
 
+def check_stop(stop: Callable[[], bool], done: int, *, total: int, what: str) -> None:
+    """Raise InterruptedCutError where a run was asked to end before all of what it keeps beside the crops is there."""
+    if done < total and stop():
+        raise InterruptedCutError(f"ended after {done} of {total} {what}; --resume goes on where it was")
+
+
 def cut_sets(
     context: Context,
     recognition: Recognition,
@@ -75,16 +81,22 @@ def cut_sets(
 def _cut_set(
     context: Context, recognition: Recognition, photo_set: PhotoSet, side_px: int, stop: Callable[[], bool]
 ) -> CutSet:
+    from filelock import Timeout
+
     from engines.training.faces_file import FacesWriter, read_faces
     from engines.zoo.lock import folder_lock
 
     folder = context.data / FOLDER / _key(recognition, photo_set, side_px)
     photos, dimension = len(photo_set.entries), recognition.dimension
     try:
-        with folder_lock(folder), FacesWriter(folder, side_px, dimension) as writer:
+        with folder_lock(folder, stop), FacesWriter(folder, side_px, dimension) as writer:
             if writer.count < photos:
                 _check_room(folder, (photos - writer.count) * (3 * side_px**2 + 4 * dimension))
                 _cut_rest(context, recognition, photo_set, side_px, writer, stop)
+    except Timeout as error:
+        raise InterruptedCutError(
+            f"ended while another process was cutting {photo_set.source.name}"
+        ) from error
     except OSError as error:
         raise OutsideError(
             f"{folder}: cannot be written ({error.strerror}); make room, or name another folder with --data; "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
+from pipeline.commands.training.cutting import check_stop
 from pipeline.commands.training.learners import side_of
 from pipeline.commands.training.parting import Gathered
 from pipeline.commands.training.run_file import TrainingRun
@@ -31,10 +34,10 @@ def older_model(context: Context, name: str, network: str) -> ModelDescription:
     return model
 
 
-def older_vectors(context: Context, run: TrainingRun, faces: Gathered) -> F32:
+def older_vectors(context: Context, run: TrainingRun, faces: Gathered, stop: Callable[[], bool]) -> F32:
     """The vectors (N, D) of all faces, as the product gives them, kept beside the crops.
 
-    Raises EngineError, and OutsideError where they cannot be kept.
+    Raises EngineError, InterruptedCutError where `stop` says so, and OutsideError where they cannot be kept.
     """
     import numpy as np
 
@@ -55,12 +58,14 @@ def older_vectors(context: Context, run: TrainingRun, faces: Gathered) -> F32:
         for cut in faces.sets:
             path = cut.folder / f"vectors-{recognition.model_id}.f32"
             crops: U8 = cut.faces.crops
+            what = f"vectors of {cut.source.name} by {run.compatible_with}"
             try:
                 rows = kept_rows(
                     path,
                     len(crops),
                     (recognition.dimension,),
                     lambda part, crops=crops: embed(np.asarray(crops[part])),  # type: ignore[misc]
+                    partial(check_stop, stop, total=len(crops), what=what),
                 )
             except OSError as error:
                 raise OutsideError(

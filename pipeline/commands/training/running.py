@@ -22,12 +22,14 @@ from pipeline.commands.training.parting import (
 )
 from pipeline.commands.training.run_file import (
     FOLDER,
+    HEAD,
     RESULT_FILE,
     STRANGERS_FILE,
     TrainingRun,
     check_config,
     write_json,
 )
+from pipeline.commands.training.trunk_features import trunk_features
 from pipeline.errors import BadInputError, OutsideError
 
 if TYPE_CHECKING:
@@ -74,13 +76,20 @@ def run_training(
     )
     faces = gathered(sets)
     parts = part(context, faces, run)
-    run.write(folder)
+    settings = _settings(context, asked, folder)
+    if asked.resumed:
+        run.write(folder)
+    else:
+        _begin(run, settings, folder)
     write_reports(folder, faces, parts)
     say_parts(context, faces, parts, folder)
-    older = older_vectors(context, run, faces) if run.compatible_with else None
+    if run.network == HEAD:
+        for each in sets:
+            trunk_features(context, each, stop)
+    older = older_vectors(context, run, faces, stop) if run.compatible_with else None
     network = network_of(run)
     begin_with(context, network, run, faces, parts.train)
-    lesson = Lesson(run, faces, parts, _settings(context, asked, folder), folder, older)
+    lesson = Lesson(run, faces, parts, settings, folder, older)
     outcome = learn(context, network, lesson, stop)
     context.say(
         f"{outcome.why}: {outcome.step} steps, {minutes(outcome.seconds)}; best at step {outcome.best_step}"
@@ -111,12 +120,33 @@ def _open_sets(context: Context, asked: Asked) -> list[PhotoSet]:
     return photo_sets
 
 
+def _begin(run: TrainingRun, settings: Settings, folder: Path) -> None:
+    """Make the folder of a new run: settings first, since whoever finds run.json may go on by them.
+
+    Raises BadInputError where another process took the name while this one cut faces, OutsideError, TrainingWriteError.
+    """
+    from engines.training.checkpoint import write_settings
+
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        raise BadInputError(
+            f"run {folder.name} was begun by another process meanwhile; name this one: --run NAME (its faces are cut)"
+        ) from error
+    except OSError as error:
+        raise OutsideError(
+            f"{folder}: cannot be made ({error.strerror}); make room, or name another folder with --data"
+        ) from error
+    write_settings(folder, settings)
+    run.write(folder)
+
+
 def _settings(context: Context, asked: Asked, folder: Path) -> Settings:
     """Of a new run the configuration's; of one that goes on its own, with a new end where one is given."""
-    from engines.training.checkpoint import SETTINGS, read_settings
+    from engines.training.checkpoint import read_settings
 
     fresh = settings_of(context, asked.run, asked.limit)
-    if not asked.resumed or not (folder / SETTINGS).exists():
+    if not asked.resumed:
         return fresh
     before = read_settings(folder)
     if asked.limit.minutes is None and asked.limit.steps is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,24 @@ def test_two_runs_at_once_in_one_folder_are_refused(trainer: Trainer) -> None:
         pytest.raises(TrainingError, match="another run is training"),
     ):
         run(trainer, trainer.resumed(steps=3))
+
+
+def test_a_name_that_another_process_took_meanwhile_is_left_alone(trainer: Trainer) -> None:
+    def taken() -> bool:
+        trainer.run_folder().mkdir(exist_ok=True)
+        return False
+
+    with pytest.raises(BadInputError, match="run tiny was begun by another process meanwhile"):
+        run(trainer, trainer.asked(), taken)
+    assert not list(trainer.run_folder().iterdir())
+
+
+def test_waiting_for_another_process_that_cuts_can_be_ended(trainer: Trainer) -> None:
+    run(trainer, trainer.asked(steps=2))
+    (faces,) = (trainer.data / "training" / "faces").iterdir()
+    other = FileLock(faces / ".lock")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(other.acquire).result()
+        with pytest.raises(InterruptedCutError, match="another process was cutting"):
+            run(trainer, trainer.asked("second"), lambda: True)
+        pool.submit(other.release).result()

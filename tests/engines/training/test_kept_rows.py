@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines.arrays import F32
-from engines.training.kept_rows import ROWS_AT_ONCE, kept_rows
+from engines.training.kept_rows import ROWS_AT_ONCE, kept_rows, whole_rows
 
 COUNT = 2 * ROWS_AT_ONCE + 5
 
@@ -59,3 +59,13 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"rows must be float32 of \(2,\) each"):
         kept_rows(tmp_path / "x.f32", 3, (2,), compute)
+
+
+def test_rows_that_are_not_all_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.f32"
+    assert whole_rows(path, COUNT, (2, 3)) is None
+    first = kept_rows(path, COUNT, (2, 3), compute)
+    there = whole_rows(path, COUNT, (2, 3))
+    assert there is not None
+    np.testing.assert_array_equal(there, first)
+    assert whole_rows(path, COUNT + 1, (2, 3)) is None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
+
+import pytest
+from filelock import Timeout
 
 from engines.zoo.lock import folder_lock, scratch_file, scratch_folder
 
@@ -26,6 +30,15 @@ def test_a_second_writer_waits(tmp_path: Path) -> None:
     thread.join(10)
 
     assert order == ["first", "second"]
+
+
+def test_waiting_can_be_ended(tmp_path: Path) -> None:
+    def second() -> None:
+        with folder_lock(tmp_path, lambda: True):
+            pass
+
+    with ThreadPoolExecutor(1) as pool, folder_lock(tmp_path), pytest.raises(Timeout):
+        pool.submit(second).result(10)
 
 
 def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:
