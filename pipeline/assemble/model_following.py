@@ -8,6 +8,7 @@ be opened is told once and tried again, and the earlier model stays.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -32,6 +33,8 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 300.0
 """between two attempts to open a model; each waits twice as long as the one before"""
 REST = 20.0
 """times as long as it took to find who is left behind: so long it is not looked for again, however much changes"""
+MOST_AT_WORK = 8
+"""looks at who is left behind that frames may still be searched with"""
 
 OpenGallery = Callable[[Eye], AbstractContextManager[AnyGallery]]
 """the gallery of an embedder's vectors, followed. Raises StoreError, GalleryError, BadInputError"""
@@ -87,6 +90,7 @@ class ModelFollower:
         self._wanted: Wanted | None = None
         self._looked: Position | None = None
         self._rest_until_s = 0.0
+        self._look_again_s = math.inf
         self._retry_s = FIRST_RETRY_S
         self._retry_at_s = 0.0
         self._trouble: str | None = None
@@ -198,8 +202,14 @@ class ModelFollower:
         return gallery
 
     def _look_behind(self, position: Position) -> None:
-        """See again who is left behind, where the gallery has changed and the last look was long enough ago."""
-        if position == self._looked or self._now() < self._rest_until_s:
+        """See again who is left behind, where the gallery has changed and the last look was long enough ago.
+
+        Where nobody was found to be, or nothing finds them, also now and then. Not while no frame comes that would
+        let go of what earlier looks found.
+        """
+        now_s = self._now()
+        due = now_s >= self._look_again_s or (position != self._looked and now_s >= self._rest_until_s)
+        if not due or len(self._models.used()) > MOST_AT_WORK:
             return
         force = self._models.force
         behind = self._behind(force.served)
@@ -209,11 +219,13 @@ class ModelFollower:
             log.warning("nobody is left behind any more: %s is not asked again", force.behind.eye.model)
 
     def _behind(self, served: Served) -> Behind | None:
-        began_s, self._looked = self._now(), self._position
+        began_s, position = self._now(), self._position
         behind = self._finder.find(
             served.eye.recognition, served.eye.model, lambda: served.gallery.replica.people
         )
-        self._rest_until_s = self._now() + REST * (self._now() - began_s)
+        self._looked, now_s = position, self._now()
+        self._rest_until_s = now_s + REST * (now_s - began_s)
+        self._look_again_s = now_s + LONGEST_RETRY_S if behind is None else math.inf
         return behind
 
     def _say(self, trouble: str) -> None:

@@ -140,10 +140,10 @@ class Clock:
 
 @contextmanager
 def following(
-    store: Store, data: Path, opens: Opened, clock: Clock, *, follow: bool = True
+    store: Store, data: Path, opens: Opened, clock: Clock, *, follow: bool = True, first: str = "one"
 ) -> Iterator[ModelFollower]:
-    """What follows the gallery's models; `one` is what runs begin with."""
-    eyes = Eyes(opens("one"), opens)
+    """What follows the gallery's models; runs begin with the first."""
+    eyes = Eyes(opens(first), opens)
 
     @contextmanager
     def gallery_of(eye: Eye) -> Iterator[AnyGallery]:
@@ -153,7 +153,7 @@ def following(
 
     catalogue = Catalogue(tuple(described(model) for model in SIDES), Path("models.yaml"))
     finder = LeftBehindFinder(store.database, catalogue, eyes, Rules())
-    unswitched = Wanted("one", "one-1")
+    unswitched = Wanted(first, f"{first}-1")
     with ModelFollower(
         store.database, eyes, gallery_of, finder, follow=follow, unswitched=unswitched, now=clock
     ) as follower:

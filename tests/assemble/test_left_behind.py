@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.assemble.gallery import open_store
+from pipeline.assemble.model_following import LONGEST_RETRY_S, MOST_AT_WORK
 from pipeline.assemble.run import RunPlan, build_run
 from pipeline.capture.synthetic import SyntheticSource
 from pipeline.events.encode import encode
@@ -104,3 +105,35 @@ def test_a_plain_replay_repeats_itself_with_and_without_people_left_behind(
         first = replayed(model)
         assert first == replayed(model)
         assert all(f'"{name}"' in "".join(first) for name in ("Ann", "Bob"))
+
+
+def test_an_older_model_that_could_not_be_opened_is_tried_again(store: Store, tmp_path: Path) -> None:
+    """Nothing happens to the gallery by which it would be looked at again."""
+    enrol(store, "Ann", ANN, "one")
+    opens, clock = Opened({"one"}), Clock()
+    with following(store, tmp_path, opens, clock, first="two") as follower:
+        models = follower.begin("two")
+        assert models.force.behind is None
+        opens.broken.clear()
+        follower.step()
+        assert models.force.behind is None
+        clock.now_s += LONGEST_RETRY_S
+        follower.step()
+        assert models.force.behind is not None
+
+
+def test_looks_while_no_frame_comes_do_not_pile_up(store: Store, tmp_path: Path) -> None:
+    """Each holds vectors of its own until a frame is searched with a later one."""
+    enrol(store, "Ann", ANN, "one")
+    clock = Clock()
+    with following(store, tmp_path, Opened(), clock, first="two") as follower:
+        models = follower.begin("two")
+        for shot in range(2 * MOST_AT_WORK):
+            enrol(store, f"P{shot}", (10, 10, 10 * shot), "one")
+            clock.now_s += 1000.0
+            follower.step()
+        assert len(models.used()) == MOST_AT_WORK + 1
+        run(models, [])
+        follower.step()
+        assert models.force.behind is not None
+        assert models.force.behind.people == 2 * MOST_AT_WORK + 1
