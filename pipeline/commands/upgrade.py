@@ -99,9 +99,16 @@ def check_switchable(context: Context) -> None:
 
 
 def _change(context: Context, store: Store, to: str | None, drop: str | None, request: UpgradeRequest) -> int:
-    from pipeline.commands.upgrade_run import alone_here, change_back, change_to, drop_templates
+    from pipeline.commands.upgrade_run import (
+        alone_here,
+        change_back,
+        change_to,
+        check_serves_still,
+        drop_templates,
+    )
 
     with alone_here(context, store):
+        check_serves_still(context, store)
         if to is not None:
             return change_to(context, store, to, request)
         if drop is not None:

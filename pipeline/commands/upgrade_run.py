@@ -62,6 +62,19 @@ def alone_here(context: Context, store: Store) -> Iterator[None]:
         raise OutsideError(f"{folder}: {reason}; make it writable, or free some space") from error
 
 
+def check_serves_still(context: Context, store: Store) -> None:
+    """Raise GalleryError where another upgrade has switched the gallery since this command read what serves.
+
+    Else it would compare with a model that serves no more, or erase the templates of the one that does.
+    """
+    from engines.zoo.catalogue import BEFORE_ANY_SWITCH
+
+    last = store.serving()
+    name = BEFORE_ANY_SWITCH if last is None else last.model
+    if name != context.config.embedding.model:
+        raise GalleryError(f"the gallery was just switched to {name}; look with: upgrade --status")
+
+
 def change_to(context: Context, store: Store, name: str, request: UpgradeRequest) -> int:
     """`upgrade --to`; the exit code. Raises BadInputError, GalleryError, StoreError, EngineError, BackendError."""
     change = _change(context, store, name)

@@ -205,3 +205,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "upgrade").write_text("no folder")
     assert run("--to", "new") == 3
     assert "make it writable" in capsys.readouterr().err
+
+
+def test_a_switch_just_before_the_lock_is_seen(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--drop would erase what serves by then."""
+    store.enroll("Cleo", [kept(3, 1, OLD_ID)])
+    assert run("--to", "new", "--force") == 0
+    monkeypatch.setattr(
+        "pipeline.commands.upgrade.check_switchable", lambda context: store.serve("facenet-20180408", OLD_ID)
+    )
+    before = store.templates_by_model()
+    assert run("--drop", "facenet-20180408") == 2
+    assert "just switched to facenet-20180408" in capsys.readouterr().err
+    assert store.templates_by_model() == before
