@@ -77,7 +77,7 @@ def as_json(measured: Measured, model: str) -> dict[str, object]:
     return {
         "model": model,
         "measured_on": "lfw_dev.tar and the people of ytf_frames.tar who are not in View 2",
-        "command": "run_pipeline.py bench indexes --spectrum",
+        "command": f"run_pipeline.py bench indexes --spectrum --set embedding.model={model}",
         "people": measured.people,
         "pairs_of_one_person": measured.pairs,
         "spread": spectrum.spread,
