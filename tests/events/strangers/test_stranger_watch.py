@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.events.strangers.stranger_watch import AT_ONCE, StrangerWatch, in_pieces
+from pipeline.gallery.comparable import Comparable
 from pipeline.gallery.sightings.sighting_records import KnownStrangers, StrangerChange, StrangerChangeKind
 from pipeline.gallery.sightings.stranger_book import StrangerNews
 from tests.gallery.people import face
@@ -43,8 +44,8 @@ class MemoryHistory:
     def changes_since(self, seq: int) -> Sequence[StrangerChange]:
         return tuple(self.changes[seq:])
 
-    def known(self, model_id: str, *, only: Sequence[int]) -> KnownStrangers:
-        assert model_id == "model-a"
+    def known(self, comparable: Comparable, *, only: Sequence[int]) -> KnownStrangers:
+        assert comparable == "model-a"
         return known({label: (f"s_{label}", face(label)) for label in sorted(only)}, ignored=["s_9"])
 
 
