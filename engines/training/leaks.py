@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from engines.arrays import F32, I64
+from engines.arrays import F32
 from engines.training.near_pairs import near_pairs
 from engines.training.split import plain_name
-
-SAME_PERSON = 0.45
-"""squared L2 of the default embedder, below which two names are taken for one person here. Of 48 million pairs of two
-names in LFW and YouTube Faces 24 are nearer, all but four of them one person (the four: sisters, and twins); below
-0.2 the same photo, six of them, and none between 0.15 and 0.26. Above 0.5 most are two people. A wrong alarm costs
-one person of thousands, a miss a figure that is too good"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +44,13 @@ class LeakSide:
 def find_leaks(
     training: LeakSide,
     test: LeakSide,
-    limit: float = SAME_PERSON,
+    limit: float,
     on_done: Callable[[int], None] = lambda _: None,
 ) -> tuple[Leak, ...]:
     """Each pair of people once, by name first, then the nearest first.
 
-    `limit`: of faces, squared L2; `on_done`: how many photos of the test half were compared.
+    `limit`: of faces, squared L2 (training.same_person_distance): a wrong alarm costs one person of thousands, a miss a
+    figure that is too good. `on_done`: how many photos of the test half were compared.
     """
     leaks = {(leak.person, leak.test_person): leak for leak in leaks_by_name(training.people, test.people)}
     pairs = near_pairs(test.vectors, training.vectors, limit, on_done)
@@ -73,12 +66,6 @@ def leaks_by_name(training: Sequence[str], test: Sequence[str]) -> tuple[Leak, .
     theirs = {_words(name): name for name in sorted(set(test))}
     found = ((name, theirs.get(_words(name))) for name in sorted(set(training)))
     return tuple(Leak(name, other, None) for name, other in found if other is not None)
-
-
-def rows_without(people: Sequence[str], leaks: Sequence[Leak]) -> I64:
-    """The rows of everybody who leaks nothing."""
-    out = {leak.person for leak in leaks}
-    return np.array([row for row, person in enumerate(people) if person not in out], np.int64)
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.arrays import F32
-from engines.training.leaks import Leak, LeakSide, find_leaks, leaks_by_name, rows_without
+from engines.training.leaks import Leak, LeakSide, find_leaks, leaks_by_name
 
 
 def face(degrees: float) -> F32:
@@ -41,7 +41,7 @@ def test_a_near_face_is_told_of_once_with_its_nearest_photos() -> None:
 
 
 def test_a_name_says_it_before_a_face_does() -> None:
-    (leak,) = find_leaks(side(("Ann_Lee", 0)), side(("Lee_Ann", 1)))
+    (leak,) = find_leaks(side(("Ann_Lee", 0)), side(("Lee_Ann", 1)), limit=0.45)
     assert leak.distance is None
 
 
@@ -49,8 +49,3 @@ def test_the_limit_is_exclusive_and_in_squared_distance() -> None:
     training, test = side(("Ann", 0)), side(("Bo", 60))  # squared distance 1
     assert find_leaks(training, test, limit=0.99) == ()
     assert len(find_leaks(training, test, limit=1.01)) == 1
-
-
-def test_whoever_leaks_goes_with_all_photos() -> None:
-    people = ["Ann", "Bo", "Ann", "Cy"]
-    assert rows_without(people, [Leak("Ann", "X", 0.1)]).tolist() == [1, 3]
