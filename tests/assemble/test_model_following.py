@@ -160,6 +160,22 @@ def test_a_backup_from_before_any_switch_brings_its_model_back(store: Store, tmp
         assert (served.eye.model, served.since, follower.problem) == ("one", None, None)
 
 
+def test_another_switch_waits_for_frames_of_the_model_before(store: Store, tmp_path: Path) -> None:
+    """Two galleries of one model would be at work, and a frame between would find neither."""
+    enrol(store, "Ann", ANN, "one", "two")
+    enrol(store, "Bob", BOB, "one", "two")
+    with following(store, tmp_path, Opened(), Clock()) as follower:
+        models = follower.begin("one")
+        for model in ("two", "one"):
+            store.serve(model, f"{model}-1")
+            follower.step()
+        assert [force.served.model_id for force in models.used()] == ["one-1", "two-1"]
+        watch, _ = run(models, [])
+        follower.step()
+        assert [force.served.model_id for force in models.used()] == ["two-1", "one-1"]
+        assert {item.gallery.model_id for item in watch.matched} == {"two-1"}
+
+
 def test_a_configured_model_stays_whatever_the_gallery_says(store: Store, tmp_path: Path) -> None:
     with following(store, tmp_path, Opened(), Clock(), follow=False) as follower:
         models = follower.begin("one")
