@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -136,3 +137,19 @@ def test_a_frame_that_the_older_model_did_not_see_is_told_of_without_it() -> Non
     matched: Sequence[Matched] = stage_of(galleries).process([seen(0, "v1", [1])])
     assert [one.name for one in matched[0].matches[0].candidates] == ["v1"]
     assert galleries.left.asked == []
+
+
+def test_shots_of_two_older_models_are_not_fused() -> None:
+    """Whoever the first alone knew was seen again, and the second alone knows somebody else."""
+    galleries = TwoModels()
+    stage = stage_of(galleries)
+    stage.process([seen(0, "v1", [1], left_behind=True)])
+    later = seen(1, "v1", [1], left_behind=True)
+    assert later.older is not None
+    other = OlderVectors(later.older.vectors[:, ::-1].copy(), "u0")
+    galleries.older = lambda model_id: galleries.left  # type: ignore[method-assign]
+    (matched,) = stage.process([replace(later, older=other)])
+    probe = galleries.left.asked[-1]
+    assert probe is not None
+    assert probe.tolist() == other.vectors[0].tolist()
+    assert matched.matches[0].frames_fused == 1
