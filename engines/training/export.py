@@ -149,7 +149,7 @@ def _entries(models: Path) -> dict[str, Any]:
         return {}
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise CatalogueError(f"{path} cannot be read ({reason}); repair it, or move it away") from error
     if not isinstance(entries, dict | None):

@@ -92,7 +92,7 @@ def _entries(source: Path) -> dict[str, object]:
         entries = yaml.safe_load(source.read_text(encoding="utf-8"))
     except OSError as error:
         raise CatalogueError(f"{source} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise CatalogueError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(entries, dict):
         raise CatalogueError(f"{source} must map names of models to their descriptions")

@@ -135,6 +135,7 @@ def test_without_own_models_there_is_no_problem(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("{", "own.yaml is not YAML"),
+        ("[" * 3000, "own.yaml is not YAML"),
         ("", "own.yaml must map names of models"),
         (ENTRY, "own.yaml: mine is the name of a model that ships; give it another"),
         ("bad: {role: embedding}\n", "own.yaml: bad"),
