@@ -167,7 +167,7 @@ def _look(recognition: Recognition, entry: PhotoEntry, image: U8 | SourceError, 
     from pipeline.gallery.recogniser import central_face
 
     rule = recognition.networks.crop
-    named = (_text(entry.name), _text(entry.person), _text(entry.group))
+    named = (as_text(entry.name), as_text(entry.person), as_text(entry.group))
     if isinstance(image, SourceError):
         blank, embedded = (np.zeros((side, side, 3), np.uint8) for side in (side_px, rule.size_px))
         return _Looked(FaceRow(*named, problem=str(image)), blank, embedded)
@@ -198,6 +198,6 @@ def _rival(faces: Faces, chosen: int) -> float:
     return float(max(areas, default=0.0) / max(own, 1e-6))
 
 
-def _text(name: str) -> str:
+def as_text(name: str) -> str:
     """A file's name may hold bytes that are no text, which no JSON takes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.context import Context
 from pipeline.commands.training.cutting import FOLDER as FACES_FOLDER
-from pipeline.commands.training.cutting import CutSet
+from pipeline.commands.training.cutting import CutSet, as_text
 from pipeline.commands.training.figures import held_out_figures
 from pipeline.commands.training.learners import network_of, side_of
 from pipeline.commands.training.older_vectors import older_model
@@ -149,13 +149,13 @@ def _faces(context: Context, run: TrainingRun) -> Gathered | None:
 
 def _data(run: TrainingRun) -> str:
     """What it was trained on, in words: names of files, no paths, since a model goes to other machines."""
-    names = ", ".join(path.name for path in run.photos)
+    names = ", ".join(as_text(path.name) for path in run.photos)
     return f"{names}, all but the {100 * run.test:.0f} % of the people who are for the test"
 
 
 def _command(run: TrainingRun) -> str:
     """That makes it again, as far as a command can."""
-    names = " ".join(shlex.quote(path.name) for path in run.photos)
+    names = " ".join(shlex.quote(as_text(path.name)) for path in run.photos)
     more = f" --compatible-with {shlex.quote(run.compatible_with)}" if run.compatible_with else ""
     return (
         f"python run_pipeline.py train {names} --network {run.network} --dimension {run.dimension}{more} "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
+from pipeline.commands.training.cutting import as_text
 from pipeline.commands.training.learners import source_of
 from pipeline.commands.training.parting import Gathered
 from pipeline.commands.training.run_file import TrainingRun
@@ -88,7 +88,7 @@ def _strangers(run: TrainingRun, vectors: F32, people: list[str]) -> Strangers |
     from engines.errors import EvaluationError
     from engines.strangers import measure_strangers
 
-    names = " ".join(Path(each).name for each in run.sets)
+    names = " ".join(as_text(path.name) for path in run.photos)
     source = f"the test half of {names}, by: python run_pipeline.py train --network {run.network}"
     try:
         return measure_strangers(vectors, people, run.network, source)

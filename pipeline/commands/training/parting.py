@@ -157,10 +157,8 @@ def say_parts(context: Context, faces: Gathered, parts: Parts, folder: Path) -> 
 
 def _rejects(context: Context, faces: Gathered, rest: I64, run: TrainingRun) -> tuple[Reject, ...]:
     from engines.training.rejects import Limits, find_rejects
-    from pipeline.commands.thresholds import verification_distance
 
-    other_person = verification_distance(context.config, context.data)
-    limits = Limits(run.min_face_px, run.min_quality, other_person)
+    limits = Limits(run.min_face_px, run.min_quality, run.other_person)
     rows = [faces.rows[row] for row in rest.tolist()]
     with context.progress() as bars:
         task = bars.add_task("judging photos", total=len(rows))
@@ -232,7 +230,7 @@ def _check_parts(faces: Gathered, parts: Parts) -> None:
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([columns, *rows])
     except OSError as error:
         raise OutsideError(

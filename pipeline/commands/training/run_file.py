@@ -50,6 +50,9 @@ class TrainingRun:
     """names of the cut faces' folders, in the order of the sets; empty while they are not cut"""
     embedded: int = 0
     """numbers of the embedder's vectors"""
+    other_person: float = 0.0
+    """squared L2 of the embedder beyond which photos were taken for two people's, which a later calibration moves; 0
+    while nobody was parted"""
 
     def write(self, folder: Path) -> None:
         """Raises OutsideError."""
@@ -65,7 +68,7 @@ class TrainingRun:
             _check_types(run)
         except OSError as error:
             raise BadInputError(f"{folder}: is no training run; {runs_there(folder.parent)}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BadInputError(
                 f"{folder / RUN_FILE}: is damaged; start again with another --run, the cut faces are kept"
             ) from error
@@ -113,7 +116,9 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        # A byte of a path that is no text is a lone surrogate, whose Python escape is JSON's.
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(part, path)
     except OSError as error:
         raise OutsideError(
@@ -124,7 +129,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _check_types(run: TrainingRun) -> None:
-    """Raise TypeError where a text is none, or a number."""
+    """Raise TypeError where a text is none, or a number, ValueError for a share that is none."""
     hints = get_type_hints(TrainingRun)
     for field in fields(run):
         kind = {float: (int, float)}.get(
@@ -132,3 +137,5 @@ def _check_types(run: TrainingRun) -> None:
         )
         if not isinstance(getattr(run, field.name), kind):
             raise TypeError(f"{field.name} must be {kind}")
+    if not (0.0 <= run.test < 1.0 and 0.0 <= run.validation < 1.0):
+        raise ValueError(f"shares must be from 0 to 1, got {run.test} and {run.validation}")

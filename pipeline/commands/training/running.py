@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.context import Context
+from pipeline.commands.thresholds import verification_distance
 from pipeline.commands.training.cutting import cut_sets
 from pipeline.commands.training.figures import Figures, held_out_figures, show_figures
 from pipeline.commands.training.learners import Limit, begin_with, network_of, settings_of, side_of
@@ -73,6 +74,7 @@ def run_training(
         fingerprints=tuple(each.fingerprint for each in sets),
         folders=tuple(each.folder.name for each in sets),
         embedded=dimension,
+        other_person=asked.run.other_person or verification_distance(context.config, context.data),
     )
     faces = gathered(sets)
     parts = part(context, faces, run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from engines.errors import CatalogueError, TrainingError
 from engines.zoo.catalogue import read_catalogue
 from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.commands.training.exporting import export_run
+from pipeline.commands.training.run_file import TrainingRun
 from pipeline.commands.training.running import run_training
 from pipeline.errors import BadInputError
 from tests.commands.training.painted_training import Trainer
@@ -73,7 +75,19 @@ def test_a_run_that_is_not_there_or_has_learnt_nothing(trained: Trainer, tmp_pat
         export_run(trained.context(), "tiny", "mine")
 
 
-def test_a_damaged_run_is_one_line(trained: Trainer) -> None:
-    (trained.run_folder() / "run.json").write_text('{"network": 3}', "utf-8")
+def test_a_path_that_is_no_text_is_gone_on_with(trainer: Trainer) -> None:
+    odd = trainer.photos.with_name(os.fsdecode(b"people\xff"))
+    trainer.photos.rename(odd)
+    asked = trainer.asked(sets=(str(odd),))
+    run_training(trainer.context(), asked, lambda: trainer.recognition, lambda: False)
+    assert TrainingRun.read(trainer.run_folder()).photos == (odd,)
+    export_run(trainer.context(), "tiny", "mine")
+    terms = read_catalogue(CATALOGUE_FILE, trainer.context().models).model("mine").terms
+    assert r"trained on people\xff, all but" in terms
+
+
+@pytest.mark.parametrize("text", ['{"network": 3}', "[]", "", "[" * 100_000])
+def test_a_damaged_run_is_one_line(trained: Trainer, text: str) -> None:
+    (trained.run_folder() / "run.json").write_text(text, "utf-8")
     with pytest.raises(BadInputError, match=r"run\.json: is damaged; start again with another --run"):
         export_run(trained.context(), "tiny", "mine")

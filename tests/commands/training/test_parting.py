@@ -45,7 +45,8 @@ def test_who_leaks_is_taken_out_of_every_set_however_the_folder_is_spelt(
     spelt = [at(tested, DIMENSION - 4, 0.6), at(tested, DIMENSION - 5, 0.6)]
     faces = everybody({name: near, name.upper(): spelt})
 
-    parts = part(trainer.context(), faces, replace(trainer.asked().run, sets=(str(tmp_path),)))
+    run = replace(trainer.asked().run, sets=(str(tmp_path),), other_person=1.1)
+    parts = part(trainer.context(), faces, run)
 
     assert not parts.rejects
     assert {leak.person for leak in parts.leaks} == {name}

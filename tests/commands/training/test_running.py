@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,12 @@ def test_waiting_for_another_process_that_cuts_can_be_ended(trainer: Trainer) ->
         with pytest.raises(InterruptedCutError, match="another process was cutting"):
             run(trainer, trainer.asked("second"), lambda: True)
         pool.submit(other.release).result()
+
+
+def test_a_later_calibration_parts_nobody_otherwise(trainer: Trainer) -> None:
+    run(trainer, trainer.asked(steps=2))
+    context, wide = trainer.context(), trainer.resumed(steps=3)
+    nobody_alike = context.config.verification.model_copy(update={"max_distance": 0.01})
+    context = replace(context, config=context.config.model_copy(update={"verification": nobody_alike}))
+    assert run_training(context, wide, lambda: trainer.recognition, never) == 0
+    assert rows_of(trainer.run_folder() / "rejects.csv") == []
