@@ -20,6 +20,8 @@ from pipeline.commands.training.trunk_features import trunk_model
 from pipeline.errors import OutsideError
 
 UNMEASURED = "not measured on other people"
+PARTED_BY = ("validation", "augmentation", "min_face_px", "min_quality", "same_person_distance")
+"""keys of `training` that a run keeps, of which a model says those that are not as usual"""
 
 if TYPE_CHECKING:
     from torch import nn
@@ -154,9 +156,19 @@ def _data(run: TrainingRun) -> str:
 
 
 def _command(run: TrainingRun) -> str:
-    """That makes it again, as far as a command can."""
+    """That parts the same people and learns from the same photos."""
+    from config.training_section import Training
+    from engines.training.split import TEST
+
     names = " ".join(shlex.quote(as_text(path.name)) for path in run.photos)
     more = f" --compatible-with {shlex.quote(run.compatible_with)}" if run.compatible_with else ""
+    more += "" if run.test == TEST else f" --test {run.test:g}"
+    usual = Training()
+    more += "".join(
+        f" --set training.{name}={getattr(run, name)}"
+        for name in PARTED_BY
+        if getattr(run, name) != getattr(usual, name)
+    )
     return (
         f"python run_pipeline.py train {names} --network {run.network} --dimension {run.dimension}{more} "
         f"--set training.seed={run.seed}"

@@ -35,7 +35,7 @@ def test_an_exported_run_is_a_model_whose_terms_say_what_it_is(
     found = read_catalogue(CATALOGUE_FILE, trained.context().models).model("mine")
     assert (found.model_id, found.terms) == (told["model_id"], told["terms"])
     assert "trained on people, all but the 50 %" in found.terms
-    assert "--network tiny --dimension 16" in found.terms
+    assert "--network tiny --dimension 16 --set training.validation=0.3 --set training.seed=0;" in found.terms
     assert "other people accuracy" in found.terms
     assert str(trained.folder) not in found.terms
     with pytest.raises(CatalogueError, match="mine is there already"):
@@ -44,6 +44,13 @@ def test_an_exported_run_is_a_model_whose_terms_say_what_it_is(
     printed = capsys.readouterr().out
     assert "--set embedding.model=mine" in printed
     assert "calibrate --strangers PEOPLE" in printed
+
+
+def test_another_share_for_the_test_is_said(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
+    run_training(trainer.context(), trainer.asked(test=0.4), lambda: trainer.recognition, lambda: False)
+    capsys.readouterr()
+    export_run(trainer.context(), "tiny", "mine")
+    assert " --test 0.4 " in json.loads(capsys.readouterr().out)["terms"]
 
 
 def test_a_run_that_was_not_measured_is_measured_now(
