@@ -85,6 +85,8 @@ class Context:
     """standard error is JSON, line for line"""
     auto_model: bool = False
     """embedding.model was not given: the gallery says which serves, and may say another while a run goes on"""
+    model_doubt: str | None = None
+    """why the gallery could not be asked, which whoever loads the models tells"""
 
     def say(self, text: str) -> None:
         """One line to standard error, whatever names it holds."""
@@ -145,14 +147,16 @@ def make_context(
     folder = data or Path(os.environ.get("FACESTREAM__DATA") or "data")
     if make_data:
         make_folder(folder)
+    settled = with_serving(loaded, folder)
     return Context(
-        config=with_serving(loaded, folder),
+        config=settled.config,
         data=folder,
         models=models_folder(),
         json=json_,
         console=console,
         log_json=log_json,
         auto_model=loaded.embedding.model == AUTO_MODEL,
+        model_doubt=settled.doubt,
     )
 
 

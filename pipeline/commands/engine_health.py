@@ -85,11 +85,11 @@ def check_models(config: Config, models: Path, problems: Problems) -> tuple[Mode
     from pipeline.assemble.parity import limits_of
     from pipeline.assemble.recognition import CATALOGUE_FILE
 
-    needed = (config.detection.model, config.embedding.model)
     try:
         catalogue = read_catalogue(CATALOGUE_FILE, models)
-        for name in needed:
-            catalogue.model(name)
+        needed = tuple(
+            catalogue.model(name).name for name in (config.detection.model, config.embedding.model)
+        )
     except EngineError as error:
         problems.append(Problem("models", str(error)))
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from pipeline.events.encode import encode
 from pipeline.events.event import EventType, IdentityEvent
 from pipeline.events.readable import readable
 from pipeline.events.stage import Outcome
+
+log = logging.getLogger(__name__)
 
 
 class EventPrinter:
@@ -74,7 +77,12 @@ class Tally:
 
 @contextmanager
 def model_progress(context: Context) -> Iterator[OnProgress]:
-    """Progress bars for fetching and building models; nothing shows where all is there already."""
+    """Progress bars for fetching and building models; nothing shows where all is there already.
+
+    A warning says first where the gallery could not be asked which embedder serves it.
+    """
+    if context.model_doubt is not None:
+        log.warning("%s", context.model_doubt)
     tasks: dict[tuple[str, str], TaskID] = {}
     with context.progress() as bars:
 

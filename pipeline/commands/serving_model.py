@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.schema import AUTO_MODEL, Config
 from engines.zoo.catalogue import BEFORE_ANY_SWITCH
 from pipeline.errors import FacestreamError
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A configuration whose embedder has a name."""
+
+    config: Config
+    doubt: str | None = None
+    """why the gallery could not be asked for it, in a line for whoever loads the model"""
 
 
-def with_serving(config: Config, data: Path) -> Config:
+def with_serving(config: Config, data: Path) -> Settled:
     """The configuration with a model's name in place of `auto`.
 
     A gallery that cannot be asked stops nobody here: whatever needs it says so itself, and `doctor` and `models` need
     none.
     """
     if config.embedding.model != AUTO_MODEL:
-        return config
+        return Settled(config)
     try:
-        name = serving_name(config, data)
+        return Settled(with_model(config, serving_name(config, data)))
     except FacestreamError as error:
-        log.warning(
-            "embedding.model is %s, as the gallery does not say what serves: %s", BEFORE_ANY_SWITCH, error
-        )
-        name = BEFORE_ANY_SWITCH
-    return with_model(config, name)
+        doubt = f"embedding.model is {BEFORE_ANY_SWITCH}, as the gallery does not say what serves: {error}"
+        return Settled(with_model(config, BEFORE_ANY_SWITCH), doubt)
 
 
 def with_model(config: Config, name: str) -> Config:

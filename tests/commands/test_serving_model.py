@@ -13,6 +13,7 @@ from config.schema import AUTO_MODEL, Config
 from engines.zoo.catalogue import AUTO, BEFORE_ANY_SWITCH, read_catalogue
 from pipeline.assemble.recognition import CATALOGUE_FILE
 from pipeline.commands.context import make_context
+from pipeline.commands.output import model_progress
 from pipeline.commands.serving_model import with_serving
 from pipeline.errors import StoreError
 from pipeline.gallery.storage.store import DATABASE_FILE, Store
@@ -20,7 +21,7 @@ from tests.gallery.schema_3 import back_to_schema_3
 
 
 def model_of(data: Path, *settings: str) -> str:
-    return with_serving(load(None, {}, settings), data).embedding.model
+    return with_serving(load(None, {}, settings), data).config.embedding.model
 
 
 def test_the_default_where_there_is_no_gallery_yet(tmp_path: Path) -> None:
@@ -66,8 +67,12 @@ def test_a_gallery_that_cannot_be_asked_stops_nobody(
         (tmp_path / DATABASE_FILE).mkdir()
     else:
         (tmp_path / DATABASE_FILE).write_text("no database" * 1000)
+    assert model_of(tmp_path) == BEFORE_ANY_SWITCH
+    context = make_context(None, tmp_path, None, False, False)
     with caplog.at_level(logging.WARNING):
-        assert model_of(tmp_path) == BEFORE_ANY_SWITCH
+        assert caplog.messages == []  # a command that needs the gallery says so itself, in one line
+        with model_progress(context):
+            pass
     (line,) = caplog.messages
     assert line.startswith(
         f"embedding.model is {BEFORE_ANY_SWITCH}, as the gallery does not say what serves: "

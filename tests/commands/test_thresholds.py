@@ -13,6 +13,7 @@ from config.schema import Config
 from engines.errors import CatalogueError
 from engines.strangers import Strangers
 from pipeline.commands import thresholds
+from pipeline.commands.serving_model import with_model
 from pipeline.commands.thresholds import (
     described,
     naming,
@@ -101,7 +102,7 @@ def test_a_model_without_statistics_is_one_clear_line(
     with pytest.raises(BadInputError, match=r"verification\.max_distance"):
         verification_distance(Config(), tmp_path)
     with pytest.raises(BadInputError, match=r"^for facenet-20180408 there are no .*FOLDER_OF_PEOPLE$"):
-        needed_strangers(Config(), tmp_path)  # where there is nothing to set
+        needed_strangers(with_model(Config(), "facenet-20180408"), tmp_path)  # where there is nothing to set
 
 
 def test_without_statistics_the_distance_for_names_serves_for_two_photos(
