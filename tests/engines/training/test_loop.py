@@ -158,11 +158,11 @@ def test_it_ends_when_validations_are_no_better(tmp_path: Path) -> None:
     settings = replace(QUICK, validate_every=5, patience=2)
 
     outcome = train(
-        SmallNetwork(), SOURCE, settings, tmp_path, validate=Figures(0.6, 0.7, 0.7, float("nan"), 0.9)
+        SmallNetwork(), SOURCE, settings, tmp_path, validate=Figures(0.6, 0.5, 0.7, 0.7, float("nan"), 0.9)
     )
 
-    assert (outcome.ended, outcome.step, outcome.best_step) == (Ended.PATIENCE, 20, 10)
-    assert outcome.why == "2 validations in a row were no better than step 10"
+    assert (outcome.ended, outcome.step, outcome.best_step) == (Ended.PATIENCE, 25, 15)
+    assert outcome.why == "2 validations in a row were no better than step 15"
     assert outcome.best == Validation(0.7, 1.0 - 0.7, 0.5)
 
 

@@ -81,3 +81,14 @@ def test_streams_of_other_numbers_are_others() -> None:
         float(stream(*of).random()) for of in ((0, 1, 1), (0, 1, 2), (0, 2, 1), (1, 1, 1), (0, 1, 1, 3, 1))
     }
     assert len(drawn) == 5
+
+
+def test_two_rounds_show_all_four_photos_of_everybody_two_at_a_time() -> None:
+    people = np.repeat(np.arange(6), 4)
+    plan = plan_batches(people, BatchSize(people=2, photos=2, others=0), seed=1)
+
+    seen = Counter(
+        row for step in range(1, 2 * plan.steps_a_round + 1) for row in plan.batch(step).rows.tolist()
+    )
+
+    assert seen == Counter(range(len(people)))
