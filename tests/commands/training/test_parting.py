@@ -10,6 +10,7 @@ import numpy as np
 from engines.training.faces_file import FaceRow
 from pipeline.arrays import F32
 from pipeline.commands.training.parting import Gathered, part
+from pipeline.commands.training.parting import test_rows as rows_of_the_test_half
 from tests.commands.training.painted_training import DIMENSION, PEOPLE, Trainer, name_of, of_part
 
 
@@ -52,3 +53,11 @@ def test_who_leaks_is_taken_out_of_every_set_however_the_folder_is_spelt(
     assert {leak.person for leak in parts.leaks} == {name}
     assert learner not in {int(faces.rows[row].person[-2:]) for row in parts.train.tolist()}
     assert len(parts.train) == 2 * (len(of_part("train")) - 1)
+
+
+def test_a_photo_of_the_test_half_that_is_there_twice_is_measured_once(trainer: Trainer) -> None:
+    name = name_of(of_part("test")[0])
+    twice = [at(of_part("test")[0], DIMENSION - 1, far) for far in (0.0, 0.3, 0.0, 0.3)]
+    run = replace(trainer.asked().run, other_person=1.1)
+
+    assert len(rows_of_the_test_half(everybody({name: twice}), run)) == 2 * len(of_part("test"))
