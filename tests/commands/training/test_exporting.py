@@ -63,6 +63,17 @@ def test_a_run_that_was_not_measured_is_measured_now(
     assert f"accuracy {100 * before['accuracy']:.2f} %" in told["terms"]
 
 
+def test_figures_of_other_weights_than_the_best_are_not_told(
+    trained: Trainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = trained.run_folder() / "result.json"
+    found = json.loads(path.read_text("utf-8"))
+    found["held_out"]["trained"]["accuracy"] = 0.1234
+    path.write_text(json.dumps(found | {"best_step": found["best_step"] - 1}), "utf-8")
+    export_run(trained.context(), "tiny", "mine")
+    assert "12.34 %" not in json.loads(capsys.readouterr().out)["terms"]
+
+
 def test_without_the_cut_faces_it_is_exported_unmeasured(
     trained: Trainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
