@@ -179,6 +179,8 @@ def read_settings(folder: Path) -> Settings:
     path = folder / SETTINGS
     try:
         return Settings.from_json(path.read_text(encoding="utf-8"))
+    except TrainingError as error:
+        raise TrainingError(f"{path}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(
             f"{folder} holds no training run ({SETTINGS} cannot be read); train there first"

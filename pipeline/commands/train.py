@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,20 @@ if TYPE_CHECKING:
 
 MINUTES = 30.0
 DIMENSION = 128
+NEEDED: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "--name": ("--export",),
+        "--force": ("--export",),
+        "--network": ("DATASET",),
+        "--test": ("DATASET",),
+        "--run": ("DATASET",),
+        "--compatible-with": ("DATASET",),
+        "--minutes": ("DATASET", "--resume"),
+        "--steps": ("DATASET", "--resume"),
+        "--dimension": ("DATASET", "--resume", "--list"),
+    }
+)
+"""what each option says something about; beside another it would be ignored"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +199,14 @@ def _check_verbs(new: NewRun, old: OldRun, datasets: Sequence[Path], list_: bool
         raise BadInputError(f"{' and '.join(verbs)}: give one of them")
     if not verbs:
         raise BadInputError("give DATASET, a folder or tar of people; or --list, --resume RUN, --export RUN")
-    for name, given, needed in (
-        ("--name", old.name is not None, "--export"),
-        ("--force", old.force, "--export"),
-        *((f"--{name}", getattr(new, name) is not None, "DATASET") for name in ("network", "test", "run")),
-        ("--compatible-with", new.compatible_with is not None, "DATASET"),
-    ):
-        if given and verbs != [needed]:
-            raise BadInputError(f"{name} goes with {needed}, not with {verbs[0]}")
+    given = {
+        f"--{each.name.replace('_', '-')}" for each in fields(new) if getattr(new, each.name) is not None
+    }
+    given |= {f"--{name}" for name in ("name", "force") if getattr(old, name)}
+    for option in sorted(given):
+        needed = NEEDED[option]
+        if verbs[0] not in needed:
+            raise BadInputError(f"{option} goes with {' or '.join(needed)}, not with {verbs[0]}")
     if new.minutes is not None and new.steps is not None:
         raise BadInputError("--minutes and --steps: give one of them")
 

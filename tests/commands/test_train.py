@@ -30,6 +30,17 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--resume", "a", "--export", "b"], "--resume and --export: give one of them"),
         (["--resume", "a", "--network", "tiny"], "--network goes with DATASET, not with --resume"),
         (["x", "--network", "tiny", "--name", "y"], "--name goes with --export, not with DATASET"),
+        (["x", "--network", "tiny", "--force"], "--force goes with --export, not with DATASET"),
+        (["--export", "a", "--minutes", "3"], "--minutes goes with DATASET or --resume, not with --export"),
+        (["--list", "--steps", "3"], "--steps goes with DATASET or --resume, not with --list"),
+        (
+            ["--export", "a", "--dimension", "3"],
+            "--dimension goes with DATASET or --resume or --list, not with",
+        ),
+        (
+            ["--resume", "a", "--compatible-with", "b"],
+            "--compatible-with goes with DATASET, not with --resume",
+        ),
         (
             ["x", "--network", "tiny", "--steps", "3", "--minutes", "1"],
             "--minutes and --steps: give one of them",
