@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SMOOTH = 50
 """windows over a run's length"""
 SIZE_INCHES = (6.4, 7.2)
-MARGINS = MappingProxyType({"left": 0.13, "right": 0.98, "top": 0.96, "bottom": 0.065, "hspace": 0.1})
+MARGINS = MappingProxyType({"left": 0.14, "right": 0.98, "top": 0.96, "bottom": 0.065, "hspace": 0.1})
 """of the figure, and between its plots"""
-LABEL_AT = -0.09
+LABEL_AT = -0.115
 """where the words beside an axis stand, in widths of a plot: at one place for all three"""
 
 
