@@ -21,6 +21,7 @@ from pipeline.assemble.recognition import open_recognition
 from pipeline.capture.photo_set import open_photo_set
 from pipeline.commands.context import Context
 from pipeline.commands.output import model_progress
+from pipeline.commands.thresholds import verification_distance
 from pipeline.commands.training.cutting import cut_sets
 from pipeline.commands.training.parting import Gathered, Parts, gathered, part
 from pipeline.commands.training.run_file import HEAD, TrainingRun
@@ -94,6 +95,7 @@ def part_faces(context: Context, sets: Sequence[Path]) -> PartedFaces:
         min_quality=keys.min_quality,
         same_person_distance=keys.same_person_distance,
         embedder=context.config.embedding.model,
+        other_person=verification_distance(context.config, context.data),
     )
     return PartedFaces(run, faces, part(context, faces, run))
 

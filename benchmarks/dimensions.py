@@ -23,6 +23,7 @@ from benchmarks._dimensions_faces import PartedFaces, part_faces, through_trunk
 from benchmarks._dimensions_kinds import ORIGINAL, Kind, kinds
 from engines.evaluation.held_out import HeldOut, held_out
 from engines.strangers import measure_strangers
+from engines.training.leaks import LeakSide, under_two_names
 from pipeline.commands.context import Context, make_context, write_out
 from pipeline.commands.thresholds import described
 from pipeline.errors import BadInputError, OutsideError
@@ -78,10 +79,14 @@ def _write_strangers(context: Context, faces: PartedFaces, path: Path) -> None:
     """Measure the people of the test half, as the configured embedder gives their vectors, and keep that."""
     model = described(context.config)
     rows = [row for row in faces.parts.test.tolist() if faces.faces.rows[row].faces]
-    people = [faces.faces.rows[row].person for row in rows]
+    side = LeakSide(*_named(faces, rows), faces.faces.vectors[rows])
+    twice = under_two_names(side, faces.run.same_person_distance)
+    rows = [row for row, person in zip(rows, side.people, strict=True) if person not in twice]
+    people, _ = _named(faces, rows)
     source = (
-        f"{' '.join(SETS)}, the half of the people who are not in training, by: python run_pipeline.py bench "
-        f"dimensions --set embedding.model={model.name} --strangers FILE.json"
+        f"{' '.join(SETS)}, the half of the people who are not in training, without {len(twice)} who are perhaps "
+        f"others of them under a second name, by: python run_pipeline.py bench dimensions --set "
+        f"embedding.model={model.name} --strangers FILE.json"
     )
     found = measure_strangers(faces.faces.vectors[rows], people, model.model_id, source)
     try:
@@ -89,6 +94,12 @@ def _write_strangers(context: Context, faces: PartedFaces, path: Path) -> None:
     except OSError as error:
         raise OutsideError(f"{path} cannot be written ({error.strerror}); name another file") from error
     context.say(f"{path}: {found.people:,} people, {found.pairs:,} pairs")
+
+
+def _named(faces: PartedFaces, rows: Sequence[int]) -> tuple[list[str], list[str]]:
+    """People and photos of these rows."""
+    found = [faces.faces.rows[row] for row in rows]
+    return [each.person for each in found], [each.name for each in found]
 
 
 def _rows(faces: PartedFaces, shown: Iterator[Kind]) -> Iterator[DimensionRow]:

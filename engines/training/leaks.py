@@ -61,6 +61,25 @@ def find_leaks(
     return tuple(leaks.values())
 
 
+def under_two_names(side: LeakSide, limit: float) -> frozenset[str]:
+    """Who of one side is perhaps somebody else of it, by name or by face: of each such pair the later name.
+
+    Where people are compared as strangers, such a pair is none; eight of LFW's test half are enough to have the
+    distance at a rate of 1e-6 told as 0.52 instead of 0.60 (embedder facenet-128).
+    """
+    people, pairs = side.people, near_pairs(side.vectors, side.vectors, limit)
+    found = {
+        max(people[here], people[there])
+        for here, there in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+        if plain_name(people[here]) != plain_name(people[there])
+    }
+    first: dict[tuple[str, ...], str] = {}
+    for name in sorted(set(people)):
+        if plain_name(first.setdefault(_words(name), name)) != plain_name(name):
+            found.add(name)
+    return frozenset(found)
+
+
 def leaks_by_name(training: Sequence[str], test: Sequence[str]) -> tuple[Leak, ...]:
     """People of training whose name has the words of a name of the test half, in whatever order."""
     theirs = {_words(name): name for name in sorted(set(test))}

@@ -79,19 +79,25 @@ def held_out_figures(
         serving=serving,
         serving_name=run.embedder,
         mixed=None if older is None else judged(older[test], vectors),
-        strangers=_strangers(run, vectors, faces.people[test].astype(str).tolist()),
+        strangers=_strangers(run, faces, test, vectors),
     )
 
 
-def _strangers(run: TrainingRun, vectors: F32, people: list[str]) -> Strangers | None:
+def _strangers(run: TrainingRun, faces: Gathered, test: I64, vectors: F32) -> Strangers | None:
     """How far apart two people are to it; None where there are too few people to tell."""
     from engines.errors import EvaluationError
     from engines.strangers import measure_strangers
+    from engines.training.leaks import LeakSide, under_two_names
 
+    called = [faces.rows[row].person for row in test.tolist()]
+    names_of = [faces.rows[row].name for row in test.tolist()]
+    twice = under_two_names(LeakSide(called, names_of, faces.vectors[test]), run.same_person_distance)
+    kept = [place for place, name in enumerate(called) if name not in twice]
+    people = faces.people[test][kept].astype(str).tolist()
     names = " ".join(as_text(path.name) for path in run.photos)
     source = f"the test half of {names}, by: python run_pipeline.py train --network {run.network}"
     try:
-        return measure_strangers(vectors, people, run.network, source)
+        return measure_strangers(vectors[kept], people, run.network, source)
     except EvaluationError:
         return None
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.arrays import F32
-from engines.training.leaks import Leak, LeakSide, find_leaks, leaks_by_name
+from engines.training.leaks import Leak, LeakSide, find_leaks, leaks_by_name, under_two_names
 
 
 def face(degrees: float) -> F32:
@@ -49,3 +49,11 @@ def test_the_limit_is_exclusive_and_in_squared_distance() -> None:
     training, test = side(("Ann", 0)), side(("Bo", 60))  # squared distance 1
     assert find_leaks(training, test, limit=0.99) == ()
     assert len(find_leaks(training, test, limit=1.01)) == 1
+
+
+def test_of_people_who_are_one_the_later_name_is_told() -> None:
+    by_face = side(("Ann", 0), ("Ann", 40), ("Cy", 41), ("Bo", 90), ("Di", 180))
+    assert under_two_names(by_face, limit=0.01) == {"Cy"}
+    assert under_two_names(by_face, limit=1e-6) == frozenset()
+    by_name = side(("Nan_Wang", 0), ("Wang_Nan", 60), ("Nan Wang", 120), ("Nan Wu", 180))
+    assert under_two_names(by_name, limit=0.01) == {"Wang_Nan"}
