@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from engines.arrays import F32, I64
 from engines.evaluation.held_out import video_numbers
 from engines.networks.weights import load_facenet
 from engines.training.layer import Layer
-from engines.training.split import TEST
 from engines.training.trunk import last_layer
 from engines.zoo.cache import ModelCache
 from engines.zoo.description import ModelDescription
@@ -24,7 +23,7 @@ from pipeline.commands.output import model_progress
 from pipeline.commands.thresholds import verification_distance
 from pipeline.commands.training.cutting import cut_sets
 from pipeline.commands.training.parting import Gathered, Parts, gathered, part
-from pipeline.commands.training.run_file import HEAD, TrainingRun
+from pipeline.commands.training.run_file import HEAD, TrainingRun, new_run
 from pipeline.commands.training.trunk_features import trunk_features, trunk_model
 
 SIDE_PX = 160
@@ -81,20 +80,9 @@ def part_faces(context: Context, sets: Sequence[Path]) -> PartedFaces:
     ):
         cut = cut_sets(context, recognition, photo_sets, SIDE_PX, lambda: False)
     faces = gathered(cut)
-    keys = context.config.training
-    run = TrainingRun(
-        network=HEAD,
-        dimension=128,
-        sets=tuple(map(str, sets)),
+    run = replace(
+        new_run(context.config, HEAD, 128, sets),
         fingerprints=tuple(each.fingerprint for each in photo_sets),
-        test=TEST,
-        validation=keys.validation,
-        seed=keys.seed,
-        augmentation=keys.augmentation,
-        min_face_px=keys.min_face_px,
-        min_quality=keys.min_quality,
-        same_person_distance=keys.same_person_distance,
-        embedder=context.config.embedding.model,
         other_person=verification_distance(context.config, context.data),
     )
     return PartedFaces(run, faces, part(context, faces, run))

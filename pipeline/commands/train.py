@@ -215,7 +215,7 @@ def _new(context: Context, new: NewRun, datasets: Sequence[Path]) -> Asked:
     """The run that is asked for. Raises BadInputError where it is there already, CatalogueError for no network."""
     from engines.training.head import STEPS
     from pipeline.commands.training.learners import Limit, side_of
-    from pipeline.commands.training.run_file import HEAD, TrainingRun, new_run_name, run_folder
+    from pipeline.commands.training.run_file import HEAD, new_run, new_run_name, run_folder
     from pipeline.commands.training.running import Asked
 
     if new.network is None:
@@ -226,21 +226,13 @@ def _new(context: Context, new: NewRun, datasets: Sequence[Path]) -> Asked:
         raise BadInputError(
             f"run {name} is there; go on with it: --resume {name}; or name another: --run NAME"
         )
-    keys = context.config.training
-    run = TrainingRun(
-        network=new.network,
-        dimension=_dimension(context, new, new.network),
-        sets=tuple(dict.fromkeys(str(path.resolve()) for path in datasets)),
-        fingerprints=(),
-        test=0.5 if new.test is None else new.test,
-        validation=keys.validation,
-        seed=keys.seed,
-        augmentation=keys.augmentation,
-        min_face_px=keys.min_face_px,
-        min_quality=keys.min_quality,
-        same_person_distance=keys.same_person_distance,
-        embedder=context.config.embedding.model,
-        compatible_with=new.compatible_with or "",
+    run = new_run(
+        context.config,
+        new.network,
+        _dimension(context, new, new.network),
+        list(dict.fromkeys(path.resolve() for path in datasets)),
+        new.test,
+        new.compatible_with or "",
     )
     limit = Limit(new.minutes, new.steps)
     if limit == Limit(None, None):

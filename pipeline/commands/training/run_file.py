@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
+from engines.training.split import TEST
 from pipeline.errors import BadInputError, OutsideError
 
 if TYPE_CHECKING:
@@ -78,6 +80,36 @@ class TrainingRun:
     def photos(self) -> tuple[Path, ...]:
         """The sets, as paths."""
         return tuple(map(Path, self.sets))
+
+
+def new_run(
+    config: Config,
+    network: str,
+    dimension: int,
+    sets: Sequence[Path],
+    test: float | None = None,
+    compatible_with: str = "",
+) -> TrainingRun:
+    """A run of these photos by the keys of the configuration, nothing of it looked at yet.
+
+    `test`: share of the people; None: split.TEST.
+    """
+    keys = config.training
+    return TrainingRun(
+        network=network,
+        dimension=dimension,
+        sets=tuple(map(str, sets)),
+        fingerprints=(),
+        test=TEST if test is None else test,
+        validation=keys.validation,
+        seed=keys.seed,
+        augmentation=keys.augmentation,
+        min_face_px=keys.min_face_px,
+        min_quality=keys.min_quality,
+        same_person_distance=keys.same_person_distance,
+        embedder=config.embedding.model,
+        compatible_with=compatible_with,
+    )
 
 
 def run_folder(data: Path, name: str) -> Path:
