@@ -117,17 +117,22 @@ def _chosen(connection: Connection, who: Stranger, rules: NamingRules) -> list[N
         best = most_different(
             stacked([row.vector for row in of_model], "sightings"), qualities, rules.max_templates
         )
-        chosen += [_template(of_model[place]) for place in best.tolist()]
+        rows = (of_model[place] for place in best.tolist())
+        chosen += [template_of(row, image=row.vector) for row in rows]
     return chosen
 
 
-def _template(row: AnyRow) -> NewTemplate:
+def template_of(row: AnyRow, image: bytes) -> NewTemplate:
+    """The vector that is kept with a sighting, as a template; `image` stands for the photo that there is not.
+
+    Without a crop: what a camera kept of the sighting is a picture for people.
+    """
     return NewTemplate(
         model_id=row.model_id,
         vector=from_bytes(row.vector),
         quality=row.quality,
         source=f"sighting {row.sighting_id}",
-        image_sha256=hashlib.sha256(row.vector).hexdigest(),
+        image_sha256=hashlib.sha256(image).hexdigest(),
     )
 
 

@@ -8,7 +8,6 @@ cameras only: a recording that is replayed must find the gallery as it was the l
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +15,12 @@ from sqlalchemy import Connection, select
 
 from pipeline.gallery.comparable import Comparable, models_of, own_model
 from pipeline.gallery.sightings.sighting_rows import AnyRow, pieces
+from pipeline.gallery.sightings.stranger_naming import template_of
 from pipeline.gallery.storage import additions
-from pipeline.gallery.storage.records import NewPerson, NewTemplate
+from pipeline.gallery.storage.records import NewPerson
 from pipeline.gallery.storage.store import Store
 from pipeline.gallery.storage.tables import sightings
 from pipeline.gallery.upgrade.left_behind import left_behind
-from pipeline.gallery.vectors import from_bytes
 
 WELL_BELOW = 0.75
 """of the distance for names. By the statistics of strangers that ship, of comparisons with a stranger one in 3,000 is
@@ -58,7 +57,7 @@ def learn_seen_again(store: Store, comparable: Comparable, min_quality: float) -
     with store.database.writing() as connection:
         names = {one.person_id: one.name for one in left_behind(connection, models_of(comparable))}
         best = _best_sightings(connection, sorted(names), own_model(comparable), min_quality)
-        new = [NewPerson(person_id, (_template(row),)) for person_id, row in best.items()]
+        new = [NewPerson(person_id, (template_of(row, _image(row)),)) for person_id, row in best.items()]
         if new:
             additions.add(connection, new)
     return tuple(
@@ -89,12 +88,6 @@ def _best_sightings(
     return best
 
 
-def _template(row: AnyRow) -> NewTemplate:
-    """Without a crop: what a camera kept of the sighting is a picture for people."""
-    return NewTemplate(
-        model_id=row.model_id,
-        vector=from_bytes(row.vector),
-        quality=row.quality,
-        source=f"sighting {row.sighting_id}",
-        image_sha256=hashlib.sha256(f"{row.sighting_id} {row.model_id}".encode()).hexdigest(),
-    )
+def _image(row: AnyRow) -> bytes:
+    """A sighting is seen again by one model once."""
+    return f"{row.sighting_id} {row.model_id}".encode()
