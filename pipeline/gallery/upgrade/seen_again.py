@@ -46,7 +46,8 @@ class SeenAgain:
 def learn_seen_again(store: Store, comparable: Comparable, min_quality: float) -> tuple[SeenAgain, ...]:
     """Give each person who is left behind a template of their best sighting, where there is one that is good enough.
 
-    In one transaction, so that nobody gets two.
+    In one transaction, so that nobody gets two; where there is nobody to give one to, which is nearly always, no writer
+    waits for the look.
 
     Args:
         comparable: the serving model, and those it is compatible with; templates are of the first.
@@ -54,9 +55,12 @@ def learn_seen_again(store: Store, comparable: Comparable, min_quality: float) -
 
     Raises StoreError, GalleryError.
     """
+    with store.database.reading() as connection:
+        if not _found(connection, comparable, min_quality).best:
+            return ()
     with store.database.writing() as connection:
-        names = {one.person_id: one.name for one in left_behind(connection, models_of(comparable))}
-        best = _best_sightings(connection, sorted(names), own_model(comparable), min_quality)
+        found = _found(connection, comparable, min_quality)
+        best, names = found.best, found.names
         new = [NewPerson(person_id, (template_of(row, _image(row)),)) for person_id, row in best.items()]
         if new:
             additions.add(connection, new)
@@ -64,6 +68,20 @@ def learn_seen_again(store: Store, comparable: Comparable, min_quality: float) -
         SeenAgain(person_id, names[person_id], row.sighting_id, row.distance, row.quality)
         for person_id, row in best.items()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Who is left behind, by id, and what they were seen in."""
+
+    names: Mapping[str, str]
+    best: Mapping[str, AnyRow]
+    """of some of them"""
+
+
+def _found(connection: Connection, comparable: Comparable, min_quality: float) -> _Found:
+    names = {one.person_id: one.name for one in left_behind(connection, models_of(comparable))}
+    return _Found(names, _best_sightings(connection, sorted(names), own_model(comparable), min_quality))
 
 
 def _best_sightings(

@@ -72,3 +72,9 @@ def test_whoever_is_known_by_the_serving_model_gets_none(store: Store) -> None:
 def test_unknown_people_get_none(store: Store, ann: str) -> None:
     kept(store, sighting(1, face_of=1))
     assert learn_seen_again(store, MODEL, MIN_QUALITY) == ()
+
+
+def test_a_look_that_finds_nobody_waits_for_no_writer(store: Store, ann: str) -> None:
+    kept(store, sighting(1, person=ann, quality=MIN_QUALITY - 0.1))
+    with store.database.writing():
+        assert learn_seen_again(store, MODEL, MIN_QUALITY) == ()
